@@ -1,0 +1,1 @@
+//! Attention, drawn: JSON Lines, SVG, terminal, HTML.
