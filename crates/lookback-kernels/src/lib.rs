@@ -2,3 +2,45 @@
 //!
 //! Slices in, slices out, forward and backward side by side; nothing here knows about text, files, parameters or clocks.
 //! This is the only crate of the project with `unsafe` code.
+//!
+//! Every kernel takes an [`Exec`]: the worker [`Pool`] and the [`Isa`] to compute with. Work is cut into tiles by the
+//! *shape of the problem* alone and every sum has one fixed order, so the number of threads never changes a bit of a result.
+//!
+//! Sizes, in comments: B sentences, S source and T target positions, V words, E and H widths. Sequences are time-major:
+//! `(T, B, H)`, row-major. Gradients are called `d…` and are always *added* to what is there.
+
+#![allow(unsafe_code, reason = "this crate is where it lives: vectors and disjoint parts of slices")]
+
+mod adam;
+mod attention;
+mod cross_entropy;
+mod elementwise;
+mod embedding;
+mod exec;
+mod gemm;
+mod isa;
+mod lstm;
+mod microkernel;
+mod philox;
+mod pool;
+mod real;
+mod recurrent;
+mod shared;
+mod softmax;
+mod top_k;
+
+pub use adam::{AdamStep, adam, squared_norm};
+pub use attention::{AttentionShape, attend, attend_backward_scores, attend_backward_values, attend_backward_weights};
+pub use cross_entropy::{CrossEntropy, Smoothing, cross_entropy_rows};
+pub use elementwise::{add, add_assign, concat_columns, dropout, scale, split_columns_add, tanh, tanh_backward};
+pub use embedding::{embed, embed_backward};
+pub use exec::Exec;
+pub use gemm::{Init, MatRef, Operand, PackedMatrix, column_sums, gemm};
+pub use isa::Isa;
+pub use lstm::LstmCell;
+pub use philox::{RandomKey, philox4x32};
+pub use pool::Pool;
+pub use real::Real;
+pub use recurrent::{Cell, CellState, Direction, RecurrentShape, recurrent, recurrent_backward};
+pub use softmax::{log_softmax_rows, masked_softmax_row, softmax_row};
+pub use top_k::{Candidates, top_k_row};

@@ -1,0 +1,116 @@
+//! Products against the obvious triple loop, in every layout, at odd sizes, on every instruction set.
+
+use super::*;
+use crate::{Isa, Pool};
+
+/// A fixed sequence of values in −1..1.
+fn values<T: Real>(len: usize, salt: u64) -> Vec<T> {
+    let mut state = salt.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            #[allow(clippy::cast_precision_loss, reason = "test values")]
+            T::from_f64((state >> 40) as f64 / f64::from(1u32 << 23) - 1.0)
+        })
+        .collect()
+}
+
+fn naive<T: Real>(c: &mut [f64], a: MatRef<'_, T>, b: MatRef<'_, T>) {
+    for i in 0..a.rows {
+        for j in 0..b.cols {
+            for k in 0..a.cols {
+                let x = a.data[i * a.row_stride + k * a.col_stride].to_f64();
+                c[i * b.cols + j] += x * b.data[k * b.row_stride + j * b.col_stride].to_f64();
+            }
+        }
+    }
+}
+
+/// Rounding of a sum of `k` products of values below 1, one rounding per step in the worst case.
+fn check<T: Real>(epsilon: f64) {
+    let pool = Pool::new(2);
+    for isa in Isa::available() {
+        let exec = Exec { pool: &pool, isa };
+        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (13, 300, 33), (64, 17, 130), (5, 520, 257), (70, 64, 40), (1, 33, 500)]
+        {
+            let (a, b) = (values::<T>(m * k, 1), values::<T>(k * n, 2));
+            let (at, bt) = (transpose(&a, m, k), transpose(&b, k, n));
+            let bias = values::<T>(n, 3);
+            let mut want = vec![0.0; m * n];
+            naive(&mut want, MatRef::new(&a, m, k), MatRef::new(&b, k, n));
+            let mut packed = PackedMatrix::empty();
+            packed.pack(exec, MatRef::new(&bt, n, k).t());
+            let lefts = [MatRef::new(&a, m, k), MatRef::new(&at, k, m).t()];
+            let plain = |x| Operand::Plain(x);
+            let rights = [plain(MatRef::new(&b, k, n)), plain(MatRef::new(&bt, n, k).t()), Operand::Packed(&packed)];
+            for (l, left) in lefts.into_iter().enumerate() {
+                for (r, right) in rights.into_iter().enumerate() {
+                    let mut c = values::<T>(m * n, 4);
+                    gemm(exec, &mut c, n, left, right, Init::Bias(&bias));
+                    gemm(exec, &mut c, n, left, right, Init::Keep);
+                    for (i, got) in c.iter().enumerate() {
+                        let truth = bias[i % n].to_f64() + 2.0 * want[i];
+                        #[allow(clippy::cast_precision_loss, reason = "small")]
+                        let bound = epsilon * 4.0 * (k as f64 + 2.0);
+                        let error = (got.to_f64() - truth).abs();
+                        assert!(error <= bound, "{} {m}×{k}×{n} layouts {l}{r}: {got} for {truth}", isa.name());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn transpose<T: Real>(x: &[T], rows: usize, cols: usize) -> Vec<T> {
+    (0..cols).flat_map(|j| (0..rows).map(move |i| x[i * cols + j])).collect()
+}
+
+#[test]
+fn products_equal_the_triple_loop_in_f32() {
+    check::<f32>(f64::from(f32::EPSILON));
+}
+
+#[test]
+fn products_equal_the_triple_loop_in_f64() {
+    check::<f64>(f64::EPSILON);
+}
+
+#[test]
+fn threads_and_other_rows_change_no_bit() {
+    let (m, k, n) = (97, 600, 300);
+    let (a, b) = (values::<f32>(m * k, 5), values::<f32>(k * n, 6));
+    for isa in Isa::available() {
+        let product = |threads: usize, rows: std::ops::Range<usize>| {
+            let pool = Pool::new(threads);
+            let exec = Exec { pool: &pool, isa };
+            let mut c = vec![0.0f32; rows.len() * n];
+            let left = MatRef::new(&a[rows.start * k..rows.end * k], rows.len(), k);
+            gemm(exec, &mut c, n, left, Operand::Plain(MatRef::new(&b, k, n)), Init::Zero);
+            c.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let all = product(1, 0..m);
+        assert!(all == product(2, 0..m) && all == product(4, 0..m), "{}", isa.name());
+        assert_eq!(all[50 * n..51 * n], product(2, 50..51)[..], "a row alone, {}", isa.name());
+    }
+}
+
+#[test]
+fn a_row_stride_leaves_the_gap_alone() {
+    let pool = Pool::new(1);
+    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let mut c = vec![7.0f32; 2 * 5];
+    gemm(exec, &mut c, 5, MatRef::new(&[1.0, 2.0], 2, 1), Operand::Plain(MatRef::new(&[3.0, 4.0], 1, 2)), Init::Zero);
+    assert_eq!(c, [3.0, 4.0, 7.0, 7.0, 7.0, 6.0, 8.0, 7.0, 7.0, 7.0]);
+}
+
+#[test]
+fn column_sums_add_every_row() {
+    let pool = Pool::new(2);
+    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let mut sums = vec![1.0f32; 300];
+    let x: Vec<f32> = (0..900u16).map(f32::from).collect();
+    column_sums(exec, &mut sums, &x);
+    for (j, sum) in (0u16..300).zip(sums) {
+        assert!((sum - (1.0 + 900.0 + 3.0 * f32::from(j))).abs() < 1e-6);
+    }
+}

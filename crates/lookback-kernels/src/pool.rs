@@ -1,0 +1,263 @@
+//! The workers: one pool per process, made by the caller, shared by everything.
+//!
+//! A job is a number of tiles; threads take tiles one by one. Which thread computes a tile is a matter of luck, what a tile
+//! computes is not. Workers spin briefly after a job, because the next one usually follows within microseconds, then park.
+
+use std::fmt;
+
+/// A fixed set of worker threads (the caller's own thread is one of them).
+pub struct Pool {
+    threads: usize,
+    #[cfg(feature = "threads")]
+    workers: Option<threads::Workers>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool of `threads` threads, the calling one included; 0 means one per core.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if cfg!(not(feature = "threads")) {
+            1
+        } else if threads == 0 {
+            cores()
+        } else {
+            threads
+        };
+        Self {
+            threads,
+            #[cfg(feature = "threads")]
+            workers: (threads > 1).then(|| threads::Workers::start(threads - 1)),
+        }
+    }
+
+    /// How many threads share a job.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Runs `tile(0)`, …, `tile(tiles - 1)`, in any order, on all threads, and returns when all are done.
+    ///
+    /// Called from inside a tile, or while another thread uses the pool, it runs the tiles on the calling thread.
+    ///
+    /// # Panics
+    /// If a tile panics.
+    pub fn run(&self, tiles: usize, tile: impl Fn(usize) + Sync) {
+        #[cfg(feature = "threads")]
+        if tiles > 1
+            && let Some(workers) = &self.workers
+            && workers.run(tiles, &tile)
+        {
+            return;
+        }
+        for i in 0..tiles {
+            tile(i);
+        }
+    }
+}
+
+#[cfg(feature = "threads")]
+mod threads {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError};
+    use std::thread::JoinHandle;
+
+    /// Rounds of spinning before a worker parks: some tens of microseconds.
+    const SPINS: u32 = 4_000;
+
+    type Tile<'a> = dyn Fn(usize) + Sync + 'a;
+
+    /// The job at hand. `tile` is valid while `busy` workers have not all reported back.
+    #[derive(Clone, Copy)]
+    struct Job {
+        tile: *const Tile<'static>,
+        tiles: usize,
+    }
+
+    // SAFETY: the pointer is to a `Sync` closure and is only used while `Workers::run` keeps it alive.
+    unsafe impl Send for Job {}
+
+    struct State {
+        /// Counts jobs; workers wait for it to change.
+        generation: AtomicUsize,
+        job: Mutex<Option<Job>>,
+        wake: Condvar,
+        next: AtomicUsize,
+        busy: AtomicUsize,
+        panicked: AtomicBool,
+        stop: AtomicBool,
+    }
+
+    pub(super) struct Workers {
+        state: Arc<State>,
+        handles: Vec<JoinHandle<()>>,
+        turn: Mutex<()>,
+    }
+
+    impl Workers {
+        pub(super) fn start(count: usize) -> Self {
+            let state = Arc::new(State {
+                generation: AtomicUsize::new(0),
+                job: Mutex::new(None),
+                wake: Condvar::new(),
+                next: AtomicUsize::new(0),
+                busy: AtomicUsize::new(0),
+                panicked: AtomicBool::new(false),
+                stop: AtomicBool::new(false),
+            });
+            let handles = (0..count)
+                .map_while(|i| {
+                    let state = Arc::clone(&state);
+                    // A thread the system refuses is done without: results do not depend on the number of threads.
+                    std::thread::Builder::new().name(format!("lookback-{i}")).spawn(move || work(&state)).ok()
+                })
+                .collect();
+            Self { state, handles, turn: Mutex::new(()) }
+        }
+
+        /// Runs the job and returns true, or returns false if the pool is in use.
+        pub(super) fn run(&self, tiles: usize, tile: &Tile<'_>) -> bool {
+            let _turn = match self.turn.try_lock() {
+                Ok(turn) => turn,
+                Err(TryLockError::Poisoned(turn)) => turn.into_inner(), // an earlier job panicked; it is over
+                Err(TryLockError::WouldBlock) => return false,
+            };
+            let state = &*self.state;
+            // SAFETY: only the lifetime changes; this function does not return before all workers are done with it.
+            let tile: *const Tile<'static> = unsafe { std::mem::transmute(std::ptr::from_ref(tile)) };
+            let job = Job { tile, tiles };
+            state.next.store(0, Ordering::Relaxed);
+            state.busy.store(self.handles.len(), Ordering::Relaxed);
+            {
+                let mut slot = state.job.lock().unwrap_or_else(PoisonError::into_inner);
+                *slot = Some(job);
+                state.generation.fetch_add(1, Ordering::Release);
+            }
+            state.wake.notify_all();
+            let own = catch_unwind(AssertUnwindSafe(|| take_tiles(state, job)));
+            let mut spins = 0u32;
+            while state.busy.load(Ordering::Acquire) != 0 {
+                spins += 1;
+                if spins < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+            }
+            if let Err(panic) = own {
+                state.panicked.store(false, Ordering::Relaxed);
+                resume_unwind(panic);
+            }
+            assert!(!state.panicked.swap(false, Ordering::Relaxed), "a worker panicked");
+            true
+        }
+    }
+
+    impl Drop for Workers {
+        fn drop(&mut self) {
+            {
+                let _slot = self.state.job.lock().unwrap_or_else(PoisonError::into_inner);
+                self.state.stop.store(true, Ordering::Relaxed);
+                self.state.generation.fetch_add(1, Ordering::Release);
+            }
+            self.state.wake.notify_all();
+            for handle in self.handles.drain(..) {
+                drop(handle.join()); // a worker catches the panics of its tiles
+            }
+        }
+    }
+
+    fn take_tiles(state: &State, job: Job) {
+        // SAFETY: `Workers::run` keeps the closure alive until this worker has reported back.
+        let tile = unsafe { &*job.tile };
+        loop {
+            let i = state.next.fetch_add(1, Ordering::Relaxed);
+            if i >= job.tiles {
+                return;
+            }
+            tile(i);
+        }
+    }
+
+    fn work(state: &State) {
+        let mut seen = 0;
+        loop {
+            let mut spins = 0u32;
+            while state.generation.load(Ordering::Acquire) == seen && spins < SPINS {
+                spins += 1;
+                std::hint::spin_loop();
+            }
+            let job = {
+                let mut slot = state.job.lock().unwrap_or_else(PoisonError::into_inner);
+                while state.generation.load(Ordering::Acquire) == seen {
+                    slot = state.wake.wait(slot).unwrap_or_else(PoisonError::into_inner);
+                }
+                seen = state.generation.load(Ordering::Acquire);
+                *slot
+            };
+            if state.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            if let Some(job) = job
+                && catch_unwind(AssertUnwindSafe(|| take_tiles(state, job))).is_err()
+            {
+                state.panicked.store(true, Ordering::Relaxed);
+            }
+            state.busy.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn every_tile_runs_exactly_once() {
+        for threads in [1, 2, 5] {
+            let pool = Pool::new(threads);
+            for tiles in [0, 1, 2, 7, 100] {
+                let counts: Vec<AtomicU32> = (0..tiles).map(|_| AtomicU32::new(0)).collect();
+                for _ in 0..50 {
+                    pool.run(tiles, |i| {
+                        counts[i].fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 50), "{threads} threads, {tiles} tiles");
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_inside_a_tile_runs_on_the_calling_thread() {
+        let pool = Pool::new(3);
+        let sum = AtomicU32::new(0);
+        pool.run(4, |_| {
+            pool.run(5, |i| {
+                sum.fetch_add(u32::try_from(i).expect("small"), Ordering::Relaxed);
+            });
+        });
+        assert_eq!(sum.load(Ordering::Relaxed), 40);
+    }
+
+    #[test]
+    fn a_panic_in_a_tile_reaches_the_caller_and_the_pool_survives() {
+        let pool = Pool::new(2);
+        for bad in [0, 63] {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                pool.run(64, |i| assert_ne!(i, bad, "tile {bad}"));
+            }));
+            assert!(result.is_err());
+        }
+        let sum = AtomicU32::new(0);
+        pool.run(8, |_| {
+            sum.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(sum.load(Ordering::Relaxed), 8);
+    }
+}
