@@ -32,7 +32,7 @@ pub struct CrossEntropy {
 }
 
 multiversion! {
-    fn row_loss<T>(row: &mut [T], target: usize, epsilon: T) -> (f64, f64) {
+    fn row_loss<T>(row: &mut [T], target: usize, epsilon: T) -> [f64; 2] {
         let vocabulary = T::from_f64(row.len() as f64);
         let logit = row[target].to_f64();
         let total = sum(row).to_f64();
@@ -47,12 +47,12 @@ multiversion! {
         }
         row[target] -= T::ONE - epsilon;
         let epsilon = epsilon.to_f64();
-        (nll, (1.0 - epsilon) * nll + epsilon * uniform)
+        [nll, (1.0 - epsilon) * nll + epsilon * uniform]
     }
 }
 
 /// Turns `logits` (N, V) into the gradient of the summed loss with respect to them, in place, and returns the sums. `losses` (N,) is scratch for
-/// per-row values, in nats: it receives the nll of every row (0 where ignored).
+/// per-row values, in nats: it receives the nll and the loss of every row (0 where ignored).
 ///
 /// # Panics
 /// If the shapes disagree or a target is outside the vocabulary.
@@ -62,7 +62,7 @@ pub fn cross_entropy_rows<T: Real>(
     targets: &[u32],
     vocabulary: usize,
     smoothing: Smoothing,
-    losses: &mut [(f64, f64)],
+    losses: &mut [[f64; 2]],
 ) -> CrossEntropy {
     assert!(logits.len() == targets.len() * vocabulary && losses.len() == targets.len(), "one target per row");
     let epsilon = T::from_f64(f64::from(smoothing.epsilon));
@@ -75,7 +75,7 @@ pub fn cross_entropy_rows<T: Real>(
                 let (row, loss) = unsafe { (logits.part(n * vocabulary, vocabulary), losses.part(n, 1)) };
                 if targets[n] == smoothing.ignore {
                     row.fill(T::ZERO);
-                    loss[0] = (0.0, 0.0);
+                    loss[0] = [0.0; 2];
                 } else {
                     assert!((targets[n] as usize) < vocabulary, "target {} of {vocabulary}", targets[n]);
                     loss[0] = row_loss(exec.isa, row, targets[n] as usize, epsilon);
@@ -84,7 +84,7 @@ pub fn cross_entropy_rows<T: Real>(
         });
     }
     let mut sums = CrossEntropy::default();
-    for (&(nll, loss), &target) in losses.iter().zip(targets) {
+    for (&[nll, loss], &target) in losses.iter().zip(targets) {
         sums.nll += nll;
         sums.loss += loss;
         sums.tokens += u64::from(target != smoothing.ignore);
@@ -104,7 +104,7 @@ mod tests {
     fn run<T: Real>(exec: Exec<'_>, logits: &[T], epsilon: f32) -> (Vec<T>, CrossEntropy) {
         let mut x = logits.to_vec();
         let smoothing = Smoothing { epsilon, ignore: 0 };
-        let sums = cross_entropy_rows(exec, &mut x, &TARGETS, V, smoothing, &mut [(0.0, 0.0); 4]);
+        let sums = cross_entropy_rows(exec, &mut x, &TARGETS, V, smoothing, &mut [[0.0; 2]; 4]);
         (x, sums)
     }
 

@@ -43,16 +43,20 @@ impl<'a, T> Shared<'a, T> {
 struct Line([u8; 64]);
 
 thread_local! {
-    static SCRATCH: RefCell<[Vec<Line>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+    static SCRATCH: RefCell<[Vec<Line>; 4]> = const { RefCell::new([const { Vec::new() }; 4]) };
 }
 
-/// Which of a thread's two scratch areas: one kernel may hold both at once.
+/// Which of a thread's scratch areas: each may be held while the others are.
 #[derive(Clone, Copy)]
 pub(crate) enum Area {
     /// The packed left operand of a product, or a kernel's own temporary.
     Left = 0,
     /// The packed right operand.
     Right = 1,
+    /// A block of logits.
+    Logits = 2,
+    /// Losses of rows.
+    Losses = 3,
 }
 
 /// Runs `work` on `len` elements of this thread's scratch memory, whose contents are unspecified (but initialised).
@@ -72,4 +76,16 @@ pub(crate) fn with_scratch<T: crate::Real, R>(area: Area, len: usize, work: impl
         }
     });
     result
+}
+
+/// Runs `work` on scratch memory for a block of `logits` numbers and `rows` pairs of losses. Contents are unspecified on entry; the memory is kept, so a
+/// steady sequence of calls allocates nothing.
+pub fn with_loss_buffers<T: crate::Real, R>(
+    logits: usize,
+    rows: usize,
+    work: impl FnOnce(&mut [T], &mut [[f64; 2]]) -> R,
+) -> R {
+    with_scratch(Area::Logits, logits, |logits: &mut [T]| {
+        with_scratch(Area::Losses, 2 * rows, |losses: &mut [f64]| work(logits, losses.as_chunks_mut().0))
+    })
 }

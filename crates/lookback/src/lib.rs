@@ -1,9 +1,13 @@
 //! Sequence-to-sequence models with attention: trained, measured, run, and seen through.
 #![forbid(unsafe_code)]
 
+pub mod backend;
 #[cfg(feature = "files")]
 pub mod data;
 pub mod eval;
+pub mod ops;
+pub mod params;
 pub mod search;
+pub mod tape;
 pub mod text;
 pub mod view;

@@ -1,0 +1,437 @@
+//! The processor, through `lookback-kernels`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use lookback_kernels::{
+    self as kernels, CellState, Exec, Init, Isa, LstmCell, MatRef, Operand, PackedMatrix, Pool, RecurrentShape,
+};
+
+use super::{
+    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, LossGradients, Precision, Purpose, RandomKey,
+    Real, RecurrentSpec, RecurrentTrace, Smoothing,
+};
+
+/// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
+const LOGITS: usize = 1 << 22;
+
+/// The processor: a worker pool and an instruction set. `Cpu<f32>` runs models; `Cpu<f64>` is for checks.
+pub struct Cpu<T = f32> {
+    pool: Arc<Pool>,
+    isa: Isa,
+    number: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for Cpu<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cpu").field("pool", &self.pool).field("isa", &self.isa).finish_non_exhaustive()
+    }
+}
+
+impl<T> Clone for Cpu<T> {
+    fn clone(&self) -> Self {
+        Self { pool: Arc::clone(&self.pool), isa: self.isa, number: self.number }
+    }
+}
+
+impl<T: Real> Cpu<T> {
+    /// A processor that computes on `pool` with instruction set `isa`.
+    #[must_use]
+    pub fn new(pool: Arc<Pool>, isa: Isa) -> Self {
+        Self { pool, isa, number: std::marker::PhantomData }
+    }
+
+    /// The best instruction set of this machine on `threads` threads (0: one per core).
+    #[must_use]
+    pub fn detect(threads: usize) -> Self {
+        Self::new(Arc::new(Pool::new(threads)), Isa::detect())
+    }
+
+    /// The instruction set in use.
+    #[must_use]
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Threads in use.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    fn exec(&self) -> Exec<'_> {
+        Exec { pool: &self.pool, isa: self.isa }
+    }
+}
+
+/// A parameter matrix, row-major, with packed forms that are valid until the next update.
+#[derive(Debug)]
+pub struct CpuWeight<T> {
+    values: Vec<T>,
+    rows: usize,
+    cols: usize,
+    /// Wᵀ packed, for `x·Wᵀ`.
+    forward: Packing<T>,
+    /// W packed, for `dy·W`.
+    backward: Packing<T>,
+}
+
+#[derive(Debug)]
+struct Packing<T> {
+    matrix: PackedMatrix<T>,
+    valid: bool,
+}
+
+impl<T: Real> Packing<T> {
+    fn pack(&mut self, exec: Exec<'_>, matrix: MatRef<'_, T>) {
+        self.matrix.pack(exec, matrix);
+        self.valid = true;
+    }
+}
+
+impl<T: Real> CpuWeight<T> {
+    fn matrix(&self) -> MatRef<'_, T> {
+        MatRef::new(&self.values, self.rows, self.cols)
+    }
+
+    fn forward(&self) -> Operand<'_, T> {
+        if self.forward.valid { Operand::Packed(&self.forward.matrix) } else { Operand::Plain(self.matrix().t()) }
+    }
+
+    fn backward(&self) -> Operand<'_, T> {
+        if self.backward.valid { Operand::Packed(&self.backward.matrix) } else { Operand::Plain(self.matrix()) }
+    }
+}
+
+impl<T: Real> Backend for Cpu<T> {
+    type Elem = T;
+    type Tensor = Vec<T>;
+    type Ids = Vec<u32>;
+    type Weight = CpuWeight<T>;
+
+    fn alloc(&self, capacity: usize) -> Vec<T> {
+        Vec::with_capacity(capacity)
+    }
+
+    fn capacity(&self, x: &Vec<T>) -> usize {
+        x.capacity()
+    }
+
+    fn set_len(&self, x: &mut Vec<T>, len: usize) {
+        x.resize(len, T::ZERO);
+    }
+
+    fn fill(&self, x: &mut Vec<T>, value: T) {
+        x.fill(value);
+    }
+
+    fn upload(&self, x: &mut Vec<T>, from: &[T]) {
+        x.clear();
+        x.extend_from_slice(from);
+    }
+
+    fn download(&self, x: &Vec<T>) -> Vec<T> {
+        x.clone()
+    }
+
+    fn alloc_ids(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn upload_ids(&self, ids: &mut Vec<u32>, from: &[u32]) {
+        ids.clear();
+        ids.extend_from_slice(from);
+    }
+
+    fn copy(&self, y: &mut Vec<T>, to: usize, x: &Vec<T>, from: usize, len: usize) {
+        y[to..to + len].copy_from_slice(&x[from..from + len]);
+    }
+
+    fn copy_add(&self, y: &mut Vec<T>, to: usize, x: &Vec<T>, from: usize, len: usize) {
+        kernels::add_assign(self.exec(), &mut y[to..to + len], &x[from..from + len]);
+    }
+
+    fn gather_rows(&self, y: &mut Vec<T>, x: &Vec<T>, rows: &[u32], steps: usize, batch: usize, width: usize) {
+        for t in 0..steps {
+            for (i, &row) in rows.iter().enumerate() {
+                let from = (t * batch + row as usize) * width;
+                y[(t * rows.len() + i) * width..][..width].copy_from_slice(&x[from..from + width]);
+            }
+        }
+    }
+
+    fn weight(&self, values: &[T], rows: usize, cols: usize) -> CpuWeight<T> {
+        assert_eq!(values.len(), rows * cols, "a weight of {rows} × {cols}");
+        let unpacked = || Packing { matrix: PackedMatrix::empty(), valid: false };
+        CpuWeight { values: values.to_vec(), rows, cols, forward: unpacked(), backward: unpacked() }
+    }
+
+    fn weight_values(&self, weight: &CpuWeight<T>) -> Vec<T> {
+        weight.values.clone()
+    }
+
+    fn precision(&self, _weight: &CpuWeight<T>) -> Precision {
+        if size_of::<T>() == 4 { Precision::F32 } else { Precision::F64 }
+    }
+
+    fn prepare(&self, weight: &mut CpuWeight<T>, purpose: Purpose) {
+        let matrix = MatRef::new(&weight.values, weight.rows, weight.cols);
+        if !weight.forward.valid {
+            weight.forward.pack(self.exec(), matrix.t());
+        }
+        if purpose == Purpose::Train && !weight.backward.valid {
+            weight.backward.pack(self.exec(), matrix);
+        }
+    }
+
+    fn embed(&self, y: &mut Vec<T>, table: &CpuWeight<T>, ids: &Vec<u32>) {
+        kernels::embed(self.exec(), y, &table.values, ids, table.cols);
+    }
+
+    fn embed_backward(&self, dtable: &mut Vec<T>, ids: &Vec<u32>, dy: &Vec<T>, width: usize) {
+        kernels::embed_backward(self.exec(), dtable, ids, dy, width);
+    }
+
+    fn linear(&self, y: &mut Vec<T>, x: &Vec<T>, w: &CpuWeight<T>, bias: Option<&CpuWeight<T>>) {
+        let init = bias.map_or(Init::Zero, |b| Init::Bias(&b.values));
+        let x = MatRef::new(x, x.len() / w.cols, w.cols);
+        kernels::gemm(self.exec(), y, w.rows, x, w.forward(), init);
+    }
+
+    fn linear_backward_input(&self, dx: &mut Vec<T>, dy: &Vec<T>, w: &CpuWeight<T>) {
+        let dy = MatRef::new(dy, dy.len() / w.rows, w.rows);
+        kernels::gemm(self.exec(), dx, w.cols, dy, w.backward(), Init::Keep);
+    }
+
+    fn linear_backward_weight(&self, dw: &mut Vec<T>, dy: &Vec<T>, x: &Vec<T>, w: &CpuWeight<T>) {
+        let n = dy.len() / w.rows;
+        let (dy, x) = (MatRef::new(dy, n, w.rows), MatRef::new(x, n, w.cols));
+        kernels::gemm(self.exec(), dw, w.cols, dy.t(), Operand::Plain(x), Init::Keep);
+    }
+
+    fn column_sums(&self, sums: &mut Vec<T>, x: &Vec<T>) {
+        kernels::column_sums(self.exec(), sums, x);
+    }
+
+    fn recurrent(
+        &self,
+        spec: RecurrentSpec,
+        y: &mut Vec<T>,
+        h: &mut Vec<T>,
+        c: &mut Vec<T>,
+        trace: &mut RecurrentTrace<Vec<T>>,
+        x: &Vec<T>,
+        weight: &CpuWeight<T>,
+        bias: &CpuWeight<T>,
+        lengths: Option<&Vec<u32>>,
+    ) {
+        let lengths = lengths.map(Vec::as_slice);
+        let (exec, shape, state) = (self.exec(), shape(spec), cell_state(trace));
+        match spec.cell {
+            CellKind::Lstm => kernels::recurrent::<LstmCell, T>(
+                exec,
+                shape,
+                y,
+                h,
+                c,
+                state,
+                x,
+                weight.forward(),
+                &bias.values,
+                lengths,
+            ),
+        }
+    }
+
+    fn recurrent_backward(
+        &self,
+        spec: RecurrentSpec,
+        dx: &mut Vec<T>,
+        dh: &mut Vec<T>,
+        dc: &mut Vec<T>,
+        dweight: &mut Vec<T>,
+        dbias: &mut Vec<T>,
+        dy: Option<&Vec<T>>,
+        trace: &mut RecurrentTrace<Vec<T>>,
+        weight: &CpuWeight<T>,
+        lengths: Option<&Vec<u32>>,
+        total: Option<&mut Vec<T>>,
+    ) {
+        let (exec, shape, state) = (self.exec(), shape(spec), cell_state(trace));
+        match spec.cell {
+            CellKind::Lstm => kernels::recurrent_backward::<LstmCell, T>(
+                exec,
+                shape,
+                dx,
+                dh,
+                dc,
+                dweight,
+                dbias,
+                dy.map(Vec::as_slice),
+                &state,
+                weight.backward(),
+                lengths.map(Vec::as_slice),
+                total.map(Vec::as_mut_slice),
+            ),
+        }
+    }
+
+    fn attend(
+        &self,
+        spec: AttentionSpec,
+        context: &mut Vec<T>,
+        weights: &mut Vec<T>,
+        query: &Vec<T>,
+        keys: &Vec<T>,
+        values: &Vec<T>,
+        src_len: &Vec<u32>,
+    ) {
+        kernels::attend(self.exec(), spec, context, weights, query, keys, values, src_len);
+    }
+
+    fn attend_backward_weights(
+        &self,
+        spec: AttentionSpec,
+        dweights: &mut Vec<T>,
+        dcontext: &Vec<T>,
+        values: &Vec<T>,
+        src_len: &Vec<u32>,
+    ) {
+        kernels::attend_backward_weights(self.exec(), spec, dweights, dcontext, values, src_len);
+    }
+
+    fn attend_backward_values(
+        &self,
+        spec: AttentionSpec,
+        dvalues: &mut Vec<T>,
+        weights: &Vec<T>,
+        dcontext: &Vec<T>,
+        src_len: &Vec<u32>,
+    ) {
+        kernels::attend_backward_values(self.exec(), spec, dvalues, weights, dcontext, src_len);
+    }
+
+    fn attend_backward_scores(
+        &self,
+        spec: AttentionSpec,
+        dquery: &mut Vec<T>,
+        dkeys: &mut Vec<T>,
+        dweights: &mut Vec<T>,
+        weights: &Vec<T>,
+        query: &Vec<T>,
+        keys: &Vec<T>,
+        src_len: &Vec<u32>,
+    ) {
+        kernels::attend_backward_scores(self.exec(), spec, dquery, dkeys, dweights, weights, query, keys, src_len);
+    }
+
+    fn tanh(&self, y: &mut Vec<T>, x: &Vec<T>) {
+        kernels::tanh(self.exec(), y, x);
+    }
+
+    fn tanh_backward(&self, dx: &mut Vec<T>, y: &Vec<T>, dy: &Vec<T>) {
+        kernels::tanh_backward(self.exec(), dx, y, dy);
+    }
+
+    fn add(&self, y: &mut Vec<T>, a: &Vec<T>, b: &Vec<T>) {
+        kernels::add(self.exec(), y, a, b);
+    }
+
+    fn add_assign(&self, y: &mut Vec<T>, x: &Vec<T>) {
+        kernels::add_assign(self.exec(), y, x);
+    }
+
+    fn dropout(&self, y: &mut Vec<T>, x: &Vec<T>, p: f32, key: RandomKey) {
+        kernels::dropout(self.exec(), y, x, p, key);
+    }
+
+    fn concat(&self, y: &mut Vec<T>, a: &Vec<T>, b: &Vec<T>, a_width: usize, b_width: usize) {
+        kernels::concat_columns(self.exec(), y, a, b, a_width, b_width);
+    }
+
+    fn split_add(&self, x: &mut Vec<T>, y: &Vec<T>, width: usize, y_width: usize, offset: usize) {
+        kernels::split_columns_add(self.exec(), x, y, width, y_width, offset);
+    }
+
+    fn linear_cross_entropy(
+        &self,
+        x: &Vec<T>,
+        w: &CpuWeight<T>,
+        bias: &CpuWeight<T>,
+        targets: &Vec<u32>,
+        smoothing: Smoothing,
+        mut gradients: Option<LossGradients<'_, Vec<T>>>,
+        mut row_nll: Option<&mut Vec<f64>>,
+    ) -> CrossEntropy {
+        let (vocabulary, width) = (w.rows, w.cols);
+        let rows = (LOGITS / vocabulary).clamp(16, 1024).min(targets.len().max(1));
+        let mut sums = CrossEntropy::default();
+        kernels::with_loss_buffers(rows * vocabulary, rows, |logits: &mut [T], losses| {
+            for (block, targets) in targets.chunks(rows).enumerate() {
+                let n = targets.len();
+                let (logits, losses) = (&mut logits[..n * vocabulary], &mut losses[..n]);
+                let input = MatRef::new(&x[block * rows * width..][..n * width], n, width);
+                kernels::gemm(self.exec(), logits, vocabulary, input, w.forward(), Init::Bias(&bias.values));
+                let part =
+                    kernels::cross_entropy_rows(self.exec(), logits, targets, vocabulary, smoothing, losses);
+                sums.loss += part.loss;
+                sums.nll += part.nll;
+                sums.tokens += part.tokens;
+                if let Some(row_nll) = &mut row_nll {
+                    row_nll.extend(losses.iter().map(|&[nll, _]| nll));
+                }
+                if let Some(g) = &mut gradients {
+                    let dlogits = MatRef::new(&*logits, n, vocabulary);
+                    let dx = &mut g.dx[block * rows * width..][..n * width];
+                    kernels::gemm(self.exec(), dx, width, dlogits, w.backward(), Init::Keep);
+                    kernels::gemm(self.exec(), g.dw, width, dlogits.t(), Operand::Plain(input), Init::Keep);
+                    kernels::column_sums(self.exec(), g.db, logits);
+                }
+            }
+        });
+        sums
+    }
+
+    fn log_softmax(&self, x: &mut Vec<T>, width: usize) {
+        kernels::log_softmax_rows(self.exec(), x, width);
+    }
+
+    fn top_k<'c>(
+        &self,
+        x: &Vec<T>,
+        width: usize,
+        k: usize,
+        candidates: &dyn Fn(usize) -> Candidates<'c>,
+    ) -> Vec<Vec<(u32, T)>> {
+        x.chunks(width)
+            .enumerate()
+            .map(|(n, row)| {
+                let mut best = Vec::with_capacity(k);
+                kernels::top_k_row(row, k, candidates(n), &mut best);
+                best
+            })
+            .collect()
+    }
+
+    fn squared_norm(&self, x: &Vec<T>) -> f64 {
+        kernels::squared_norm(self.exec(), x)
+    }
+
+    fn adam(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: &mut Vec<T>, v: &mut Vec<T>, step: AdamStep) {
+        kernels::adam(self.exec(), &mut weight.values, gradient, m, v, step);
+        (weight.forward.valid, weight.backward.valid) = (false, false);
+    }
+}
+
+fn shape(spec: RecurrentSpec) -> RecurrentShape {
+    RecurrentShape { steps: spec.steps, batch: spec.batch, hidden: spec.hidden, direction: spec.direction }
+}
+
+fn cell_state<T>(trace: &mut RecurrentTrace<Vec<T>>) -> CellState<'_, T> {
+    CellState {
+        gates: &mut trace.gates,
+        saved: &mut trace.saved,
+        h_prev: &mut trace.h_prev,
+        c_prev: &mut trace.c_prev,
+    }
+}

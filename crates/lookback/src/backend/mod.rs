@@ -1,0 +1,312 @@
+//! The one seam for hardware.
+//!
+//! Model, training and search code never touches memory: every operation goes through [`Backend`]. The processor's implementation is [`Cpu`]; another device is
+//! added by implementing this trait, without a change elsewhere.
+//!
+//! Tensors are flat and row-major; sequences are time-major, `(T, B, W)`. Methods called `…_backward` *add* to the gradients they are given.
+
+use std::fmt::Debug;
+
+pub use lookback_kernels::{AdamStep, Candidates, CrossEntropy, Direction, RandomKey, Real, Smoothing};
+
+mod cpu;
+
+pub use cpu::Cpu;
+
+/// The recurrent cells a layer can be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellKind {
+    /// Long short-term memory, gates i, f, g, o.
+    Lstm,
+}
+
+impl CellKind {
+    /// Gates: the width of a cell's input projection, in units of H.
+    #[must_use]
+    pub fn gates(self) -> usize {
+        match self {
+            Self::Lstm => 4,
+        }
+    }
+
+    /// What the cell keeps for the backward pass besides its gates, in units of H.
+    #[must_use]
+    pub fn saved(self) -> usize {
+        match self {
+            Self::Lstm => 1,
+        }
+    }
+}
+
+/// Sizes of a recurrent layer's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecurrentSpec {
+    /// The cell.
+    pub cell: CellKind,
+    /// T, steps.
+    pub steps: usize,
+    /// B, rows.
+    pub batch: usize,
+    /// H, width.
+    pub hidden: usize,
+    /// Which way it reads.
+    pub direction: Direction,
+}
+
+/// Sizes of an attention: T queries per row, S source positions, B sentences, G query rows per sentence (the beam), H wide keys and W wide values.
+pub type AttentionSpec = lookback_kernels::AttentionShape;
+
+/// The tensors a recurrent layer leaves for its backward pass.
+#[derive(Debug)]
+pub struct RecurrentTrace<T> {
+    /// Activations of the gates (T, B, G·H).
+    pub gates: T,
+    /// What the cell saved (T, B, saved·H).
+    pub saved: T,
+    /// h before each step (T, B, H).
+    pub h_prev: T,
+    /// c before each step (T, B, H).
+    pub c_prev: T,
+}
+
+/// What weights are about to be used for, so that a backend can lay them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Many products with few rows each, forward only.
+    Decode,
+    /// Many products with few rows each, forward and backward.
+    Train,
+}
+
+/// How a weight is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Single precision: trains and decodes.
+    F32,
+    /// Double precision, for checks.
+    F64,
+}
+
+impl Precision {
+    /// The name as it stands in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        }
+    }
+
+    /// Whether gradients can be taken with weights of this precision.
+    #[must_use]
+    pub fn is_trainable(self) -> bool {
+        match self {
+            Self::F32 | Self::F64 => true,
+        }
+    }
+}
+
+/// Gradients that [`Backend::linear_cross_entropy`] adds to.
+#[derive(Debug)]
+pub struct LossGradients<'a, T> {
+    /// Gradient of the input (N, H).
+    pub dx: &'a mut T,
+    /// Gradient of the output matrix (V, H).
+    pub dw: &'a mut T,
+    /// Gradient of the output bias (V,).
+    pub db: &'a mut T,
+}
+
+/// Memory and arithmetic of a device. See the module for layouts; N is any number of rows.
+pub trait Backend: Debug + Send + Sync + 'static {
+    /// The numbers the host exchanges with the device.
+    type Elem: Real;
+    /// A block of numbers.
+    type Tensor: Debug + Send + Sync;
+    /// A block of token ids or lengths.
+    type Ids: Debug + Send + Sync;
+    /// A parameter matrix in its stored form: it offers products and row look-up at every precision.
+    type Weight: Debug + Send + Sync;
+
+    // Memory.
+
+    /// Room for `capacity` numbers.
+    fn alloc(&self, capacity: usize) -> Self::Tensor;
+    /// How many numbers there is room for.
+    fn capacity(&self, x: &Self::Tensor) -> usize;
+    /// Sets the length, within the capacity; contents become unspecified.
+    fn set_len(&self, x: &mut Self::Tensor, len: usize);
+    /// Sets every element.
+    fn fill(&self, x: &mut Self::Tensor, value: Self::Elem);
+    /// Copies from the host.
+    fn upload(&self, x: &mut Self::Tensor, from: &[Self::Elem]);
+    /// Copies to the host.
+    fn download(&self, x: &Self::Tensor) -> Vec<Self::Elem>;
+    /// An empty block of ids.
+    fn alloc_ids(&self) -> Self::Ids;
+    /// Copies ids from the host, replacing what was there.
+    fn upload_ids(&self, ids: &mut Self::Ids, from: &[u32]);
+    /// `y[to..to + len] = x[from..from + len]`
+    fn copy(&self, y: &mut Self::Tensor, to: usize, x: &Self::Tensor, from: usize, len: usize);
+    /// `y[to..to + len] += x[from..from + len]`
+    fn copy_add(&self, y: &mut Self::Tensor, to: usize, x: &Self::Tensor, from: usize, len: usize);
+    /// `y[t, i] = x[t, rows[i]]` for `x` (T, B, `width`) and every t: the beam's gather.
+    fn gather_rows(
+        &self,
+        y: &mut Self::Tensor,
+        x: &Self::Tensor,
+        rows: &[u32],
+        steps: usize,
+        batch: usize,
+        width: usize,
+    );
+
+    // Weights.
+
+    /// A weight of `rows` × `cols` from its values.
+    fn weight(&self, values: &[Self::Elem], rows: usize, cols: usize) -> Self::Weight;
+    /// The values of a weight.
+    fn weight_values(&self, weight: &Self::Weight) -> Vec<Self::Elem>;
+    /// How a weight is stored.
+    fn precision(&self, weight: &Self::Weight) -> Precision;
+    /// Lays a weight out for a purpose, until it is next updated.
+    fn prepare(&self, weight: &mut Self::Weight, purpose: Purpose);
+
+    // Operations, forward and backward.
+
+    /// `y[n] = table[ids[n]]`
+    fn embed(&self, y: &mut Self::Tensor, table: &Self::Weight, ids: &Self::Ids);
+    /// `dtable[ids[n]] += dy[n]`, rows of `width`.
+    fn embed_backward(&self, dtable: &mut Self::Tensor, ids: &Self::Ids, dy: &Self::Tensor, width: usize);
+    /// `y = x·Wᵀ + b`
+    fn linear(&self, y: &mut Self::Tensor, x: &Self::Tensor, w: &Self::Weight, bias: Option<&Self::Weight>);
+    /// `dx += dy·W`
+    fn linear_backward_input(&self, dx: &mut Self::Tensor, dy: &Self::Tensor, w: &Self::Weight);
+    /// `dw += dyᵀ·x`, W of shape (O, I) given by `w`.
+    fn linear_backward_weight(&self, dw: &mut Self::Tensor, dy: &Self::Tensor, x: &Self::Tensor, w: &Self::Weight);
+    /// `sums[j] += Σ_n x[n, j]`
+    fn column_sums(&self, sums: &mut Self::Tensor, x: &Self::Tensor);
+    /// A recurrent layer over all steps; `h` and `c` hold the initial state and receive the final one. See [`lookback_kernels::recurrent`].
+    fn recurrent(
+        &self,
+        spec: RecurrentSpec,
+        y: &mut Self::Tensor,
+        h: &mut Self::Tensor,
+        c: &mut Self::Tensor,
+        trace: &mut RecurrentTrace<Self::Tensor>,
+        x: &Self::Tensor,
+        weight: &Self::Weight,
+        bias: &Self::Weight,
+        lengths: Option<&Self::Ids>,
+    );
+    /// Gradients of [`Backend::recurrent`]: writes `dx`; `dh` and `dc` hold the gradients of the final state and receive those of the initial one;
+    /// `total`, if given, receives the whole gradient that reached each step's h.
+    fn recurrent_backward(
+        &self,
+        spec: RecurrentSpec,
+        dx: &mut Self::Tensor,
+        dh: &mut Self::Tensor,
+        dc: &mut Self::Tensor,
+        dweight: &mut Self::Tensor,
+        dbias: &mut Self::Tensor,
+        dy: Option<&Self::Tensor>,
+        trace: &mut RecurrentTrace<Self::Tensor>,
+        weight: &Self::Weight,
+        lengths: Option<&Self::Ids>,
+        total: Option<&mut Self::Tensor>,
+    );
+    /// Dot-product attention: writes `context` and `weights`. See [`lookback_kernels::attend`].
+    fn attend(
+        &self,
+        spec: AttentionSpec,
+        context: &mut Self::Tensor,
+        weights: &mut Self::Tensor,
+        query: &Self::Tensor,
+        keys: &Self::Tensor,
+        values: &Self::Tensor,
+        src_len: &Self::Ids,
+    );
+    /// `dweights += dcontext·valuesᵀ`
+    fn attend_backward_weights(
+        &self,
+        spec: AttentionSpec,
+        dweights: &mut Self::Tensor,
+        dcontext: &Self::Tensor,
+        values: &Self::Tensor,
+        src_len: &Self::Ids,
+    );
+    /// `dvalues += weightsᵀ·dcontext`
+    fn attend_backward_values(
+        &self,
+        spec: AttentionSpec,
+        dvalues: &mut Self::Tensor,
+        weights: &Self::Tensor,
+        dcontext: &Self::Tensor,
+        src_len: &Self::Ids,
+    );
+    /// Through softmax and score: adds to `dquery` and `dkeys`; overwrites `dweights` with the gradient of the scores.
+    fn attend_backward_scores(
+        &self,
+        spec: AttentionSpec,
+        dquery: &mut Self::Tensor,
+        dkeys: &mut Self::Tensor,
+        dweights: &mut Self::Tensor,
+        weights: &Self::Tensor,
+        query: &Self::Tensor,
+        keys: &Self::Tensor,
+        src_len: &Self::Ids,
+    );
+    /// `y = tanh(x)`
+    fn tanh(&self, y: &mut Self::Tensor, x: &Self::Tensor);
+    /// `dx += dy·(1 − y²)`
+    fn tanh_backward(&self, dx: &mut Self::Tensor, y: &Self::Tensor, dy: &Self::Tensor);
+    /// `y = a + b`
+    fn add(&self, y: &mut Self::Tensor, a: &Self::Tensor, b: &Self::Tensor);
+    /// `y += x`
+    fn add_assign(&self, y: &mut Self::Tensor, x: &Self::Tensor);
+    /// `y += dropout(x)` with the mask of `key`.
+    fn dropout(&self, y: &mut Self::Tensor, x: &Self::Tensor, p: f32, key: RandomKey);
+    /// `y[n] = [a[n]; b[n]]`
+    fn concat(&self, y: &mut Self::Tensor, a: &Self::Tensor, b: &Self::Tensor, a_width: usize, b_width: usize);
+    /// Adds columns `offset..offset + width` of `y` to `x`.
+    fn split_add(&self, x: &mut Self::Tensor, y: &Self::Tensor, width: usize, y_width: usize, offset: usize);
+    /// Cross-entropy of `softmax(x·Wᵀ + b)`; the logits are never all in memory. With `gradients`, adds those of the summed loss.
+    /// With `row_nll`, writes the negative log-likelihood of every row, in nats.
+    fn linear_cross_entropy(
+        &self,
+        x: &Self::Tensor,
+        w: &Self::Weight,
+        bias: &Self::Weight,
+        targets: &Self::Ids,
+        smoothing: Smoothing,
+        gradients: Option<LossGradients<'_, Self::Tensor>>,
+        row_nll: Option<&mut Vec<f64>>,
+    ) -> CrossEntropy;
+
+    // Search.
+
+    /// Rows of `width` logits become log-probabilities, in nats.
+    fn log_softmax(&self, x: &mut Self::Tensor, width: usize);
+    /// The `k` best entries of each row of `width`, as (index, value), best first; row n may choose among `candidates(n)`.
+    fn top_k<'c>(
+        &self,
+        x: &Self::Tensor,
+        width: usize,
+        k: usize,
+        candidates: &dyn Fn(usize) -> Candidates<'c>,
+    ) -> Vec<Vec<(u32, Self::Elem)>>;
+
+    // Optimiser.
+
+    /// `Σ x²`
+    fn squared_norm(&self, x: &Self::Tensor) -> f64;
+    /// One Adam update; `m` and `v` are the moments.
+    fn adam(
+        &self,
+        weight: &mut Self::Weight,
+        gradient: &Self::Tensor,
+        m: &mut Self::Tensor,
+        v: &mut Self::Tensor,
+        step: AdamStep,
+    );
+}

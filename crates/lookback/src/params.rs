@@ -1,0 +1,243 @@
+//! The parameters of a model: what they are called, what shape they have, how they start.
+
+use crate::backend::{Backend, Precision, Purpose, RandomKey, Real};
+use lookback_kernels::philox4x32;
+
+/// Which parameter: an index into [`Params`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ParamId(pub(crate) usize);
+
+/// How a parameter starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// All the same value.
+    Constant(f32),
+    /// Uniform in ±limit.
+    Uniform(f32),
+    /// The bias of an LSTM of this width: 0, but 1 for the forget gate (Jozefowicz et al. 2015), so that early gradients live.
+    ForgetGate(usize),
+}
+
+/// A parameter's name, shape and start. A vector has one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParamSpec {
+    /// The name, as it stands in files; PyTorch's where PyTorch has one.
+    pub name: String,
+    /// The shape as it stands in files: one or two sizes.
+    pub shape: Vec<usize>,
+    /// How it starts.
+    pub init: Init,
+    /// Whether it takes part in a product at every time step: worth laying out for many small products.
+    pub per_step: bool,
+}
+
+impl ParamSpec {
+    /// The matrix shape: a vector is one row.
+    #[must_use]
+    pub fn matrix(&self) -> (usize, usize) {
+        match self.shape[..] {
+            [rows, cols] => (rows, cols),
+            _ => (1, self.len()),
+        }
+    }
+
+    /// How many numbers it has.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a parameter is never empty")]
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The values it starts from: a function of the seed and the parameter's place among the others.
+    #[must_use]
+    pub fn initial(&self, seed: u64, place: u32) -> Vec<f32> {
+        match self.init {
+            Init::Constant(value) => vec![value; self.len()],
+            Init::Uniform(limit) => {
+                let key = RandomKey { seed, stream: place, step: INIT_STEP };
+                (0..self.len())
+                    .map(|i| {
+                        let word = philox4x32(key, u32::try_from(i / 4).unwrap_or(u32::MAX))[i % 4];
+                        (f64::from(word) / f64::from(u32::MAX) * 2.0 - 1.0) as f32 * limit
+                    })
+                    .collect()
+            }
+            Init::ForgetGate(hidden) => {
+                (0..self.len()).map(|i| if i / hidden == 1 { 1.0 } else { 0.0 }).collect()
+            }
+        }
+    }
+}
+
+/// Updates count from 1, so step 0 of every stream is free for the start.
+const INIT_STEP: u64 = 0;
+
+/// The parameters of a model on a device.
+#[derive(Debug)]
+pub struct Params<B: Backend> {
+    specs: Vec<ParamSpec>,
+    weights: Vec<B::Weight>,
+}
+
+impl<B: Backend> Params<B> {
+    /// Parameters at their start.
+    #[must_use]
+    pub fn init(backend: &B, specs: Vec<ParamSpec>, seed: u64) -> Self {
+        let weights = (0u32..).zip(&specs).map(|(place, spec)| upload(backend, spec, &spec.initial(seed, place)));
+        Self { weights: weights.collect(), specs }
+    }
+
+    /// Parameters with given values, one slice per specification in the same order.
+    ///
+    /// # Panics
+    /// If a slice has not its parameter's length.
+    #[must_use]
+    pub fn from_values(backend: &B, specs: Vec<ParamSpec>, values: &[Vec<f32>]) -> Self {
+        assert_eq!(specs.len(), values.len(), "values for every parameter");
+        let weights = specs.iter().zip(values).map(|(spec, values)| upload(backend, spec, values)).collect();
+        Self { specs, weights }
+    }
+
+    /// The specifications, in the order of [`ParamId`].
+    #[must_use]
+    pub fn specs(&self) -> &[ParamSpec] {
+        &self.specs
+    }
+
+    /// The values of every parameter, in order.
+    pub fn values(&self, backend: &B) -> Vec<Vec<f32>> {
+        let narrow = |x: Vec<B::Elem>| x.into_iter().map(|v| v.to_f64() as f32).collect();
+        self.weights.iter().map(|w| narrow(backend.weight_values(w))).collect()
+    }
+
+    /// The id of the parameter called `name`.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<ParamId> {
+        self.specs.iter().position(|s| s.name == name).map(ParamId)
+    }
+
+    /// How many numbers there are in all.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.specs.iter().map(ParamSpec::len).sum()
+    }
+
+    /// The precision they are stored in.
+    pub fn precision(&self, backend: &B) -> Option<Precision> {
+        self.weights.first().map(|w| backend.precision(w))
+    }
+
+    /// Lays out for a purpose all matrices that take part in products with few rows, until the next update.
+    pub fn prepare(&mut self, backend: &B, purpose: Purpose) {
+        for (spec, weight) in self.specs.iter().zip(&mut self.weights) {
+            if spec.per_step || (purpose == Purpose::Decode && spec.shape.len() == 2) {
+                backend.prepare(weight, purpose);
+            }
+        }
+    }
+
+    pub(crate) fn weight(&self, id: ParamId) -> &B::Weight {
+        &self.weights[id.0]
+    }
+
+    /// Sets the values in the device's own precision.
+    #[cfg(test)]
+    pub(crate) fn set_exact(&mut self, backend: &B, values: &[Vec<f64>]) {
+        for ((spec, weight), values) in self.specs.iter().zip(&mut self.weights).zip(values) {
+            let (rows, cols) = spec.matrix();
+            let values: Vec<B::Elem> = values.iter().map(|&v| B::Elem::from_f64(v)).collect();
+            *weight = backend.weight(&values, rows, cols);
+        }
+    }
+
+    #[cfg(feature = "train")]
+    pub(crate) fn weights_mut(&mut self) -> &mut [B::Weight] {
+        &mut self.weights
+    }
+}
+
+fn upload<B: Backend>(backend: &B, spec: &ParamSpec, values: &[f32]) -> B::Weight {
+    let (rows, cols) = spec.matrix();
+    let values: Vec<B::Elem> = values.iter().map(|&v| B::Elem::from_f64(f64::from(v))).collect();
+    backend.weight(&values, rows, cols)
+}
+
+/// One gradient per parameter, summed over the batch (division by the number of tokens happens in the update).
+#[derive(Debug)]
+pub struct Gradients<B: Backend> {
+    tensors: Vec<B::Tensor>,
+}
+
+impl<B: Backend> Gradients<B> {
+    /// Gradients of zero.
+    #[must_use]
+    pub fn zeros(backend: &B, params: &Params<B>) -> Self {
+        let zeros = |spec: &ParamSpec| {
+            let mut tensor = backend.alloc(spec.len());
+            backend.set_len(&mut tensor, spec.len());
+            backend.fill(&mut tensor, B::Elem::ZERO);
+            tensor
+        };
+        Self { tensors: params.specs.iter().map(zeros).collect() }
+    }
+
+    /// Sets all to zero.
+    pub fn clear(&mut self, backend: &B) {
+        self.tensors.iter_mut().for_each(|t| backend.fill(t, B::Elem::ZERO));
+    }
+
+    /// The gradient of one parameter.
+    #[must_use]
+    pub fn get(&self, id: ParamId) -> &B::Tensor {
+        &self.tensors[id.0]
+    }
+
+    /// All gradients, in the order of the parameters.
+    #[must_use]
+    pub fn all(&self) -> &[B::Tensor] {
+        &self.tensors
+    }
+
+    /// Euclidean norm of all gradients together.
+    pub fn norm(&self, backend: &B) -> f64 {
+        self.tensors.iter().map(|t| backend.squared_norm(t)).sum::<f64>().sqrt()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ParamId) -> &mut B::Tensor {
+        &mut self.tensors[id.0]
+    }
+
+    /// Two gradients at once.
+    pub(crate) fn pair_mut(&mut self, a: ParamId, b: ParamId) -> (&mut B::Tensor, &mut B::Tensor) {
+        assert_ne!(a, b, "two different parameters");
+        if a.0 < b.0 {
+            let (left, right) = self.tensors.split_at_mut(b.0);
+            (&mut left[a.0], &mut right[0])
+        } else {
+            let (left, right) = self.tensors.split_at_mut(a.0);
+            (&mut right[0], &mut left[b.0])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_depends_on_seed_and_place_and_stays_in_its_limits() {
+        let spec =
+            ParamSpec { name: "w".into(), shape: vec![30, 11], init: Init::Uniform(0.1), per_step: false };
+        let a = spec.initial(1, 0);
+        assert!(a == spec.initial(1, 0) && a != spec.initial(2, 0) && a != spec.initial(1, 1));
+        assert!(a.iter().all(|v| v.abs() <= 0.1) && a.iter().any(|v| v.abs() > 0.09));
+        let mean = a.iter().sum::<f32>() / 330.0;
+        assert!(mean.abs() < 0.016, "five standard deviations of the mean: {mean}");
+    }
+
+    #[test]
+    fn only_the_forget_gate_starts_open() {
+        let spec = ParamSpec { name: "b".into(), shape: vec![8], init: Init::ForgetGate(2), per_step: false };
+        assert_eq!(spec.initial(1, 0), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+}
