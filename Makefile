@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features
+.PHONY: check fmt clippy test doc features fixtures
 
 check: fmt clippy test features doc
 
@@ -19,3 +19,9 @@ features:
 
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Rewrites the goldens with PyTorch (Python with venv and a network; the tests need neither).
+fixtures:
+	test -d fixtures/.venv || python3 -m venv fixtures/.venv
+	fixtures/.venv/bin/pip install --quiet --requirement fixtures/gen/requirements.txt
+	for script in operations lstm training models; do fixtures/.venv/bin/python fixtures/gen/$$script.py || exit 1; done
