@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features fixtures
+.PHONY: check fmt clippy test doc features fixtures corpus
 
 check: fmt clippy test features doc
 
@@ -25,3 +25,9 @@ fixtures:
 	test -d fixtures/.venv || python3 -m venv fixtures/.venv
 	fixtures/.venv/bin/pip install --quiet --requirement fixtures/gen/requirements.txt
 	for script in operations lstm training models; do fixtures/.venv/bin/python fixtures/gen/$$script.py || exit 1; done
+
+# Rewrites the quickstart corpus: `make corpus DATA=folder`, see scripts/make-corpus.py.
+corpus:
+	test -d scripts/.venv || python3 -m venv scripts/.venv
+	scripts/.venv/bin/pip install --quiet --requirement scripts/requirements.txt
+	scripts/.venv/bin/python scripts/make-corpus.py "$(DATA)"
