@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features fixtures corpus
+.PHONY: check fmt clippy test doc features fixtures corpus bench
 
 check: fmt clippy test features doc
 
@@ -31,3 +31,9 @@ corpus:
 	test -d scripts/.venv || python3 -m venv scripts/.venv
 	scripts/.venv/bin/pip install --quiet --requirement scripts/requirements.txt
 	scripts/.venv/bin/python scripts/make-corpus.py "$(DATA)"
+
+# The reference step beside PyTorch's, recorded in bench/RECORD.md.
+bench:
+	test -d bench/.venv || python3 -m venv bench/.venv
+	bench/.venv/bin/pip install --quiet --requirement bench/requirements.txt
+	bench/.venv/bin/python bench/run.py --record
