@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features
+.PHONY: check fmt clippy test doc features fixtures corpus bench
 
 check: fmt clippy test features doc
 
@@ -19,3 +19,21 @@ features:
 
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Rewrites the goldens with PyTorch (Python with venv and a network; the tests need neither).
+fixtures:
+	test -d fixtures/.venv || python3 -m venv fixtures/.venv
+	fixtures/.venv/bin/pip install --quiet --requirement fixtures/gen/requirements.txt
+	for script in operations lstm training models; do fixtures/.venv/bin/python fixtures/gen/$$script.py || exit 1; done
+
+# Rewrites the quickstart corpus: `make corpus DATA=folder`, see scripts/make-corpus.py.
+corpus:
+	test -d scripts/.venv || python3 -m venv scripts/.venv
+	scripts/.venv/bin/pip install --quiet --requirement scripts/requirements.txt
+	scripts/.venv/bin/python scripts/make-corpus.py "$(DATA)"
+
+# The reference step beside PyTorch's, recorded in bench/RECORD.md.
+bench:
+	test -d bench/.venv || python3 -m venv bench/.venv
+	bench/.venv/bin/pip install --quiet --requirement bench/requirements.txt
+	bench/.venv/bin/python bench/run.py --record

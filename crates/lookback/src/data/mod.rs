@@ -1,1 +1,3 @@
 //! From files of pairs to batches of ids.
+
+pub mod dates;
