@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod config;
 #[cfg(feature = "files")]
 pub mod data;
 pub mod eval;
+pub mod model;
 pub mod ops;
 pub mod params;
 pub mod search;

@@ -1,0 +1,306 @@
+//! What a run is made of: one configuration, read from TOML or JSON, changed by `key=value`, stored whole in the model folder.
+//!
+//! A recipe holds no paths: data are arguments. What a recipe leaves out is chosen from the data ([`Config::resolve`]); the effective configuration has
+//! every value. Unknown keys are errors that suggest the nearest one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+mod parse;
+mod resolve;
+
+pub use resolve::CorpusSize;
+
+/// Everything a run is made of, except its data.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The seed of everything random.
+    pub seed: u64,
+    /// How text becomes ids.
+    pub text: TextConfig,
+    /// Which pairs take part, and how they are batched.
+    pub data: DataConfig,
+    /// The model.
+    pub model: ModelConfig,
+    /// The training.
+    pub train: TrainConfig,
+    /// Search, in validation and by default in translation.
+    pub search: SearchConfig,
+}
+
+/// How text becomes ids.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextConfig {
+    /// Subwords or characters.
+    pub mode: Option<TextMode>,
+    /// Pieces in the vocabulary, special and byte pieces included (`bpe`).
+    pub vocab_size: Option<usize>,
+    /// One vocabulary for both sides, or one each.
+    pub joint: Option<bool>,
+}
+
+/// How text is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextMode {
+    /// Byte-pair encoding, learnt from the training data.
+    Bpe,
+    /// One piece per character.
+    Char,
+}
+
+/// Which pairs take part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// Longest source, in pieces; longer pairs are skipped, counted and reported.
+    pub max_src: usize,
+    /// Longest target, in pieces.
+    pub max_tgt: usize,
+    /// Pairs held out for validation when no validation file is given.
+    pub hold_out: Option<usize>,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { max_src: 150, max_tgt: 150, hold_out: None }
+    }
+}
+
+/// The model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// E, width of the embeddings.
+    pub embedding: Option<usize>,
+    /// H, width of the decoder.
+    pub hidden: Option<usize>,
+    /// Width of the encoder's output, both directions together; as `hidden` if not given.
+    pub encoder_hidden: Option<usize>,
+    /// Layers of the encoder.
+    pub encoder_layers: usize,
+    /// Layers of the decoder.
+    pub decoder_layers: usize,
+    /// Whether the encoder reads in both directions.
+    pub bidirectional: bool,
+    /// The attention score.
+    pub attention: AttentionKind,
+    /// Whether the attentional state is fed back as input (Luong et al. 2015, §3.3).
+    pub input_feeding: bool,
+    /// How the encoder's final states become the decoder's first.
+    pub bridge: Bridge,
+    /// Whether the output layer is the target embedding (Press & Wolf 2017); needs `embedding = hidden`.
+    pub tied_embeddings: bool,
+    /// Dropout probability: on embeddings, between layers, on the attentional state.
+    pub dropout: Option<f32>,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            embedding: None,
+            hidden: None,
+            encoder_hidden: None,
+            encoder_layers: 1,
+            decoder_layers: 1,
+            bidirectional: true,
+            attention: AttentionKind::Dot,
+            input_feeding: false,
+            bridge: Bridge::Copy,
+            tied_embeddings: false,
+            dropout: None,
+        }
+    }
+}
+
+/// The attention score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttentionKind {
+    /// sᵀh.
+    Dot,
+    /// No attention: the final states are the only bridge.
+    None,
+}
+
+/// How the encoder's final states become the decoder's first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bridge {
+    /// As they are, hidden state and cell.
+    Copy,
+    /// Through learned layers: `h = tanh(W·h + b)`, `c = W·c + b`.
+    Learned,
+}
+
+/// The training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Tokens per batch: sentences × the longer side, padding included.
+    pub batch_tokens: Option<usize>,
+    /// Batches per update; equals one batch of all of them.
+    pub accumulate: usize,
+    /// Stop after so many updates.
+    pub max_updates: Option<u64>,
+    /// Stop after so many passes over the data.
+    pub max_epochs: Option<u64>,
+    /// Stop after so many minutes. A run that stops by the clock cannot be repeated exactly.
+    pub max_minutes: Option<f64>,
+    /// Adam's learning rate, at its highest.
+    pub learning_rate: f64,
+    /// How the learning rate goes after the warm-up.
+    pub schedule: Schedule,
+    /// Updates over which the learning rate rises from zero.
+    pub warmup: u64,
+    /// What the rate is multiplied by when a plateau is met, or once an epoch for `exponential`.
+    pub decay: f64,
+    /// First epoch at whose end `exponential` decays, from 1.
+    pub decay_from: u64,
+    /// Adam's decay of the first moment.
+    pub beta1: f64,
+    /// Adam's decay of the second moment.
+    pub beta2: f64,
+    /// Adam's ε.
+    pub epsilon: f64,
+    /// Largest global norm of the gradient (per target token); 0 for none.
+    pub clip_norm: f64,
+    /// Label smoothing ε.
+    pub label_smoothing: f32,
+    /// Validate every so many updates; once an epoch if not given.
+    pub validate_every: Option<u64>,
+    /// Stop after so many validations without a better score; 0 for never.
+    pub patience: u64,
+    /// What is meant by better.
+    pub metric: Metric,
+    /// Sentences of the validation set that are translated for its BLEU; 0 for all.
+    pub validate_sentences: usize,
+    /// Write the training state every so many updates, and at every validation.
+    pub checkpoint_every: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            batch_tokens: None,
+            accumulate: 1,
+            max_updates: None,
+            max_epochs: None,
+            max_minutes: None,
+            learning_rate: 1e-3,
+            schedule: Schedule::InverseSqrt,
+            warmup: 400,
+            decay: 0.7,
+            decay_from: 5,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            clip_norm: 1.0,
+            label_smoothing: 0.1,
+            validate_every: None,
+            patience: 5,
+            metric: Metric::Bleu,
+            validate_sentences: 0,
+            checkpoint_every: 1000,
+        }
+    }
+}
+
+/// How the learning rate goes after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// It stays.
+    Constant,
+    /// It falls with the square root of the updates: rate·√(warmup / update).
+    InverseSqrt,
+    /// It is multiplied by `decay` whenever a validation is not better than the best.
+    Plateau,
+    /// It is multiplied by `decay` at the end of every epoch from `decay_from`.
+    Exponential,
+    /// It falls linearly to 0 at the end of the run; needs a limit.
+    Linear,
+}
+
+/// What is meant by a better validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// Higher BLEU.
+    Bleu,
+    /// Lower negative log-likelihood per token.
+    Loss,
+}
+
+/// Search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchConfig {
+    /// Hypotheses kept at every step; 1 is greedy.
+    pub beam_size: usize,
+    /// Length normalisation α: hypotheses are compared by log-probability / lengthᵅ.
+    pub length_penalty: f64,
+    /// No n-gram of this size twice in a translation; 0 allows it.
+    pub no_repeat_ngram_size: usize,
+    /// Longest translation, as a multiple of the source's pieces …
+    pub max_length_ratio: f64,
+    /// … plus so many.
+    pub max_length_extra: usize,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        Self {
+            beam_size: 5,
+            length_penalty: 1.0,
+            no_repeat_ngram_size: 0,
+            max_length_ratio: 2.0,
+            max_length_extra: 20,
+        }
+    }
+}
+
+/// A configuration that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The text is not TOML or JSON.
+    #[error("{origin}: {message}")]
+    Syntax {
+        /// Where it came from.
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A key that does not exist.
+    #[error("{origin}: unknown key `{key}`{}", suggestion.as_ref().map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// Where it came from.
+        origin: String,
+        /// The key, with its section.
+        key: String,
+        /// The nearest key that exists.
+        suggestion: Option<String>,
+    },
+    /// A value that does not fit its key.
+    #[error("{origin}: {message}")]
+    Value {
+        /// Where it came from.
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Values that exclude each other, or are out of range.
+    #[error("{key}: {message}")]
+    Invalid {
+        /// The key.
+        key: &'static str,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+/// A configuration as a tree of values: the form in which files and `key=value` are merged.
+pub(crate) type Tree = Value;

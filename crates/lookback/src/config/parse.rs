@@ -1,0 +1,187 @@
+//! Files and `key=value` into a configuration; unknown keys get a suggestion.
+
+use serde_json::{Map, Value};
+
+use super::{Config, ConfigError, Tree};
+
+impl Config {
+    /// The configuration of `files` (TOML, or JSON if it starts with `{`), each given as (name, text), changed by `sets` of the form `section.key=value`. Later ones win.
+    ///
+    /// # Errors
+    /// If a text cannot be parsed, a key does not exist, or a value does not fit.
+    pub fn from_layers(files: &[(String, String)], sets: &[String]) -> Result<Self, ConfigError> {
+        let template = template();
+        let mut tree = Value::Object(Map::new());
+        for (origin, text) in files {
+            let layer = parse(origin, text)?;
+            check_keys(origin, &layer, &template, "")?;
+            fits(origin, &layer)?;
+            merge(&mut tree, layer);
+        }
+        for set in sets {
+            let origin = format!("--set {set}");
+            let layer = parse_set(&origin, set)?;
+            check_keys(&origin, &layer, &template, "")?;
+            fits(&origin, &layer)?;
+            merge(&mut tree, layer);
+        }
+        serde_json::from_value(tree)
+            .map_err(|e| ConfigError::Value { origin: "configuration".into(), message: e.to_string() })
+    }
+
+    /// The configuration as TOML, without the keys that are left to the data.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_else(|e| format!("# {e}\n"))
+    }
+}
+
+/// All keys there are.
+fn template() -> Tree {
+    serde_json::to_value(Config::default()).unwrap_or_default()
+}
+
+fn parse(origin: &str, text: &str) -> Result<Tree, ConfigError> {
+    let syntax = |message: String| ConfigError::Syntax { origin: origin.to_owned(), message };
+    if text.trim_start().starts_with('{') {
+        return serde_json::from_str(text).map_err(|e| syntax(e.to_string()));
+    }
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(e.to_string().trim_end().to_owned()))?;
+    serde_json::to_value(table).map_err(|e| syntax(e.to_string()))
+}
+
+/// `section.key=value`: the value as TOML would read it, or else as a word.
+fn parse_set(origin: &str, set: &str) -> Result<Tree, ConfigError> {
+    let syntax = |message: &str| ConfigError::Syntax { origin: origin.to_owned(), message: message.to_owned() };
+    let (key, value) = set.split_once('=').ok_or_else(|| syntax("write it as `section.key=value`"))?;
+    let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("value"));
+    let value = parsed.unwrap_or_else(|| toml::Value::String(value.trim().to_owned()));
+    let mut tree = serde_json::to_value(value).map_err(|e| syntax(&e.to_string()))?;
+    for part in key.trim().rsplit('.') {
+        tree = Value::Object(Map::from_iter([(part.trim().to_owned(), tree)]));
+    }
+    Ok(tree)
+}
+
+/// Every key of `layer` must be in `template`.
+fn check_keys(origin: &str, layer: &Tree, template: &Tree, prefix: &str) -> Result<(), ConfigError> {
+    let (Value::Object(layer), Value::Object(known)) = (layer, template) else { return Ok(()) };
+    for (key, value) in layer {
+        let path = format!("{prefix}{key}");
+        match known.get(key) {
+            Some(inner) => check_keys(origin, value, inner, &format!("{path}."))?,
+            None => {
+                let suggestion = nearest(&path);
+                return Err(ConfigError::UnknownKey { origin: origin.to_owned(), key: path, suggestion });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The key that looks most like `path`, if any looks like it: by its whole name, or by its last part in another section.
+fn nearest(path: &str) -> Option<String> {
+    let mut keys = Vec::new();
+    collect(&template(), "", &mut keys);
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let likeness =
+        |key: &String| strsim::jaro_winkler(key, path).max(strsim::jaro_winkler(&last(key), &last(path)) - 0.01);
+    let best = keys.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(&best) > 0.75).then_some(best)
+}
+
+fn collect(tree: &Tree, prefix: &str, keys: &mut Vec<String>) {
+    if let Value::Object(map) = tree {
+        for (key, value) in map {
+            let path = format!("{prefix}{key}");
+            if value.is_object() {
+                collect(value, &format!("{path}."), keys);
+            } else {
+                keys.push(path);
+            }
+        }
+    }
+}
+
+/// Whether every value has its key's type.
+fn fits(origin: &str, layer: &Tree) -> Result<(), ConfigError> {
+    let Value::Object(sections) = layer else { return Ok(()) };
+    for (section, value) in sections {
+        let keys: Vec<(String, Tree)> = match value {
+            Value::Object(map) => map
+                .iter()
+                .map(|(k, v)| {
+                    (format!("{section}.{k}"), serde_json::json!({ section.clone(): { k.clone(): v.clone() } }))
+                })
+                .collect(),
+            _ => vec![(section.clone(), serde_json::json!({ section.clone(): value.clone() }))],
+        };
+        for (key, alone) in keys {
+            serde_json::from_value::<Config>(alone)
+                .map_err(|e| ConfigError::Value { origin: origin.to_owned(), message: format!("`{key}`: {e}") })?;
+        }
+    }
+    Ok(())
+}
+
+fn merge(base: &mut Tree, layer: Tree) {
+    match (base, layer) {
+        (Value::Object(base), Value::Object(layer)) => {
+            for (key, value) in layer {
+                merge(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, layer) => *base = layer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AttentionKind, TextMode};
+
+    fn read(text: &str, sets: &[&str]) -> Result<Config, ConfigError> {
+        let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+        Config::from_layers(&[("run.toml".into(), text.into())], &sets)
+    }
+
+    #[test]
+    fn toml_and_json_say_the_same() {
+        let toml = read("seed = 3\n[model]\nhidden = 512\nattention = \"none\"", &[]).expect("valid");
+        let json = read(r#"{"seed": 3, "model": {"hidden": 512, "attention": "none"}}"#, &[]).expect("valid");
+        assert_eq!(toml, json);
+        assert_eq!((toml.seed, toml.model.hidden, toml.model.attention), (3, Some(512), AttentionKind::None));
+    }
+
+    #[test]
+    fn sets_win_over_files_and_need_no_quotes() {
+        let c = read("[train]\nmax_updates = 9", &["train.max_updates=40", "text.mode=char", "seed=5"]).expect("valid");
+        assert_eq!((c.train.max_updates, c.text.mode, c.seed), (Some(40), Some(TextMode::Char), 5));
+    }
+
+    #[test]
+    fn unknown_keys_suggest_the_nearest() {
+        let message = |text: &str, sets: &[&str]| read(text, sets).expect_err("unknown").to_string();
+        assert_eq!(
+            message("[train]\nmax_update = 1", &[]),
+            "run.toml: unknown key `train.max_update`; did you mean `train.max_updates`?"
+        );
+        assert!(message("", &["train.dropout=0.1"]).ends_with("did you mean `model.dropout`?"));
+        assert!(message("", &["zzzz=1"]).ends_with("unknown key `zzzz`"));
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_key() {
+        let message = read("[model]\nhidden = \"big\"", &[]).expect_err("not a number").to_string();
+        assert!(message.starts_with("run.toml: `model.hidden`: invalid type: string \"big\""), "{message}");
+        let message = read("", &["model.attention=dott"]).expect_err("no such score").to_string();
+        assert!(message.contains("unknown variant `dott`, expected `dot` or `none`"), "{message}");
+        assert!(read("a = ", &[]).expect_err("syntax").to_string().starts_with("run.toml: "));
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let config = read("[model]\nhidden = 64\ndropout = 0.25", &[]).expect("valid");
+        assert_eq!(read(&config.to_toml(), &[]).expect("its own output"), config);
+    }
+}

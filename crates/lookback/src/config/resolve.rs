@@ -1,0 +1,167 @@
+//! What a recipe leaves open is chosen from the data; what cannot be is refused with the remedy.
+
+use super::{AttentionKind, Bridge, Config, ConfigError, Schedule, TextMode};
+
+/// What is known of a corpus when the open values are chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CorpusSize {
+    /// Pairs to train on.
+    pub pairs: usize,
+    /// Whitespace-separated words of the source, on average per sentence.
+    pub words: f64,
+    /// Characters of the longer side, on average per sentence.
+    pub characters: f64,
+}
+
+impl Config {
+    /// Chooses what is open by the size of the corpus, and checks the whole.
+    ///
+    /// Sentences become subwords; items of a word or two (names, dates, pronunciations) become characters. Vocabulary and model grow with the
+    /// corpus, dropout shrinks with it.
+    ///
+    /// # Errors
+    /// If values exclude each other or are out of range.
+    pub fn resolve(mut self, corpus: CorpusSize) -> Result<Self, ConfigError> {
+        let short = corpus.words < 2.5 || (corpus.words < 5.0 && corpus.characters < 30.0);
+        let mode = *self.text.mode.get_or_insert(if short { TextMode::Char } else { TextMode::Bpe });
+        let sizes = [(5_000, 1_000), (20_000, 2_000), (50_000, 4_000), (1_000_000, 8_000)];
+        let vocab = sizes.iter().find(|s| corpus.pairs < s.0).map_or(16_000, |s| s.1);
+        self.text.vocab_size.get_or_insert(vocab);
+        self.text.joint.get_or_insert(mode == TextMode::Bpe);
+        let hidden = if mode == TextMode::Char || corpus.pairs < 25_000 { 256 } else { 512 };
+        let hidden = *self.model.hidden.get_or_insert(hidden);
+        self.model.embedding.get_or_insert(if mode == TextMode::Char { hidden.min(128) } else { hidden });
+        self.model.encoder_hidden.get_or_insert(hidden);
+        self.model.dropout.get_or_insert(if corpus.pairs < 200_000 { 0.3 } else { 0.1 });
+        self.train.batch_tokens.get_or_insert(if corpus.pairs < 10_000 { 1_000 } else { 2_000 });
+        if self.train.max_updates.is_none() && self.train.max_epochs.is_none() && self.train.max_minutes.is_none() {
+            self.train.max_epochs = Some(if corpus.pairs < 25_000 { 60 } else { 20 });
+        }
+        self.check()?;
+        Ok(self)
+    }
+
+    /// Checks values against each other and their ranges.
+    ///
+    /// # Errors
+    /// Names the key and what to do.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let invalid = |key, message: String| Err(ConfigError::Invalid { key, message });
+        let m = &self.model;
+        let (hidden, encoder) = (m.hidden.unwrap_or(1), m.encoder_hidden.or(m.hidden).unwrap_or(1));
+        let sizes = [
+            ("model.hidden", hidden),
+            ("model.encoder_hidden", encoder),
+            ("model.embedding", m.embedding.unwrap_or(1)),
+            ("model.encoder_layers", m.encoder_layers),
+            ("model.decoder_layers", m.decoder_layers),
+            ("train.accumulate", self.train.accumulate),
+            ("train.batch_tokens", self.train.batch_tokens.unwrap_or(1)),
+            ("search.beam_size", self.search.beam_size),
+            ("data.max_src", self.data.max_src),
+            ("data.max_tgt", self.data.max_tgt),
+        ];
+        if let Some(&(key, size)) = sizes.iter().find(|(_, size)| !(1..=1 << 20).contains(size)) {
+            return invalid(key, format!("{size} is outside 1..={}", 1 << 20));
+        }
+        if m.bidirectional && encoder % 2 == 1 {
+            return invalid(
+                "model.encoder_hidden",
+                format!("{encoder} cannot be shared by two directions; make it even, or set `model.bidirectional = false`"),
+            );
+        }
+        if m.attention == AttentionKind::Dot && encoder != hidden {
+            return invalid(
+                "model.attention",
+                format!(
+                    "`dot` multiplies decoder states ({hidden}) with encoder states ({encoder}), which must have one size; set \
+                     `model.encoder_hidden = {hidden}`, leave it out, or set `model.attention = \"none\"`"
+                ),
+            );
+        }
+        if m.bridge == Bridge::Copy && (encoder != hidden || m.encoder_layers != m.decoder_layers) {
+            return invalid(
+                "model.bridge",
+                format!(
+                    "`copy` hands {} states of {encoder} to {} decoder layers of {hidden}; make them equal, or set \
+                     `model.bridge = \"learned\"`",
+                    m.encoder_layers, m.decoder_layers
+                ),
+            );
+        }
+        if m.tied_embeddings && m.embedding.is_some_and(|e| e != hidden) {
+            return invalid(
+                "model.tied_embeddings",
+                format!("the output layer takes {hidden} values, so set `model.embedding = {hidden}`"),
+            );
+        }
+        let shares = [
+            ("model.dropout", f64::from(m.dropout.unwrap_or(0.0))),
+            ("train.label_smoothing", f64::from(self.train.label_smoothing)),
+            ("train.beta1", self.train.beta1),
+            ("train.beta2", self.train.beta2),
+        ];
+        if let Some((key, share)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
+            return invalid(key, format!("{share} is outside 0..1"));
+        }
+        let positive = [("train.learning_rate", self.train.learning_rate), ("train.decay", self.train.decay)];
+        if let Some((key, value)) = positive.iter().find(|(_, v)| !(v.is_finite() && *v > 0.0)) {
+            return invalid(key, format!("{value} is not a positive number"));
+        }
+        if !(self.train.clip_norm.is_finite() && self.train.clip_norm >= 0.0) {
+            return invalid("train.clip_norm", format!("{} is not a norm; 0 turns clipping off", self.train.clip_norm));
+        }
+        if self.train.schedule == Schedule::InverseSqrt && self.train.warmup == 0 {
+            return invalid("train.warmup", "`inverse_sqrt` needs a warm-up of at least one update".into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentences(pairs: usize) -> CorpusSize {
+        CorpusSize { pairs, words: 9.0, characters: 50.0 }
+    }
+
+    fn refused(sets: &[&str]) -> String {
+        let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+        let config = Config::from_layers(&[], &sets).expect("the keys exist");
+        config.resolve(sentences(30_000)).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn sentences_get_subwords_and_dates_get_characters() {
+        let of = |corpus| Config::default().resolve(corpus).expect("defaults are valid");
+        assert_eq!(of(sentences(30_000)).text.mode, Some(TextMode::Bpe));
+        let dates = CorpusSize { pairs: 30_000, words: 3.0, characters: 17.0 };
+        assert_eq!(of(dates).text.mode, Some(TextMode::Char));
+        assert_eq!(of(sentences(30_000)).train.max_epochs, Some(20));
+    }
+
+    #[test]
+    fn dot_with_unequal_sizes_names_the_remedies() {
+        let message = refused(&["model.hidden=512", "model.encoder_hidden=256"]);
+        assert!(message.contains("`model.encoder_hidden = 512`") && message.contains("`model.attention = \"none\"`"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_its_key() {
+        let cases = [
+            (&["model.hidden=33"][..], "model.encoder_hidden: 33"),
+            (&["model.encoder_layers=2"], "model.bridge: "),
+            (&["model.tied_embeddings=true", "model.embedding=64"], "model.tied_embeddings: "),
+            (&["model.dropout=1.0"], "model.dropout: 1"),
+            (&["train.learning_rate=-1.0"], "train.learning_rate: "),
+            (&["train.clip_norm=-1.0"], "train.clip_norm: "),
+            (&["train.warmup=0"], "train.warmup: "),
+            (&["search.beam_size=0"], "search.beam_size: 0"),
+        ];
+        for (sets, start) in cases {
+            let message = refused(sets);
+            assert!(message.starts_with(start), "{message}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Names, shapes and starts of the parameters, collected while the model is put together.
+
+use crate::config::ModelConfig;
+use crate::params::{Init, ParamId, ParamSpec};
+
+/// Half the width of the uniform start of embeddings.
+const EMBEDDING_LIMIT: f32 = 0.1;
+
+/// The sizes of a model.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) embedding: usize,
+    pub(super) hidden: usize,
+    pub(super) encoder: usize,
+    pub(super) dropout: f32,
+}
+
+impl Sizes {
+    pub(super) fn of(config: &ModelConfig) -> Self {
+        let resolved = "the configuration was resolved";
+        let hidden = config.hidden.expect(resolved);
+        Self {
+            embedding: config.embedding.expect(resolved),
+            hidden,
+            encoder: config.encoder_hidden.unwrap_or(hidden),
+            dropout: config.dropout.expect(resolved),
+        }
+    }
+}
+
+/// Collects parameters.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    pub(super) specs: Vec<ParamSpec>,
+}
+
+impl Layout {
+    fn add(&mut self, name: String, shape: Vec<usize>, init: Init, per_step: bool) -> ParamId {
+        self.specs.push(ParamSpec { name, shape, init, per_step });
+        ParamId(self.specs.len() - 1)
+    }
+
+    /// An embedding table (V, E).
+    pub(super) fn embedding(&mut self, name: &str, vocab: usize, width: usize) -> ParamId {
+        self.add(format!("{name}.weight"), vec![vocab, width], Init::Uniform(EMBEDDING_LIMIT), false)
+    }
+
+    /// A matrix (O, I), uniform in ±√(6 / (fan-in + fan-out)) (Glorot & Bengio 2010); `fan_out` is that of one gate.
+    pub(super) fn matrix(&mut self, name: String, rows: usize, cols: usize, fan_out: usize, per_step: bool) -> ParamId {
+        let limit = (6.0 / (cols + fan_out) as f32).sqrt();
+        self.add(name, vec![rows, cols], Init::Uniform(limit), per_step)
+    }
+
+    /// A vector (O,).
+    pub(super) fn vector(&mut self, name: String, len: usize, init: Init) -> ParamId {
+        self.add(name, vec![len], init, false)
+    }
+
+    /// A linear layer `{name}.weight` (O, I) and `{name}.bias` (O,).
+    pub(super) fn linear(&mut self, name: &str, rows: usize, cols: usize, per_step: bool) -> (ParamId, ParamId) {
+        let weight = self.matrix(format!("{name}.weight"), rows, cols, rows, per_step);
+        (weight, self.vector(format!("{name}.bias"), rows, Init::Constant(0.0)))
+    }
+}

@@ -1,0 +1,143 @@
+//! The model, written once and forward only: it reads like the equations.
+//!
+//! ```text
+//! h_1 … h_S = encoder(x_1 … x_S)                  the memory
+//! s_t = decoder(y_{t-1}, s_{t-1})                 started from the encoder's final states
+//! e_i = s_tᵀ h_i      α = softmax(e)      a = Σ_i α_i h_i
+//! s̃_t = tanh(W_c [a ; s_t] + b_c)                 the attentional state
+//! p(y_t) = softmax(W_y s̃_t + b_y)
+//! ```
+//! Luong, Pham & Manning 2015. The same code trains (on a recording graph), validates and decodes.
+
+mod decoder;
+mod encoder;
+mod layout;
+
+use crate::backend::{Backend, CrossEntropy, Smoothing};
+use crate::config::{AttentionKind, ModelConfig};
+use crate::ops::State;
+use crate::params::{ParamId, ParamSpec};
+use crate::tape::{Graph, IdsVar, Var};
+use crate::text::PAD;
+
+pub use decoder::{DecoderState, Decoding};
+use decoder::Decoder;
+use encoder::Encoder;
+use layout::Layout;
+
+/// A sequence-to-sequence model: the structure, and where each parameter is. The values are in [`Params`](crate::params::Params).
+#[derive(Debug, Clone)]
+pub struct Seq2Seq {
+    encoder: Encoder,
+    decoder: Decoder,
+    attention: AttentionKind,
+}
+
+/// Everything that depends on the source alone: computed once per batch, then read.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// The encoder's output h (S, B, H), 0 in padding. Keys and values of the attention.
+    pub states: Var,
+    /// The final state of every layer, directions side by side.
+    pub last: Vec<State>,
+    /// Real source lengths (B,).
+    pub src_len: IdsVar,
+}
+
+impl Seq2Seq {
+    /// The model of a configuration, and the parameters it needs.
+    ///
+    /// # Panics
+    /// If the configuration was not resolved ([`Config::resolve`](crate::config::Config::resolve)).
+    #[must_use]
+    pub fn new(config: &ModelConfig, src_vocab: usize, tgt_vocab: usize) -> (Self, Vec<ParamSpec>) {
+        let mut layout = Layout::default();
+        let sizes = layout::Sizes::of(config);
+        let encoder = Encoder::new(&mut layout, config, sizes, src_vocab);
+        let decoder = Decoder::new(&mut layout, config, sizes, tgt_vocab);
+        (Self { encoder, decoder, attention: config.attention }, layout.specs)
+    }
+
+    /// Whether there are attention weights to look at.
+    #[must_use]
+    pub fn has_attention(&self) -> bool {
+        self.attention != AttentionKind::None
+    }
+
+    /// Reads the source: `src` (S, B) ids, padded, and real lengths.
+    pub fn encode<B: Backend>(&self, g: &mut Graph<'_, B>, src: &[u32], src_len: &[u32]) -> Memory {
+        self.encoder.run(g, src, src_len)
+    }
+
+    /// The decoder's state before its first step.
+    pub fn start<B: Backend>(&self, g: &mut Graph<'_, B>, memory: &Memory) -> DecoderState {
+        self.decoder.start(g, memory)
+    }
+
+    /// Runs the decoder over `tgt_in` (T, R) ids, the words before each position: whole targets in training, one step in search.
+    /// R is a multiple of the memory's sentences.
+    pub fn decode<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        memory: &Memory,
+        state: &DecoderState,
+        tgt_in: &[u32],
+    ) -> Decoding {
+        self.decoder.run(g, memory, state, tgt_in)
+    }
+
+    /// The logits (T, R, V) of attentional states.
+    pub fn logits<B: Backend>(&self, g: &mut Graph<'_, B>, attentional: Var) -> Var {
+        let (weight, bias) = self.decoder.output();
+        g.linear(attentional, weight, Some(bias))
+    }
+
+    /// The summed loss of `tgt_out` (T, B) given the words before, in nats; padding does not count.
+    pub fn loss<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        batch: &Teacher<'_>,
+        epsilon: f32,
+    ) -> CrossEntropy {
+        let attentional = self.forced(g, batch).attentional;
+        let targets = g.ids(batch.tgt_out);
+        let (weight, bias) = self.decoder.output();
+        g.cross_entropy(attentional, weight, bias, targets, Smoothing { epsilon, ignore: PAD })
+    }
+
+    /// The negative log-likelihood of every target position (T, B), in nats; 0 in padding. With attention, also its weights (T, B, S).
+    pub fn score<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Teacher<'_>) -> (Vec<f64>, Option<Var>) {
+        let decoding = self.forced(g, batch);
+        let targets = g.ids(batch.tgt_out);
+        let (weight, bias) = self.decoder.output();
+        (g.token_nll(decoding.attentional, weight, bias, targets, PAD), decoding.weights)
+    }
+
+    fn forced<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Teacher<'_>) -> Decoding {
+        let memory = self.encode(g, batch.src, batch.src_len);
+        let state = self.start(g, &memory);
+        self.decode(g, &memory, &state, batch.tgt_in)
+    }
+
+    /// The parameter that is the output matrix.
+    #[must_use]
+    pub fn output_weight(&self) -> ParamId {
+        self.decoder.output().0
+    }
+}
+
+/// A batch with its targets, time-major: what the decoder is told and what it should say.
+#[derive(Debug, Clone, Copy)]
+pub struct Teacher<'a> {
+    /// Source ids (S, B), padded.
+    pub src: &'a [u32],
+    /// Real source lengths (B,).
+    pub src_len: &'a [u32],
+    /// The word before each target position (T, B).
+    pub tgt_in: &'a [u32],
+    /// The word at each target position (T, B), padded.
+    pub tgt_out: &'a [u32],
+}
+
+#[cfg(test)]
+mod tests;
