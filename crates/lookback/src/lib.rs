@@ -1,7 +1,6 @@
 //! Sequence-to-sequence models with attention: trained, measured, run, and seen through.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "files")]
 pub mod data;
 pub mod eval;
 pub mod search;
