@@ -102,3 +102,102 @@ fn merges(list: &[Value]) -> Result<Vec<(String, String)>, String> {
     }
     Ok(merges)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn small() -> Value {
+        let mut pieces: Vec<String> = SPECIALS.iter().map(|name| (*name).to_owned()).collect();
+        pieces.extend((0..=255).map(byte_piece));
+        pieces.extend([META.to_string(), "a".to_owned(), "b".to_owned(), "ab".to_owned()]);
+        let tokenizer = Tokenizer::new(pieces, vec![("a".to_owned(), "b".to_owned())]).unwrap();
+        serde_json::from_str(&tokenizer.to_json()).unwrap()
+    }
+
+    /// What reading says after the file was changed.
+    fn complaint(change: impl FnOnce(&mut Value)) -> String {
+        let mut file = small();
+        change(&mut file);
+        match Tokenizer::from_json("m/tokenizer.json", &file.to_string()) {
+            Ok(_) => "nothing".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_to_the_same_bytes() {
+        let json = Tokenizer::from_json("x", &small().to_string()).unwrap().to_json();
+        assert_eq!(Tokenizer::from_json("x", &json).unwrap().to_json(), json);
+        assert_eq!(complaint(|_| {}), "nothing");
+    }
+
+    #[test]
+    fn every_flaw_is_named_with_the_file() {
+        let vocab = |file: &mut Value, piece: &str, id: Value| file["model"]["vocab"][piece] = id;
+        let cases: Vec<(String, &str)> = vec![
+            (complaint(|file| *file = json!([])), "not a JSON object"),
+            (complaint(|file| file["model"] = json!(1)), "no object under `model`"),
+            (complaint(|file| file["model"]["vocab"] = json!([])), "no object under `model.vocab`"),
+            (complaint(|file| file["model"]["merges"] = json!({})), "no list under `model.merges`"),
+            (complaint(|file| vocab(file, "a", json!(-1))), "piece \"a\" has the id -1, which is not a number from 0"),
+            (
+                complaint(|file| vocab(file, "a", json!(264))),
+                "piece \"a\" has the id 264, but 264 pieces have the ids 0 to 263",
+            ),
+            (complaint(|file| vocab(file, "a", json!(262))), "pieces \"a\" and \"b\" have the same id 262"),
+            (
+                complaint(|file| {
+                    vocab(file, "</s>", json!(2));
+                    vocab(file, "<s>", json!(3));
+                }),
+                "id 2 must be \"<s>\", it is Some(\"</s>\")",
+            ),
+            (
+                complaint(|file| {
+                    file["model"]["vocab"].as_object_mut().unwrap().remove("<0x41>");
+                    vocab(file, "c", json!(69));
+                }),
+                "the byte piece <0x41> is missing",
+            ),
+            (
+                complaint(|file| {
+                    file["model"]["vocab"].as_object_mut().unwrap().remove("▁");
+                    vocab(file, "c", json!(260));
+                }),
+                "the piece ▁ (a space) is missing",
+            ),
+            (complaint(|file| vocab(file, "", json!(264))), "there is an empty piece"),
+            (
+                complaint(|file| file["model"]["merges"] = json!(["a b"])),
+                "merge 0 is \"a b\", expected a pair of pieces",
+            ),
+            (complaint(|file| file["model"]["merges"] = json!([["a", "x"]])), "`model`: Token `x` out of vocabulary"),
+            (
+                complaint(|file| file["model"]["merges"] = json!([["</", "s>"]])),
+                "merge 0 spells the reserved piece \"</s>\"",
+            ),
+            (
+                complaint(|file| file["model"]["byte_fallback"] = json!(false)),
+                "`model.byte_fallback` is false, lookback writes and reads only true",
+            ),
+            (
+                complaint(|file| file["normalizer"] = json!(null)),
+                "`normalizer` is null, lookback writes and reads only {\"",
+            ),
+            (
+                complaint(|file| file["added_tokens"] = json!([1])),
+                "`added_tokens` is [1], lookback writes and reads only []",
+            ),
+            (complaint(|file| file["surplus"] = json!(1)), "`surplus` is 1, lookback writes and reads only null"),
+        ];
+        for (said, expected) in cases {
+            let said = said.strip_prefix("m/tokenizer.json: ").unwrap_or_else(|| panic!("{said}"));
+            assert!(said.starts_with(expected), "said {said}, expected {expected}");
+        }
+        let error = Tokenizer::from_json("m/tokenizer.json", "{").unwrap_err().to_string();
+        assert!(error.starts_with("m/tokenizer.json: not JSON: "), "{error}");
+    }
+}

@@ -41,3 +41,6 @@ pub const BOS: u32 = 2;
 pub const EOS: u32 = 3;
 /// The names of the specials; the index is the id.
 pub const SPECIALS: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
+
+#[cfg(all(test, feature = "train"))]
+mod tests;

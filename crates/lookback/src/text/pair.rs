@@ -146,3 +146,57 @@ impl Tokenizers {
         Ok(Self::separate(read(SRC)?, read(TGT)?))
     }
 }
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use super::*;
+
+    fn trained(sharing: Sharing) -> Tokenizers {
+        let spec = TokenizerSpec { sharing, vocab_size: 300, mode: TextMode::Bpe };
+        Tokenizers::train(&spec, ["ein Haus, ein Baum"; 4], ["a house, a tree"; 4]).unwrap()
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn saved_and_loaded_tokenizers_are_the_same() {
+        for (sharing, files) in [(Sharing::Joint, vec![JOINT]), (Sharing::Separate, vec![SRC, TGT])] {
+            let dir = tempfile::tempdir().unwrap();
+            let saved = trained(sharing);
+            saved.save(dir.path()).unwrap();
+            assert_eq!(names(dir.path()), files);
+            let loaded = Tokenizers::load(dir.path()).unwrap();
+            assert_eq!((loaded.sharing, loaded.to_json()), (sharing, saved.to_json()));
+            assert_eq!(loaded.tgt.encode("a house"), saved.tgt.encode("a house"));
+        }
+    }
+
+    #[test]
+    fn a_folder_with_no_or_too_many_files_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = || Tokenizers::load(dir.path()).unwrap_err().to_string();
+        assert!(said().contains("no tokenizer.json and no pair"), "{}", said());
+        trained(Sharing::Separate).save(dir.path()).unwrap();
+        std::fs::remove_file(dir.path().join(TGT)).unwrap();
+        assert!(said().contains("tokenizer.tgt.json: "), "{}", said());
+        trained(Sharing::Joint).save(dir.path()).unwrap();
+        assert!(said().contains("tokenizer.json and tokenizer.src.json are both there"), "{}", said());
+        std::fs::remove_file(dir.path().join(SRC)).unwrap();
+        std::fs::write(dir.path().join(JOINT), "{}").unwrap();
+        assert!(said().contains("tokenizer.json: no object under `model`"), "{}", said());
+        let error = trained(Sharing::Joint).save(&dir.path().join("absent")).unwrap_err().to_string();
+        assert!(error.contains("tokenizer.json: "), "{error}");
+    }
+
+    #[test]
+    fn a_spec_is_read_with_defaults_and_refuses_unknown_keys() {
+        let spec: TokenizerSpec = serde_json::from_str(r#"{"mode": "char", "sharing": "separate"}"#).unwrap();
+        assert_eq!(spec, TokenizerSpec { mode: TextMode::Char, vocab_size: 8000, sharing: Sharing::Separate });
+        assert!(serde_json::from_str::<TokenizerSpec>(r#"{"vocab": 1}"#).is_err());
+    }
+}

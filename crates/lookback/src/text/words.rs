@@ -88,3 +88,82 @@ impl Tokenizer {
         }
     }
 }
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use super::*;
+    use crate::text::{BOS, EOS, escape::to_pieces, tokenizer::byte_piece};
+
+    /// A tokenizer of exactly these pieces, beside specials, bytes and `▁`.
+    fn tokenizer(pieces: &[&str]) -> Tokenizer {
+        let mut all: Vec<String> = SPECIALS.iter().map(|name| (*name).to_owned()).collect();
+        all.extend((0..=255).map(byte_piece));
+        all.push(META.to_string());
+        all.extend(pieces.iter().filter(|piece| piece.chars().ne([META])).map(|piece| (*piece).to_owned()));
+        Tokenizer::new(all, Vec::new()).unwrap()
+    }
+
+    /// `text|start..end` of each word, the pieces being these.
+    fn words(pieces: &[&str]) -> Vec<String> {
+        let mut distinct: Vec<&str> = pieces.to_vec();
+        distinct.retain(|piece| !piece.starts_with("<0x") && !SPECIALS.contains(piece));
+        distinct.sort_unstable();
+        distinct.dedup();
+        let tokenizer = tokenizer(&distinct);
+        let id = |piece: &&str| (0..).find(|&id| tokenizer.piece(id) == Some(piece)).unwrap();
+        let ids: Vec<u32> = pieces.iter().map(id).collect();
+        tokenizer.words(&ids).iter().map(|word| format!("{}|{}..{}", word.text, word.start, word.end)).collect()
+    }
+
+    #[test]
+    fn german_subwords_become_words_and_punctuation_stays_apart() {
+        assert_eq!(
+            words(&["Zwei", "▁Män", "ner", "▁sind", "▁da", ".", "</s>"]),
+            ["Zwei|0..1", "Männer|1..3", "sind|3..4", "da|4..5", ".|5..6", "</s>|6..7"]
+        );
+    }
+
+    #[test]
+    fn a_piece_over_two_segments_joins_them() {
+        assert_eq!(words(&["Ha", "us.", "▁Ein"]), ["Haus.|0..2", "Ein|2..3"]);
+    }
+
+    #[test]
+    fn korean_words_end_at_spaces() {
+        assert_eq!(
+            words(&["나는", "▁학", "교에", "▁갔", "습니다", "."]),
+            ["나는|0..1", "학교에|1..3", "갔습니다|3..5", ".|5..6"]
+        );
+    }
+
+    #[test]
+    fn japanese_is_cut_by_script_and_joined_by_pieces() {
+        // Katakana runs hold together, Han and Hiragana are cut by character unless a piece says otherwise.
+        assert_eq!(
+            words(&["コー", "ヒー", "を", "飲", "みます", "。"]),
+            ["コーヒー|0..2", "を|2..3", "飲|3..4", "みます|4..5", "。|5..6"]
+        );
+    }
+
+    #[test]
+    fn the_bytes_of_a_character_stay_together() {
+        assert_eq!(words(&["▁", "<0xE5>", "<0xAD>", "<0xA6>", "校"]), ["▁|0..1", "学|1..4", "校|4..5"]);
+        assert_eq!(words(&["M", "<0xC3>", "<0xA4>", "n", "▁<"]), ["Män|0..4", "<|4..5"]);
+        assert_eq!(words(&["a", "▁", "<0xE2>", "<0x82>"]), ["a|0..1", "▁|1..2", "\u{FFFD}|2..4"]);
+    }
+
+    #[test]
+    fn white_space_joins_nothing_and_escapes_are_one_character() {
+        assert_eq!(words(&["a", "▁", "▁", "b"]), ["a|0..1", "▁|1..2", "▁|2..3", "b|3..4"]);
+        assert_eq!(to_pieces("\u{2581}"), "\u{10}_");
+        assert_eq!(words(&["\u{10}", "_", ".", "a"]), ["▁|0..2", ".|2..3", "a|3..4"]);
+    }
+
+    #[test]
+    fn a_special_separates() {
+        assert_eq!(words(&["<s>", "Ha", "</s>", "us"]), ["<s>|0..1", "Ha|1..2", "</s>|2..3", "us|3..4"]);
+        let tokenizer = tokenizer(&[]);
+        assert!(tokenizer.words(&[]).is_empty());
+        assert_eq!(tokenizer.words(&[BOS, EOS]).len(), 2);
+    }
+}
