@@ -104,3 +104,40 @@ fn with_eos(ids: &[u32], t: usize) -> u32 {
 fn time_major(sentences: &[&[u32]], steps: usize, id: impl Fn(&[u32], usize) -> u32) -> Vec<u32> {
     (0..steps).flat_map(|t| sentences.iter().map(|ids| id(ids, t)).collect::<Vec<_>>()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_laid_out_time_major() {
+        let one = Example { src: vec![10, 11, 12], tgt: vec![20], line: 7 };
+        let two = Example { src: vec![13], tgt: vec![21, 22], line: 9 };
+        let batch = Batch::new(&[&one, &two]);
+        #[rustfmt::skip]
+        let expected = Batch {
+            src: vec![10, 13,  11, EOS,  12, PAD,  EOS, PAD],
+            src_len: vec![4, 2],
+            tgt_in: vec![BOS, BOS,  20, 21,  PAD, 22],
+            tgt_out: vec![20, 21,  EOS, 22,  PAD, EOS],
+            tgt_len: vec![2, 3],
+            batch: 2, src_max: 4, tgt_max: 3, src_tokens: 6, tgt_tokens: 5,
+            lines: vec![7, 9],
+        };
+        assert_eq!(batch, expected);
+    }
+
+    #[test]
+    fn sources_alone_make_a_batch_without_targets() {
+        let batch = Batch::from_sources(&[vec![10, 11], vec![]]);
+        assert_eq!((batch.src, batch.src_len), (vec![10, EOS, 11, PAD, EOS, PAD], vec![3, 1]));
+        assert_eq!((batch.batch, batch.src_max, batch.tgt_max, batch.src_tokens, batch.tgt_tokens), (2, 3, 0, 4, 0));
+        assert!(batch.tgt_in.is_empty() && batch.tgt_out.is_empty() && batch.tgt_len.is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "at least one sentence")]
+    fn an_empty_batch_panics() {
+        let _ = Batch::from_sources(&[]);
+    }
+}

@@ -117,3 +117,103 @@ fn not_empty(path: &Path, line: u64, side: Side, text: &str) -> Result<(), DataE
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A folder with these files.
+    fn folder(files: &[(&str, &str)]) -> (TempDir, Vec<PathBuf>) {
+        let dir = TempDir::new().unwrap();
+        let paths = files.iter().map(|(name, content)| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        });
+        let paths = paths.collect();
+        (dir, paths)
+    }
+
+    /// Reads tab-separated `content`; an error without the folder in front.
+    fn tsv(content: &str, columns: Option<Columns>) -> Result<Vec<(String, String, u64)>, String> {
+        let (dir, paths) = folder(&[("p.tsv", content)]);
+        match read_tsv(&paths[0], columns) {
+            Ok(corpus) => Ok(corpus.pairs.into_iter().map(|pair| (pair.src, pair.tgt, pair.line)).collect()),
+            Err(error) => Err(error.to_string().replace(&format!("{}/", dir.path().display()), "")),
+        }
+    }
+
+    fn parallel(src: &str, tgt: &str) -> Result<Corpus, String> {
+        let (dir, paths) = folder(&[("p.de", src), ("p.en", tgt)]);
+        read_parallel(&paths[0], &paths[1])
+            .map_err(|error| error.to_string().replace(&format!("{}/", dir.path().display()), ""))
+    }
+
+    #[test]
+    fn cells_are_taken_as_they_stand() {
+        assert_eq!(
+            tsv("\"ein\tone \"\"x\r\n zwei\ttwo", None).unwrap(),
+            [("\"ein".into(), "one \"\"x".into(), 1), (" zwei".into(), "two".into(), 2)]
+        );
+    }
+
+    #[test]
+    fn columns_are_selected_from_any_number() {
+        let columns = Some(Columns { src: 3, tgt: 1 });
+        let pairs = tsv("1\tone\t2\tein\n\ttwo\t\tzwei\t\textra\n", columns).unwrap();
+        assert_eq!(pairs, [("ein".into(), "one".into(), 1), ("zwei".into(), "two".into(), 2)]);
+        assert_eq!(
+            tsv("1\tone\t2\tein\n1\tone\t2\n", columns).unwrap_err(),
+            "p.tsv:2: 3 column(s), at least 4 separated by tabs are needed"
+        );
+    }
+
+    #[test]
+    fn wrong_column_counts_are_named_by_line() {
+        assert_eq!(
+            tsv("a\tb\nab\n", None).unwrap_err(),
+            "p.tsv:2: 1 column(s), at least 2 separated by tabs are needed"
+        );
+        assert_eq!(tsv("a\tb\n\n", None).unwrap_err(), "p.tsv:2: 0 column(s), at least 2 separated by tabs are needed");
+        assert_eq!(
+            tsv("a\tb\na\tb\tc\n", None).unwrap_err(),
+            "p.tsv:2: 3 columns; say which two are source and target (columns = 1,2 are the first two)"
+        );
+    }
+
+    #[test]
+    fn an_empty_side_is_named_by_line() {
+        assert_eq!(tsv("a\tb\n\tb\n", None).unwrap_err(), "p.tsv:2: the source is empty; remove the pair");
+        assert_eq!(tsv("a\t \u{3000}\r\n", None).unwrap_err(), "p.tsv:1: the target is empty; remove the pair");
+        assert_eq!(parallel("a\n\n", "b\nb\n").unwrap_err(), "p.de:2: the source is empty; remove the pair");
+        assert_eq!(parallel("a\nb\n", "b\n \n").unwrap_err(), "p.en:2: the target is empty; remove the pair");
+    }
+
+    #[test]
+    fn parallel_files_are_paired_by_line() {
+        let corpus = parallel("ein\tTab\r\nzwei\r\n", "one\ntwo").unwrap();
+        assert_eq!(corpus.pairs[0], Pair { src: "ein\tTab".into(), tgt: "one".into(), line: 1 });
+        assert_eq!(corpus.pairs[1], Pair { src: "zwei".into(), tgt: "two".into(), line: 2 });
+        assert_eq!((corpus.report.files.len(), corpus.report.carriage_returns()), (2, 2));
+        assert!(corpus.report.files[1].path.ends_with("p.en"));
+    }
+
+    #[test]
+    fn unequal_line_counts_name_both_files() {
+        let said = parallel("a\nb\nc\n", "a\nb\n").unwrap_err();
+        assert_eq!(
+            said,
+            "p.de:3 and p.en:2: the files end after 3 and 2 lines; line n of one must translate line n of the other"
+        );
+    }
+
+    #[test]
+    fn lines_may_be_empty_where_no_pair_is_asked_for() {
+        let (_dir, paths) = folder(&[("x", "a\n\nb\n")]);
+        assert_eq!(read_lines(&paths[0]).unwrap().0, ["a", "", "b"]);
+    }
+}

@@ -61,3 +61,26 @@ pub fn encode_corpus(corpus: &Corpus, tokenizers: &Tokenizers, limits: Limits) -
     }
     (examples, report)
 }
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use super::super::{Pair, ReadReport};
+    use super::*;
+    use crate::text::{TextMode, TokenizerSpec};
+
+    #[test]
+    fn longer_pairs_are_skipped_counted_and_named() {
+        let pairs = [("abc", "xy"), ("abcd", "x"), ("a", "xyz"), ("ab", "xyzz"), ("abcde", "xyzzz"), ("abc", "x")];
+        let spec = TokenizerSpec { mode: TextMode::Char, ..TokenizerSpec::default() };
+        let tokenizers = Tokenizers::train(&spec, pairs.map(|(src, _)| src), pairs.map(|(_, tgt)| tgt)).unwrap();
+        let pairs =
+            (11..).zip(pairs).map(|(line, (src, tgt))| Pair { src: src.into(), tgt: tgt.into(), line }).collect();
+        let corpus = Corpus { pairs, report: ReadReport { files: Vec::new() } };
+        let limits = Limits { max_src: 3, max_tgt: 2 };
+        let (examples, report) = encode_corpus(&corpus, &tokenizers, limits);
+        assert_eq!(examples.iter().map(|example| example.line).collect::<Vec<_>>(), [11, 16]);
+        assert_eq!(report, LengthReport { kept: 2, skipped: 4, lines: vec![12, 13, 14], limits });
+        assert_eq!(tokenizers.src.decode(&examples[0].src), "abc");
+        assert_eq!(tokenizers.tgt.decode(&examples[0].tgt), "xy");
+    }
+}

@@ -1,13 +1,4 @@
 //! Validation pairs taken from the training data.
-//!
-//! **What is promised.** No source and no target sentence of the validation pairs remains in the training pairs (compared
-//! in NFC, without white space around), and no validation pair occurs twice.
-//!
-//! **How.** Pairs that share a sentence, directly or through others, form a component. Components are drawn at random and
-//! taken whole: training loses nothing but what is held out. A component larger than a tenth of the hold-out is passed
-//! over, so that no single sentence dominates. Only if this does not fill the hold-out, single pairs of the components
-//! passed over are taken, those with the fewest relatives first (ties at random), and the relatives are dropped from the
-//! training pairs; the pairs dropped never outnumber the asked size, except for the very first pair.
 use std::collections::{BTreeSet, HashMap};
 
 use unicode_normalization::UnicodeNormalization as _;
@@ -41,8 +32,16 @@ pub struct HoldOutReport {
 
 /// Divides a corpus into training and validation pairs, both in the order of their lines.
 ///
-/// `size` defaults to 5 % of the pairs, at least 1 and at most 1000. Fewer pairs are held out if more would cost too much
-/// (see the [module page](self)).
+/// `size` defaults to 5 % of the pairs, at least 1 and at most 1000. Fewer pairs are held out if more would cost too much.
+///
+/// **What is promised.** No source and no target sentence of the validation pairs remains in the training pairs (compared
+/// in NFC, without white space around), and no validation pair occurs twice.
+///
+/// **How.** Pairs that share a sentence, directly or through others, form a component. Components are drawn at random and
+/// taken whole: training loses nothing but what is held out. A component larger than a tenth of the hold-out is passed
+/// over, so that no single sentence dominates. Only if this does not fill the hold-out, single pairs of the components
+/// passed over are taken, those with the fewest relatives first (ties at random), and the relatives are dropped from the
+/// training pairs; the pairs dropped never outnumber the asked size, except for the very first pair.
 ///
 /// # Errors
 /// [`DataError::TooSmall`] if there are not more different pairs than `size` (or `size` is 0), [`DataError::Entangled`] if
@@ -227,4 +226,120 @@ fn number<'a>(sentences: impl Iterator<Item = &'a str>) -> (Vec<usize>, Vec<Vec<
         })
         .collect();
     (of, members)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ReadReport;
+    use super::*;
+
+    fn corpus(pairs: impl IntoIterator<Item = (String, String)>) -> Corpus {
+        let pairs = (1..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line }).collect();
+        Corpus { pairs, report: ReadReport { files: Vec::new() } }
+    }
+
+    fn distinct(count: usize) -> Corpus {
+        corpus((0..count).map(|i| (format!("s{i}"), format!("t{i}"))))
+    }
+
+    fn lines(corpus: &Corpus) -> Vec<u64> {
+        corpus.pairs.iter().map(|pair| pair.line).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_sentence_is_on_both_sides_of_the_division(
+            pairs in proptest::collection::vec((0..30_u32, 0..30_u32), 2..80),
+            size in 1..20_usize,
+            seed: u64,
+        ) {
+            let whole = corpus(pairs.iter().map(|(src, tgt)| (src.to_string(), tgt.to_string())));
+            let different = pairs.iter().collect::<BTreeSet<_>>().len();
+            let (train, valid, report) = match hold_out(whole, seed, Some(size)) {
+                Ok(divided) => divided,
+                Err(DataError::TooSmall { asked, distinct }) => {
+                    prop_assert!(asked == size && distinct == different && different <= size);
+                    return Ok(());
+                }
+                Err(DataError::Entangled) => return Ok(()),
+                Err(error) => return Err(TestCaseError::fail(error.to_string())),
+            };
+            let sides = |corpus: &Corpus| -> (BTreeSet<String>, BTreeSet<String>) {
+                corpus.pairs.iter().map(|pair| (pair.src.clone(), pair.tgt.clone())).unzip()
+            };
+            let ((train_src, train_tgt), (valid_src, valid_tgt)) = (sides(&train), sides(&valid));
+            prop_assert!(train_src.is_disjoint(&valid_src) && train_tgt.is_disjoint(&valid_tgt));
+            let valid_pairs: BTreeSet<(&str, &str)> = valid.pairs.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
+            prop_assert_eq!(valid_pairs.len(), valid.pairs.len());
+            prop_assert!(!train.pairs.is_empty() && (1..=size).contains(&valid.pairs.len()));
+            prop_assert_eq!((report.held_out, report.remaining), (valid.pairs.len(), train.pairs.len()));
+            prop_assert_eq!(report.held_out + report.remaining + report.duplicates + report.dropped, pairs.len());
+        }
+    }
+
+    #[test]
+    fn unrelated_pairs_cost_nothing_and_the_seed_decides() {
+        let divide = |seed| hold_out(distinct(100), seed, Some(10)).unwrap();
+        let (train, valid, report) = divide(1);
+        assert_eq!((valid.pairs.len(), train.pairs.len(), report.dropped, report.duplicates), (10, 90, 0, 0));
+        assert_eq!(lines(&valid), lines(&divide(1).1));
+        assert_ne!(lines(&valid), lines(&divide(2).1));
+        assert!(lines(&valid).is_sorted() && lines(&train).is_sorted());
+    }
+
+    #[test]
+    fn the_default_is_five_percent_up_to_a_thousand() {
+        let held = |count| hold_out(distinct(count), 0, None).unwrap().2.held_out;
+        assert_eq!([2, 19, 100, 1000, 30_000].map(held), [1, 1, 5, 50, 1000]);
+    }
+
+    #[test]
+    fn sentences_are_compared_in_nfc_without_white_space_around() {
+        // Three spellings of one pair, and one other pair: either all three leave the training pairs or none does.
+        let pairs = [("ä", "x"), (" a\u{308}", "x "), ("ä", "x"), ("b", "y")];
+        for seed in 0..20 {
+            let whole = corpus(pairs.map(|(src, tgt)| (src.to_owned(), tgt.to_owned())));
+            let (train, _, report) = hold_out(whole, seed, Some(1)).unwrap();
+            match lines(&train)[..] {
+                [4] => assert_eq!(report.duplicates, 2),
+                [1, 2, 3] => assert_eq!(report.duplicates, 0),
+                _ => panic!("{:?}", lines(&train)),
+            }
+        }
+    }
+
+    #[test]
+    fn relatives_are_dropped_only_where_there_is_no_other_way() {
+        // A chain s0-t0-s1-t1-…: one component, larger than a tenth of any hold-out.
+        let chain = |count: usize| corpus((0..count).map(|i| (format!("s{}", i.div_ceil(2)), format!("t{}", i / 2))));
+        let (train, valid, report) = hold_out(chain(200), 5, Some(10)).unwrap();
+        assert_eq!(report.held_out, valid.pairs.len());
+        assert!(report.held_out >= 4, "{report:?}");
+        assert!(report.dropped <= 10 && train.pairs.len() >= 180, "{report:?}");
+        // With free pairs beside the chain the hold-out comes from those.
+        let mixed = corpus(chain(200).pairs.into_iter().chain(distinct(50).pairs).enumerate().map(|(i, pair)| {
+            let mark = if i < 200 { "chain " } else { "" };
+            (format!("{mark}{}", pair.src), format!("{mark}{}", pair.tgt))
+        }));
+        let (_, valid, report) = hold_out(mixed, 5, Some(10)).unwrap();
+        assert_eq!((report.held_out, report.dropped), (10, 0));
+        assert!(valid.pairs.iter().all(|pair| !pair.src.starts_with("chain")));
+    }
+
+    #[test]
+    fn too_few_pairs_are_refused() {
+        let said = |pairs: Corpus, size| hold_out(pairs, 0, size).unwrap_err().to_string();
+        let remedy = "give a validation file or more data";
+        assert_eq!(said(distinct(1), None), format!("cannot hold 1 pair(s) out of 1 different one(s); {remedy}"));
+        assert_eq!(said(distinct(5), Some(5)), format!("cannot hold 5 pair(s) out of 5 different one(s); {remedy}"));
+        assert_eq!(said(distinct(5), Some(0)), format!("cannot hold 0 pair(s) out of 5 different one(s); {remedy}"));
+        let same = corpus(vec![("a".to_owned(), "b".to_owned()); 9]);
+        assert_eq!(said(same, None), format!("cannot hold 1 pair(s) out of 1 different one(s); {remedy}"));
+        let one_source = corpus((0..9).map(|i| ("a".to_owned(), i.to_string())));
+        assert!(said(one_source, None).starts_with("no pair can be held out"));
+    }
 }

@@ -1,16 +1,10 @@
-//! Lines of a file, plain or compressed.
-//!
-//! A line ends at `\n` and nowhere else; U+2028, U+0085, `\x0b` and their like are ordinary characters. One `\r` before the
-//! `\n` (or at the end of the file) is stripped and counted. A byte order mark at the start of the file is stripped and
-//! reported. The last line may lack its `\n`.
-//!
-//! gzip (any number of members) and Zstandard (any number of frames) are recognised by their first bytes, which are no
-//! UTF-8 text; a suffix `.gz` or `.zst` that says otherwise is an error, and so is its absence.
+//! Lines of a file, plain or compressed; the rules stand on the page of [`data`](super).
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::DataError;
@@ -89,7 +83,7 @@ impl Format {
     fn of_content(start: &[u8]) -> Self {
         match start {
             [0x1F, 0x8B, ..] => Self::Gzip,
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => Self::Zstd,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Self::Zstd, // a frame, one to skip
             _ => Self::Plain,
         }
     }
@@ -123,17 +117,141 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, DataError> {
     })
 }
 
-/// Unpacks all frames. The decoder checks no checksums by itself, so that is done here.
+/// Unpacks all frames. The decoder neither passes over skippable frames nor compares checksums, so that is done here.
 fn unpack_zstd(mut packed: impl BufRead) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    let mut frames = FrameDecoder::new();
+    let mut decoder = FrameDecoder::new();
     while !packed.fill_buf()?.is_empty() {
-        let mut frame = StreamingDecoder::new_with_decoder(&mut packed, &mut frames).map_err(io::Error::other)?;
-        frame.read_to_end(&mut text)?;
-        let (said, found) = (frames.get_checksum_from_data(), frames.get_calculated_checksum());
+        match StreamingDecoder::new_with_decoder(&mut packed, &mut decoder) {
+            Ok(mut frame) => frame.read_to_end(&mut text)?,
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                io::copy(&mut packed.by_ref().take(u64::from(length)), &mut io::sink())?;
+                continue;
+            }
+            Err(error) => return Err(io::Error::other(error)),
+        };
+        let (said, found) = (decoder.get_checksum_from_data(), decoder.get_calculated_checksum());
         if said.is_some() && said != found {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the Zstandard checksum does not match"));
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        compress_to_vec(text, CompressionLevel::Fastest)
+    }
+
+    /// Reads `content` as a file of that name; an error without the folder in front.
+    fn read(name: &str, content: &[u8]) -> Result<(Vec<String>, FileReport), String> {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let mut lines = Vec::new();
+        let mut numbers = Vec::new();
+        let report = for_each_line(&path, |number, text| {
+            numbers.push(number);
+            lines.push(text.to_owned());
+            Ok(())
+        });
+        let report = report.map_err(|error| error.to_string().replace(&format!("{}/", dir.path().display()), ""))?;
+        assert_eq!(numbers, (1..=report.lines).collect::<Vec<_>>());
+        Ok((lines, report))
+    }
+
+    #[test]
+    fn a_line_ends_at_a_newline_and_nowhere_else() {
+        let (lines, report) = read("a", "x\u{2028}y\u{85}z\x0b\x0c\rw\n\n last".as_bytes()).unwrap();
+        assert_eq!(lines, ["x\u{2028}y\u{85}z\x0b\x0c\rw", "", " last"]);
+        assert_eq!((report.lines, report.carriage_returns, report.byte_order_mark), (3, 0, false));
+    }
+
+    #[test]
+    fn one_carriage_return_is_stripped_and_counted() {
+        let (lines, report) = read("a", b"x\r\ny\r\r\nz\nw\r").unwrap();
+        assert_eq!(lines, ["x", "y\r", "z", "w"]);
+        assert_eq!(report.carriage_returns, 3);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_stripped_at_the_start_only() {
+        let (lines, report) = read("a", "\u{FEFF}x\n\u{FEFF}y\n".as_bytes()).unwrap();
+        assert_eq!(lines, ["x", "\u{FEFF}y"]);
+        assert!(report.byte_order_mark);
+    }
+
+    #[test]
+    fn compressed_files_of_several_parts_are_read_whole() {
+        let text = "ein Haus\n".repeat(5000);
+        let plain = read("a", text.as_bytes()).unwrap().0;
+        let gz = [gzip(text.as_bytes()), gzip(b"zwei\n")].concat();
+        let skipped = [&[0x50, 0x2A, 0x4D, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        let zst = [skipped.clone(), zstd(text.as_bytes()), skipped, zstd(b"zwei\n")].concat();
+        for (name, content) in [("a.gz", gz), ("a.tsv.zst", zst)] {
+            let (lines, _) = read(name, &content).unwrap();
+            assert_eq!(lines[..5000], plain[..]);
+            assert_eq!(lines[5000..], ["zwei"]);
+        }
+    }
+
+    #[test]
+    fn damaged_archives_are_errors_that_name_the_file() {
+        let (mut gz, mut zst) = (gzip(b"ein Haus\n"), zstd(b"ein Haus\n"));
+        for (name, archive) in [("a.gz", &gz), ("a.zst", &zst)] {
+            let said = read(name, &archive[..archive.len() - 6]).unwrap_err();
+            assert!(said.starts_with(&format!("{name}: ")), "{said}");
+        }
+        *zst.last_mut().unwrap() ^= 1;
+        assert_eq!(read("a.zst", &zst).unwrap_err(), "a.zst: the Zstandard checksum does not match");
+        let crc = gz.len() - 8;
+        gz[crc] ^= 1;
+        assert!(read("a.gz", &gz).unwrap_err().starts_with("a.gz: "));
+    }
+
+    #[test]
+    fn name_and_content_must_agree_about_compression() {
+        let said = |name, content: &[u8]| read(name, content).unwrap_err();
+        assert_eq!(said("a.gz", b"x\n"), "a.gz: the name says gzip, the content is not compressed; rename the file");
+        assert_eq!(
+            said("a.tsv", &gzip(b"x")),
+            "a.tsv: the name says not compressed, the content is gzip; rename the file"
+        );
+        assert_eq!(said("a.GZ", &zstd(b"x")), "a.GZ: the name says gzip, the content is Zstandard; rename the file");
+    }
+
+    #[test]
+    fn what_is_no_text_is_named_by_line() {
+        assert_eq!(
+            read("a", b"x\nab\xFFc\n").unwrap_err(),
+            "a:2: not UTF-8 at byte 3 of the line; convert the file to UTF-8"
+        );
+        assert_eq!(read("a", b"x\ny\n\0\n").unwrap_err(), "a:3: a NUL character; this is not a text file, or UTF-16");
+        assert_eq!(read("a.gz", &gzip(b"x\n\xFF\n")).unwrap_err().split(' ').next(), Some("a.gz:2:"));
+    }
+
+    #[test]
+    fn empty_and_missing_files_are_named() {
+        for (name, content) in [("a", Vec::new()), ("a.gz", Vec::new()), ("b.gz", gzip(b"")), ("b.zst", zstd(b""))] {
+            assert_eq!(read(name, &content).unwrap_err(), format!("{name}: the file is empty"));
+        }
+        let error = for_each_line(Path::new("no/such/file"), |_, _| Ok(())).unwrap_err().to_string();
+        assert!(error.starts_with("no/such/file: "), "{error}");
+    }
 }

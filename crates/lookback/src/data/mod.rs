@@ -3,6 +3,13 @@
 //! ```text
 //! files ─read_tsv | read_parallel→ Corpus ─hold_out→ train, valid ─encode_corpus→ examples ─Batcher→ Batch
 //! ```
+//! **Files.** A line ends at `\n` and nowhere else; U+2028, U+0085, `\x0b` and their like are ordinary characters. One `\r` before the
+//! `\n` (or at the end of the file) is stripped and counted. A byte order mark at the start of the file is stripped and
+//! reported. The last line may lack its `\n`.
+//!
+//! **Compression.** gzip (any number of members) and Zstandard (any number of frames) are recognised by their first bytes, which are no
+//! UTF-8 text; a suffix `.gz` or `.zst` that says otherwise is an error, and so is its absence.
+//!
 //! Batches need no files and exist in every build; reading does (feature `files`).
 mod batch;
 mod batcher;

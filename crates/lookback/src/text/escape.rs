@@ -18,8 +18,7 @@ pub(super) fn nfc(text: &str) -> Cow<'_, str> {
     if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
-/// What the pre-tokenizer sees of `text`: NFC, escaped, spaces as [`META`].
-#[cfg(feature = "train")]
+/// What pieces are cut from: `text` in NFC, escaped, spaces as [`META`].
 pub(super) fn to_pieces(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in nfc(text).chars() {
@@ -31,6 +30,19 @@ pub(super) fn to_pieces(text: &str) -> String {
         }
     }
     out
+}
+
+/// Cuts the result of [`to_pieces`] before each [`META`]: no piece reaches over a cut. Together the words are the text.
+pub(super) fn split_words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let start = first.len_utf8();
+        let end = rest[start..].find(META).map_or(rest.len(), |at| start + at);
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        Some(word)
+    })
 }
 
 /// A character of the decoded text and the raw bytes it came from.
@@ -94,6 +106,13 @@ mod tests {
         assert_eq!(decoded.iter().map(|d| d.char).collect::<String>(), "a\u{FFFD}b\u{FFFD}");
         assert_eq!(decoded[1].raw, 1..3);
         assert_eq!(decoded[3].raw, 4..5);
+    }
+
+    #[test]
+    fn words_are_cut_before_each_space() {
+        let words = |text: &str| split_words(&to_pieces(text)).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words("  Hi \u{2581}you "), ["▁", "▁Hi", "▁\u{10}_you", "▁"]);
+        assert!(words("").is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use tokenizers::Trainer as _;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 
-use super::escape::{META, to_pieces};
+use super::escape::{META, split_words, to_pieces};
 use super::pair::TextMode;
 use super::tokenizer::{Tokenizer, byte_piece, is_reserved};
 use super::{SPECIALS, TextError};
@@ -98,22 +98,12 @@ fn merges_of(texts: &[String], alphabet: &BTreeSet<char>, room: usize) -> Result
     Ok(trained.merges)
 }
 
-/// The strings inside which pairs are counted: cut before each [`META`] as the pre-tokenizer does, and at characters
-/// outside the alphabet, whose bytes take part in no merge.
+/// The strings inside which pairs are counted: the words, cut at characters outside the alphabet as well, whose bytes take
+/// part in no merge.
 fn words(text: &str, alphabet: &BTreeSet<char>) -> Vec<String> {
-    let mut words = vec![String::new()];
-    for c in text.chars() {
-        if !alphabet.contains(&c) {
-            words.push(String::new());
-            continue;
-        }
-        if c == META {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut() {
-            word.push(c);
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
+    split_words(text)
+        .flat_map(|word| word.split(|c| !alphabet.contains(&c)))
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

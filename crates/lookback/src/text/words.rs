@@ -1,15 +1,4 @@
 //! Pieces merged to words, for showing.
-//!
-//! **Definition.** The ids are decoded and the text is cut at the word boundaries of Unicode (UAX #29, crate
-//! `unicode-segmentation`). The words are the finest partition of the pieces into runs in which
-//!
-//! 1. all pieces that share a character (its bytes) lie in one run, and
-//! 2. all pieces that touch a segment that is not only white space lie in one run.
-//!
-//! So a piece that spans several segments joins them, white space joins nothing (a piece `▁` alone is a word of its own,
-//! shown as `▁`), punctuation is a word unless a piece ties it to one, and scripts without spaces are cut as UAX #29 cuts
-//! them (Han and Hiragana by character, Katakana and Hangul by run). A special token is a word of its own under its name
-//! and separates what stands on its sides.
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::SPECIALS;
@@ -28,7 +17,18 @@ pub struct WordSpan {
 }
 
 impl Tokenizer {
-    /// Merges `ids` to words as defined on the [module page](self). The spans cover `ids` in order without a gap.
+    /// Merges `ids` to words; the spans cover `ids` in order without a gap.
+    ///
+    /// **Definition.** The ids are decoded and the text is cut at the word boundaries of Unicode (UAX #29, crate
+    /// `unicode-segmentation`). The words are the finest partition of the pieces into runs in which
+    ///
+    /// 1. all pieces that share a character (its bytes) lie in one run, and
+    /// 2. all pieces that touch a segment that is not only white space lie in one run.
+    ///
+    /// So a piece that spans several segments joins them, white space joins nothing (a piece `▁` alone is a word of its
+    /// own, shown as `▁`), punctuation is a word unless a piece ties it to one, and scripts without spaces are cut as
+    /// UAX #29 cuts them (Han and Hiragana by character, Katakana and Hangul by run). A special token is a word of its own
+    /// under its name and separates what stands on its sides.
     pub fn words(&self, ids: &[u32]) -> Vec<WordSpan> {
         let mut words = Vec::new();
         let mut start = 0;
@@ -89,7 +89,7 @@ impl Tokenizer {
     }
 }
 
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::text::{BOS, EOS, escape::to_pieces, tokenizer::byte_piece};
