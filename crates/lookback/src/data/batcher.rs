@@ -38,9 +38,14 @@ impl Batcher {
     }
 
     /// A batcher for examples of these (source, target) lengths in ids, specials not counted.
+    ///
+    /// # Panics
+    /// If there are 2³² examples or more, or an example has as many ids.
     pub fn from_lengths(lengths: impl IntoIterator<Item = (usize, usize)>, options: BatchOptions) -> Self {
-        let with_eos = |ids: usize| u32::try_from(ids + 1).expect("a sentence has fewer than 2^32 ids");
-        Self { lengths: lengths.into_iter().map(|(src, tgt)| (with_eos(src), with_eos(tgt))).collect(), options }
+        let with_eos = |ids: usize| u32::try_from(ids + 1).expect("an example has fewer than 2^32 ids");
+        let lengths: Vec<_> = lengths.into_iter().map(|(src, tgt)| (with_eos(src), with_eos(tgt))).collect();
+        assert!(u32::try_from(lengths.len()).is_ok(), "there are fewer than 2^32 examples");
+        Self { lengths, options }
     }
 
     /// The batches of an epoch as indices of examples, in training order. Each example is in exactly one batch; equal
@@ -52,8 +57,7 @@ impl Batcher {
     /// whatever is kept per shape stops growing after the first.
     pub fn plan(&self, epoch: u64) -> Vec<Vec<u32>> {
         let mut draws = Draws::new(self.options.seed, epoch);
-        let mut order: Vec<u32> =
-            (0..self.lengths.len()).map(|i| u32::try_from(i).expect("fewer than 2^32 examples")).collect();
+        let mut order: Vec<u32> = (0..).zip(&self.lengths).map(|(i, _)| i).collect();
         draws.shuffle(&mut order);
         order.sort_by_key(|&i| {
             let (src, tgt) = self.lengths[i as usize];

@@ -137,6 +137,11 @@ proptest! {
             prop_assert!(state.is_complete());
         }
     }
+}
+
+proptest! {
+    // Each case trains twice.
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn training_ties_are_broken_alike(corpus in proptest::collection::vec("[ab ]{1,12}", 1..20)) {
@@ -218,6 +223,24 @@ fn decoding_skips_specials_and_survives_anything() {
     assert_eq!(BPE.decode(&ids), "Ein Haus");
     assert_eq!(BPE.decode(&[4 + 0xE2, 4 + 0x82]), "\u{FFFD}");
     assert_eq!(BPE.display_pieces(&[EOS, u32::MAX]), ["</s>", "\u{FFFD}"]);
+}
+
+#[test]
+fn labels_hold_no_control_characters() {
+    assert_eq!(CHAR.display_pieces(&CHAR.encode("a\tb")), ["a", "␉", "b"]);
+    assert_eq!(CHAR.display_pieces(&CHAR.encode("\u{2581}")), ["␐", "_"]);
+}
+
+#[test]
+fn tokenizers_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Tokenizers>();
+    let expected = BPE.encode(SENTENCES[0]);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(BPE.encode(SENTENCES[0]), expected));
+        }
+    });
 }
 
 #[test]

@@ -105,9 +105,15 @@ impl Tokenizer {
         self.inner.pieces.get(id as usize).and_then(|piece| piece.byte)
     }
 
-    /// One label per id for tables and pictures: the piece as it stands in the vocabulary, `�` outside it.
+    /// One label per id for tables and pictures: the piece as it stands in the vocabulary, with control characters as
+    /// their pictures (`␊`); `\u{FFFD}` outside the vocabulary.
     pub fn display_pieces(&self, ids: &[u32]) -> Vec<String> {
-        ids.iter().map(|&id| self.piece(id).unwrap_or("\u{FFFD}").to_owned()).collect()
+        let picture = |c: char| match c {
+            '\0'..='\x1F' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(c),
+            '\x7F' => '\u{2421}',
+            c => c,
+        };
+        ids.iter().map(|&id| self.piece(id).unwrap_or("\u{FFFD}").chars().map(picture).collect()).collect()
     }
 
     /// The `tokenizer.json` of this side, readable by Hugging Face's `tokenizers`. Equal tokenizers give equal bytes.
