@@ -3,7 +3,6 @@
 
 pub mod backend;
 pub mod config;
-#[cfg(feature = "files")]
 pub mod data;
 pub mod eval;
 pub mod model;

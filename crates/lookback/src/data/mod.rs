@@ -1,3 +1,43 @@
 //! From files of pairs to batches of ids.
-
+//!
+//! ```text
+//! files ─read_tsv | read_parallel→ Corpus ─hold_out→ train, valid ─encode_corpus→ examples ─Batcher→ Batch
+//! ```
+//! **Files.** A line ends at `\n` and nowhere else; U+2028, U+0085, `\x0b` and their like are ordinary characters. One `\r`
+//! before the `\n` (or at the end of the file) is stripped and counted. A byte order mark at the start of the file is
+//! stripped and reported. The last line may lack its `\n`. There is no quoting.
+//!
+//! **Compression.** gzip (any number of members) and Zstandard (any number of frames) are recognised by their first bytes,
+//! with which no text begins. The suffix `.gz` or `.zst` must be there exactly if the content is; anything else is an
+//! error that names the file.
+//!
+//! Batches need no files and exist in every build; reading does (feature `files`).
 pub mod dates;
+
+mod batch;
+mod batcher;
+#[cfg(feature = "files")]
+mod corpus;
+#[cfg(feature = "files")]
+mod error;
+mod example;
+#[cfg(feature = "files")]
+mod hold_out;
+#[cfg(feature = "files")]
+mod lines;
+mod shuffle;
+
+pub use batch::Batch;
+pub use batcher::{BatchOptions, Batcher, Fill};
+#[cfg(feature = "files")]
+pub use corpus::{Columns, Corpus, Pair, ReadReport, read_lines, read_parallel, read_tsv};
+#[cfg(feature = "files")]
+pub use error::{DataError, Side};
+#[cfg(feature = "files")]
+pub use example::encode_corpus;
+pub use example::{Example, LengthReport, Limits};
+#[cfg(feature = "files")]
+pub use hold_out::{HoldOutReport, hold_out};
+#[cfg(feature = "files")]
+pub use lines::FileReport;
+pub use shuffle::Draws;

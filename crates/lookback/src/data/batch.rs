@@ -1,0 +1,143 @@
+//! A batch of ids, as the model takes it.
+//!
+//! Ids are time-major: position `s` of sentence `b` is `src[s * batch + b]`, so that one time step is one contiguous row.
+//! Every sentence ends with `</s>`; what follows is `<pad>`.
+use super::Example;
+use crate::text::{BOS, EOS, PAD};
+
+/// A batch of B sentences of up to S source and T target positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// `(S, B)`: source ids and eos, padded.
+    pub src: Vec<u32>,
+    /// `(B,)`: source positions with eos, each in `1..=S`.
+    pub src_len: Vec<u32>,
+    /// `(T, B)`: bos and target ids, padded: what the decoder reads. Empty without targets.
+    pub tgt_in: Vec<u32>,
+    /// `(T, B)`: target ids and eos, padded: what the decoder has to say. Empty without targets.
+    pub tgt_out: Vec<u32>,
+    /// `(B,)`: target positions with eos, each in `1..=T`. Empty without targets.
+    pub tgt_len: Vec<u32>,
+    /// B.
+    pub batch: usize,
+    /// S, the longest source with eos.
+    pub src_max: usize,
+    /// T, the longest target with eos; 0 without targets.
+    pub tgt_max: usize,
+    /// The sum of `src_len`.
+    pub src_tokens: usize,
+    /// The sum of `tgt_len`: how many predictions the loss sums over.
+    pub tgt_tokens: usize,
+    /// `(B,)`: the lines of the corpus. Empty without targets.
+    pub lines: Vec<u64>,
+}
+
+impl Batch {
+    /// Lays out `examples`, in their order.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn new(examples: &[&Example]) -> Self {
+        let mut batch = Self::of_sources(examples.iter().map(|example| example.src.as_slice()));
+        let targets: Vec<&[u32]> = examples.iter().map(|example| example.tgt.as_slice()).collect();
+        batch.tgt_max = longest(&targets) + 1;
+        batch.tgt_len = lengths(&targets);
+        batch.tgt_tokens = sum(&batch.tgt_len);
+        batch.tgt_in = time_major(&targets, batch.tgt_max, |tgt, t| match t.checked_sub(1) {
+            None => BOS,
+            Some(before) => tgt.get(before).copied().unwrap_or(PAD),
+        });
+        batch.tgt_out = time_major(&targets, batch.tgt_max, with_eos);
+        batch.lines = examples.iter().map(|example| example.line).collect();
+        batch
+    }
+
+    /// Lays out sentences to translate, in their order. A sentence may be empty: it is its eos.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn from_sources(sources: &[Vec<u32>]) -> Self {
+        Self::of_sources(sources.iter().map(Vec::as_slice))
+    }
+
+    fn of_sources<'a>(sources: impl Iterator<Item = &'a [u32]>) -> Self {
+        let sources: Vec<&[u32]> = sources.collect();
+        assert!(!sources.is_empty(), "a batch needs at least one sentence");
+        let src_max = longest(&sources) + 1;
+        let src_len = lengths(&sources);
+        Self {
+            src: time_major(&sources, src_max, with_eos),
+            src_tokens: sum(&src_len),
+            src_len,
+            tgt_in: Vec::new(),
+            tgt_out: Vec::new(),
+            tgt_len: Vec::new(),
+            batch: sources.len(),
+            src_max,
+            tgt_max: 0,
+            tgt_tokens: 0,
+            lines: Vec::new(),
+        }
+    }
+}
+
+fn longest(sentences: &[&[u32]]) -> usize {
+    sentences.iter().map(|ids| ids.len()).max().unwrap_or(0)
+}
+
+fn lengths(sentences: &[&[u32]]) -> Vec<u32> {
+    sentences.iter().map(|ids| u32::try_from(ids.len() + 1).expect("a sentence has fewer than 2^32 ids")).collect()
+}
+
+fn sum(lengths: &[u32]) -> usize {
+    lengths.iter().map(|&length| length as usize).sum()
+}
+
+fn with_eos(ids: &[u32], t: usize) -> u32 {
+    match t.cmp(&ids.len()) {
+        std::cmp::Ordering::Less => ids[t],
+        std::cmp::Ordering::Equal => EOS,
+        std::cmp::Ordering::Greater => PAD,
+    }
+}
+
+fn time_major(sentences: &[&[u32]], steps: usize, id: impl Fn(&[u32], usize) -> u32) -> Vec<u32> {
+    (0..steps).flat_map(|t| sentences.iter().map(|ids| id(ids, t)).collect::<Vec<_>>()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_are_laid_out_time_major() {
+        let one = Example { src: vec![10, 11, 12], tgt: vec![20], line: 7 };
+        let two = Example { src: vec![13], tgt: vec![21, 22], line: 9 };
+        let batch = Batch::new(&[&one, &two]);
+        #[rustfmt::skip]
+        let expected = Batch {
+            src: vec![10, 13,  11, EOS,  12, PAD,  EOS, PAD],
+            src_len: vec![4, 2],
+            tgt_in: vec![BOS, BOS,  20, 21,  PAD, 22],
+            tgt_out: vec![20, 21,  EOS, 22,  PAD, EOS],
+            tgt_len: vec![2, 3],
+            batch: 2, src_max: 4, tgt_max: 3, src_tokens: 6, tgt_tokens: 5,
+            lines: vec![7, 9],
+        };
+        assert_eq!(batch, expected);
+    }
+
+    #[test]
+    fn sources_alone_make_a_batch_without_targets() {
+        let batch = Batch::from_sources(&[vec![10, 11], vec![]]);
+        assert_eq!((batch.src, batch.src_len), (vec![10, EOS, 11, PAD, EOS, PAD], vec![3, 1]));
+        assert_eq!((batch.batch, batch.src_max, batch.tgt_max, batch.src_tokens, batch.tgt_tokens), (2, 3, 0, 4, 0));
+        assert!(batch.tgt_in.is_empty() && batch.tgt_out.is_empty() && batch.tgt_len.is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "at least one sentence")]
+    fn an_empty_batch_panics() {
+        let _ = Batch::from_sources(&[]);
+    }
+}

@@ -1,0 +1,202 @@
+//! The tokenizers of both sides, and their files.
+#[cfg(feature = "files")]
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(any(feature = "files", feature = "train"))]
+use super::TextError;
+use super::tokenizer::Tokenizer;
+
+/// What the pieces are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextMode {
+    /// Byte-pair encoding (Sennrich, Haddow & Birch 2016): frequent strings inside a word are one piece.
+    #[default]
+    Bpe,
+    /// One piece per Unicode scalar value.
+    Char,
+}
+
+/// Whether the sides share one vocabulary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sharing {
+    /// One vocabulary, trained on both sides.
+    #[default]
+    Joint,
+    /// A vocabulary for each side.
+    Separate,
+}
+
+/// How tokenizers are trained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenizerSpec {
+    /// What the pieces are.
+    pub mode: TextMode,
+    /// The most pieces of a vocabulary, specials and bytes included; a small corpus gives fewer.
+    pub vocab_size: usize,
+    /// Whether the sides share one vocabulary.
+    pub sharing: Sharing,
+}
+
+impl Default for TokenizerSpec {
+    fn default() -> Self {
+        Self { mode: TextMode::Bpe, vocab_size: 8000, sharing: Sharing::Joint }
+    }
+}
+
+/// The tokenizers of both sides.
+#[derive(Clone, Debug)]
+pub struct Tokenizers {
+    /// The source side.
+    pub src: Tokenizer,
+    /// The target side; the same one if joint.
+    pub tgt: Tokenizer,
+    /// Whether both are one.
+    pub sharing: Sharing,
+}
+
+#[cfg(feature = "files")]
+const JOINT: &str = "tokenizer.json";
+#[cfg(feature = "files")]
+const SRC: &str = "tokenizer.src.json";
+#[cfg(feature = "files")]
+const TGT: &str = "tokenizer.tgt.json";
+
+impl Tokenizers {
+    /// One tokenizer for both sides.
+    pub fn joint(tokenizer: Tokenizer) -> Self {
+        Self { src: tokenizer.clone(), tgt: tokenizer, sharing: Sharing::Joint }
+    }
+
+    /// A tokenizer for each side.
+    pub fn separate(src: Tokenizer, tgt: Tokenizer) -> Self {
+        Self { src, tgt, sharing: Sharing::Separate }
+    }
+
+    /// The files of a model folder: `(file name, content)`, in a fixed order.
+    pub fn to_json(&self) -> Vec<(&'static str, String)> {
+        match self.sharing {
+            Sharing::Joint => vec![("tokenizer.json", self.src.to_json())],
+            Sharing::Separate => {
+                vec![("tokenizer.src.json", self.src.to_json()), ("tokenizer.tgt.json", self.tgt.to_json())]
+            }
+        }
+    }
+
+    /// Trains on the texts of both sides.
+    ///
+    /// Joint: one vocabulary of `spec.vocab_size` from both. Separate: each side has one of that size. The result depends
+    /// on the texts and `spec` alone.
+    ///
+    /// # Errors
+    /// [`TextError::VocabTooSmall`] if `vocab_size` leaves no room beside specials and bytes.
+    #[cfg(feature = "train")]
+    pub fn train<'a>(
+        spec: &TokenizerSpec,
+        src: impl IntoIterator<Item = &'a str>,
+        tgt: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, TextError> {
+        use super::train::train;
+        Ok(match spec.sharing {
+            Sharing::Joint => Self::joint(train(spec.mode, spec.vocab_size, src.into_iter().chain(tgt))?),
+            Sharing::Separate => {
+                Self::separate(train(spec.mode, spec.vocab_size, src)?, train(spec.mode, spec.vocab_size, tgt)?)
+            }
+        })
+    }
+
+    /// Writes `tokenizer.json`, or `tokenizer.src.json` and `tokenizer.tgt.json`, into `dir`.
+    ///
+    /// # Errors
+    /// [`TextError::Io`], naming the file.
+    #[cfg(feature = "files")]
+    pub fn save(&self, dir: &Path) -> Result<(), TextError> {
+        for (name, json) in self.to_json() {
+            let path = dir.join(name);
+            std::fs::write(&path, json).map_err(|source| TextError::Io { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// Files that are missing, ambiguous, unreadable or not [valid](Tokenizer::from_json); each error names the file.
+    #[cfg(feature = "files")]
+    pub fn load(dir: &Path) -> Result<Self, TextError> {
+        let there = |name: &str| dir.join(name).exists();
+        let read = |name: &str| {
+            let path = dir.join(name);
+            let json = std::fs::read_to_string(&path).map_err(|source| TextError::Io { path: path.clone(), source })?;
+            Tokenizer::from_json(&path.display().to_string(), &json)
+        };
+        if there(JOINT) {
+            if let Some(other) = [SRC, TGT].into_iter().find(|name| there(name)) {
+                return Err(TextError::Ambiguous { dir: dir.to_owned(), other });
+            }
+            return Ok(Self::joint(read(JOINT)?));
+        }
+        if !there(SRC) && !there(TGT) {
+            return Err(TextError::Missing { dir: dir.to_owned() });
+        }
+        Ok(Self::separate(read(SRC)?, read(TGT)?))
+    }
+}
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use super::*;
+
+    fn trained(sharing: Sharing) -> Tokenizers {
+        let spec = TokenizerSpec { sharing, vocab_size: 300, mode: TextMode::Bpe };
+        Tokenizers::train(&spec, ["ein Haus, ein Baum"; 4], ["a house, a tree"; 4]).unwrap()
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn saved_and_loaded_tokenizers_are_the_same() {
+        for (sharing, files) in [(Sharing::Joint, vec![JOINT]), (Sharing::Separate, vec![SRC, TGT])] {
+            let dir = tempfile::tempdir().unwrap();
+            let saved = trained(sharing);
+            saved.save(dir.path()).unwrap();
+            assert_eq!(names(dir.path()), files);
+            let loaded = Tokenizers::load(dir.path()).unwrap();
+            assert_eq!((loaded.sharing, loaded.to_json()), (sharing, saved.to_json()));
+            assert_eq!(loaded.tgt.encode("a house"), saved.tgt.encode("a house"));
+        }
+    }
+
+    #[test]
+    fn a_folder_with_no_or_too_many_files_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = || Tokenizers::load(dir.path()).unwrap_err().to_string();
+        assert!(said().contains("no tokenizer.json and no pair"), "{}", said());
+        trained(Sharing::Separate).save(dir.path()).unwrap();
+        std::fs::remove_file(dir.path().join(TGT)).unwrap();
+        assert!(said().contains("tokenizer.tgt.json: "), "{}", said());
+        trained(Sharing::Joint).save(dir.path()).unwrap();
+        assert!(said().contains("tokenizer.json and tokenizer.src.json are both there"), "{}", said());
+        std::fs::remove_file(dir.path().join(SRC)).unwrap();
+        std::fs::write(dir.path().join(JOINT), "{}").unwrap();
+        assert!(said().contains("tokenizer.json: no object under `model`"), "{}", said());
+        let error = trained(Sharing::Joint).save(&dir.path().join("absent")).unwrap_err().to_string();
+        assert!(error.contains("tokenizer.json: "), "{error}");
+    }
+
+    #[test]
+    fn a_spec_is_read_with_defaults_and_refuses_unknown_keys() {
+        let spec: TokenizerSpec = serde_json::from_str(r#"{"mode": "char", "sharing": "separate"}"#).unwrap();
+        assert_eq!(spec, TokenizerSpec { mode: TextMode::Char, vocab_size: 8000, sharing: Sharing::Separate });
+        assert!(serde_json::from_str::<TokenizerSpec>(r#"{"vocab": 1}"#).is_err());
+    }
+}
