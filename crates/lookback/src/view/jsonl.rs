@@ -100,3 +100,74 @@ pub fn read_jsonl(input: impl BufRead) -> impl Iterator<Item = Result<AttentionM
         Some(parsed.map_err(|source| ViewError::Line { line: i + 1, source }))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::view::test_maps::{arabic, german, map};
+
+    fn lines(maps: &[AttentionMap]) -> String {
+        let mut out = Vec::new();
+        maps.iter().for_each(|map| write_jsonl(&mut out, map).unwrap());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_the_documented_keys_in_order() {
+        let line = lines(&[german()]);
+        let want = concat!(
+            r#"{"id":3,"rank":0,"src":"Die Haustür","tgt":"The door","reference":"The front door","log_prob":-2.5,"#,
+            r#""src_tokens":["Die","▁Haus","tür","</s>"],"tgt_tokens":["The","▁do","or","</s>"],"#,
+            r#""weights":[[0.85,0.1,0.05,0.0],[0.02,0.38,0.6,0.0],[0.0,0.15,0.8,0.05],[0.125,0.0,0.125,0.75]],"#,
+            r#""src_words":[{"start":0,"end":1,"text":"Die"},{"start":1,"end":3,"text":"Haustür"}],"#,
+            r#""tgt_words":[{"start":0,"end":1,"text":"The"},{"start":1,"end":3,"text":"door"}],"word_weights":[[0.85,"#,
+        );
+        assert!(line.starts_with(want) && line.ends_with("0.75]]}\n"), "{line}");
+    }
+
+    #[test]
+    fn reading_gives_back_what_was_written() {
+        let maps = [german(), arabic(), german().merged()];
+        let text = lines(&maps).replace("}\n{", "}\n\n{");
+        let read: Vec<AttentionMap> = read_jsonl(text.as_bytes()).map(Result::unwrap).collect();
+        assert_eq!(read, maps);
+    }
+
+    #[test]
+    fn odd_tokens_stay_on_one_line() {
+        let odd = map(&["a\nb", "\u{2028}\"\\"], &["\r", "</s>"], &[0.5, 0.5, 1.0, 0.0]);
+        let text = lines(&[odd.clone()]);
+        assert_eq!(text.matches('\n').count(), 1);
+        assert_eq!(read_jsonl(text.as_bytes()).next().unwrap().unwrap(), odd);
+    }
+
+    #[test]
+    fn a_damaged_line_is_named_with_its_reason() {
+        let good = lines(&[german()]);
+        for (bad, why) in [
+            (good.replace("0.85,0.1,0.05,0.0", "0.85,0.1,0.05"), "weights for 4 target × 4 source"),
+            (good.replacen("0.85", "0.75", 1), "row 0 sum to 0.9"),
+            (good.replace("\"src_tokens\"", "\"tokens\""), "missing field `src_tokens`"),
+            ("{".to_owned(), "EOF"),
+        ] {
+            let error = read_jsonl(format!("{good}\n{bad}").as_bytes()).nth(1).unwrap().unwrap_err();
+            assert!(error.to_string().starts_with("line 3:"), "{error}");
+            let source = error.source().unwrap().to_string();
+            assert!(source.contains(why), "{source}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_bit_of_a_weight_survives(w in 0.0..=1.0_f32) {
+            let before = map(&["a", "b"], &["c"], &[w, 1.0 - w]);
+            let after = read_jsonl(lines(&[before.clone()]).as_bytes()).next().unwrap().unwrap();
+            prop_assert_eq!(before.weights().iter().map(|w| w.to_bits()).collect::<Vec<_>>(),
+                            after.weights().iter().map(|w| w.to_bits()).collect::<Vec<_>>());
+        }
+    }
+}

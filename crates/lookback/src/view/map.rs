@@ -226,3 +226,110 @@ impl Side {
         Self { text: text.to_owned(), tokens, words }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::view::test_maps::{german, map};
+
+    fn tokens(n: usize) -> Vec<String> {
+        (0..n).map(|i| format!("t{i}")).collect()
+    }
+
+    fn side(n: usize, words: &[(usize, usize)]) -> Side {
+        let words = words.iter().map(|&(start, end)| Span { start, end, text: "w".into() }).collect();
+        Side { text: String::new(), tokens: tokens(n), words }
+    }
+
+    fn message(src: Side, tgt: Side, weights: &[f32]) -> String {
+        AttentionMap::new(7, src, tgt, weights.to_vec(), -1.0).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn rows_that_are_no_distribution_are_refused_with_row_and_sum() {
+        let of = |weights: &[f32]| message(side(2, &[]), side(2, &[]), weights);
+        assert!(of(&[0.5, 0.5, 0.5, 0.25]).contains("sentence 7: weights of row 1 sum to 0.75"));
+        assert!(of(&[0.5, 0.5, 1.5, -0.5]).contains("weight [1, 1] is -0.5"));
+        assert!(of(&[f32::NAN, 0.5, 0.5, 0.5]).contains("weight [0, 0] is NaN"));
+        assert!(of(&[1.0, 0.0]).contains("2 weights for 2 target × 2 source tokens"));
+    }
+
+    #[test]
+    fn a_side_without_tokens_is_refused() {
+        assert!(message(side(0, &[]), side(1, &[]), &[]).contains("the source has no tokens"));
+        assert!(message(side(1, &[]), side(0, &[]), &[]).contains("the target has no tokens"));
+    }
+
+    #[test]
+    fn words_that_overlap_or_reach_outside_are_refused() {
+        for words in [&[(0, 2), (1, 3)][..], &[(1, 1)], &[(2, 4)], &[(1, 2), (0, 1)]] {
+            let text = message(side(3, words), side(1, &[]), &[1.0, 0.0, 0.0]);
+            assert!(text.contains("source word") && text.contains("of 3"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_log_probability_above_zero_or_infinite_is_refused() {
+        for log_prob in [0.5, f64::NAN, f64::NEG_INFINITY] {
+            let error = AttentionMap::new(7, side(1, &[]), side(1, &[]), vec![1.0], log_prob).unwrap_err();
+            assert!(error.to_string().contains("log_prob"), "{error}");
+        }
+    }
+
+    #[test]
+    fn source_pieces_add_up_and_target_pieces_are_averaged() {
+        let words = german().merged();
+        assert_eq!(words.src().tokens, ["Die", "Haustür", "</s>"]);
+        assert_eq!(words.tgt().tokens, ["The", "door", "</s>"]);
+        let want = [0.85, 0.15, 0.0, 0.01, 0.965, 0.025, 0.125, 0.125, 0.75];
+        lookback_testkit::assert_close("words", words.weights(), &want, 1e-6, 1e-7);
+        assert_eq!((words.id(), words.rank(), words.reference()), (3, Some(0), Some("The front door")));
+    }
+
+    #[test]
+    fn merging_words_again_changes_nothing() {
+        let words = german().merged();
+        assert_eq!(words.merged(), words);
+        let plain = map(&["a", "</s>"], &["b"], &[0.25, 0.75]);
+        assert_eq!(plain.merged().weights(), plain.weights());
+    }
+
+    /// Ascending, disjoint words with holes between them.
+    fn any_words(n: usize) -> impl Strategy<Value = Vec<(usize, usize)>> {
+        prop::collection::vec(0..3_u8, n).prop_map(|marks| {
+            let mut words: Vec<(usize, usize)> = Vec::new();
+            for (i, mark) in marks.into_iter().enumerate() {
+                match (mark, words.last_mut()) {
+                    (0, _) => {}
+                    (1, Some(last)) if last.1 == i => last.1 += 1,
+                    _ => words.push((i, i + 1)),
+                }
+            }
+            words
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn merged_rows_sum_to_one(
+            (raw, rows, columns) in (1..9_usize, 1..9_usize).prop_flat_map(|(t, s)| (
+                prop::collection::vec(prop::collection::vec(0.0..1.0_f32, s), t), any_words(t), any_words(s),
+            )),
+        ) {
+            let weights: Vec<f32> = (raw.iter())
+                .flat_map(|row| {
+                    let sum: f32 = row.iter().sum::<f32>() + 0.1;
+                    row.iter().enumerate().map(move |(i, w)| (w + if i == 0 { 0.1 } else { 0.0 }) / sum)
+                })
+                .collect();
+            let (src, tgt) = (side(raw[0].len(), &columns), side(raw.len(), &rows));
+            let map = AttentionMap::new(0, src, tgt, weights, -1.0).unwrap();
+            for row in map.merged().rows() {
+                let sum: f32 = row.iter().sum();
+                prop_assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+            }
+        }
+    }
+}

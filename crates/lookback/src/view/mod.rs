@@ -5,9 +5,12 @@
 
 mod html;
 mod jsonl;
+mod label;
 mod map;
 mod svg;
 mod terminal;
+#[cfg(test)]
+mod test_maps;
 
 pub use html::Page;
 pub use jsonl::{read_jsonl, write_jsonl};
