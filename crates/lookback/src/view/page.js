@@ -6,7 +6,10 @@
   const status = document.querySelector("[role=status]");
   const FULL = 10000; // weights come as ten-thousandths
   const SMALLEST = 18; // pixels
-  const LARGEST = 34;
+  const LARGEST = 40;
+  const WORTH_A_NUMBER = 0.02;
+  const READOUT = 17.25 * 16; // room for the read-out beside a figure, pixels
+  const narrow = matchMedia("(max-width: 46rem)"); // there it stands below
   const LISTED = 6;
   let unit = "words";
 
@@ -148,7 +151,7 @@
           dot.style.setProperty("--w", weight);
           dot.style.setProperty("--r", Math.sqrt(weight));
           const cell = make("td.cell", {
-            "data-t": t, "data-s": s, "data-p": weight >= 0.01 ? Math.round(weight * 100) : undefined,
+            "data-t": t, "data-s": s, "data-p": weight >= WORTH_A_NUMBER ? Math.round(weight * 100) : undefined,
             "aria-label": `${percent(weight)} %`,
           }, dot);
           cell.classList.toggle("full", weight > 0.5);
@@ -160,7 +163,7 @@
       this.table = make("table", { "aria-label": title }, make("thead", {}, head), body);
       this.field.style.minHeight = "";
       this.field.replaceChildren(this.table);
-      resized.observe(this.field);
+      resized.observe(this.figure);
       this.size();
       this.light();
     }
@@ -168,6 +171,7 @@
     // Cells as large as fit; slanted labels need their width in height, and some room to the right.
     size() {
       const { src } = this.view;
+      const room = this.figure.clientWidth - (narrow.matches ? 0 : READOUT);
       const spans = [...this.table.querySelectorAll("thead th > span")];
       const slant = Math.SQRT1_2;
       const widths = spans.map((span) => span.offsetWidth);
@@ -175,10 +179,10 @@
       const line = spans[0].offsetHeight;
       const needed = (cell) => Math.max(0, ...widths.map((w, s) => (s + 0.5 - src.length) * cell + (w + line) * slant));
       let cell = LARGEST;
-      while (cell > SMALLEST && rowLabel + src.length * cell + needed(cell) > this.field.clientWidth) cell -= 1;
+      while (cell > SMALLEST && rowLabel + src.length * cell + needed(cell) > room) cell -= 1;
       const style = this.table.style;
       style.setProperty("--cell", `${cell}px`);
-      style.setProperty("--head", `${Math.ceil(Math.max(...widths) * slant + line)}px`);
+      this.figure.style.setProperty("--head", `${Math.ceil(Math.max(...widths) * slant + line)}px`);
       style.setProperty("--overhang", `${Math.ceil(needed(cell))}px`);
       style.width = "max-content";
       this.table.classList.toggle("tight", cell < 24);
@@ -248,7 +252,7 @@
           word.classList.toggle("active", Boolean(active) && side === active.side && j === active.i);
           word.classList.toggle("hot", weight > 0.55);
           word.style.setProperty("--w", weight);
-          if (weight >= 0.01) word.dataset.p = `${Math.round(weight * 100)}%`;
+          if (weight >= WORTH_A_NUMBER) word.dataset.p = `${Math.round(weight * 100)}%`;
           else delete word.dataset.p;
         });
       }
@@ -348,7 +352,7 @@
       const wanted = label.querySelector("input").value.trim().toLowerCase();
       cards.forEach((card) => { card.root.hidden = !card.text.includes(wanted); });
       const count = cards.filter((card) => !card.root.hidden).length;
-      found.textContent = wanted ? `${count} of ${cards.length}` : `${cards.length} sentences`;
+      found.textContent = wanted ? `${count} of ${cards.length}` : "";
     };
     label.addEventListener("input", filter);
     filter();
