@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features
+.PHONY: check fmt clippy test doc features page
 
 check: fmt clippy test features doc
 
@@ -19,3 +19,9 @@ features:
 
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Opens the attention page in a browser and uses it; pictures end up in target/page. Needs node, npm and chromium.
+page:
+	mkdir -p target/page
+	cargo run -p lookback --example attention_page -- target/page/attention.html
+	cd page && npm ci --silent && node check.mjs ../target/page/attention.html ../target/page

@@ -222,15 +222,19 @@ for (const scheme of ["light", "dark"]) {
   await card(shot, 0).scrollIntoViewIfNeeded();
   await picture(shot, `german-${scheme}`, card(shot, 0));
   for (const [name, n, target] of [["korean", 3, "library"], ["arabic", 5, "book"], ["to-arabic", 6, "جميل"], ["japanese", 7, "minutes"], ["long", 10, "decided"], ["markup", 9, "<b>x</b>"]]) {
+    await shot.mouse.move(1, 1);
     await word(shot, n, "tgt", target).focus();
     await picture(shot, `${name}-${scheme}`, card(shot, n));
   }
   await shot.getByText("Boxes", { exact: true }).click();
+  await shot.mouse.move(1, 1);
+  await shot.evaluate(() => document.activeElement.blur());
   await picture(shot, `boxes-${scheme}-rest`, card(shot, 0));
   await word(shot, 0, "tgt", "grew").hover();
   await picture(shot, `boxes-${scheme}`, card(shot, 0));
   await shot.getByText("Pieces", { exact: true }).click();
   await shot.getByText("Heat", { exact: true }).click();
+  await shot.mouse.move(1, 1);
   await word(shot, 0, "tgt", "▁up").focus();
   await picture(shot, `pieces-${scheme}`, card(shot, 0));
   await shot.close();

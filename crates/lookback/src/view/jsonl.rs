@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn odd_tokens_stay_on_one_line() {
         let odd = map(&["a\nb", "\u{2028}\"\\"], &["\r", "</s>"], &[0.5, 0.5, 1.0, 0.0]);
-        let text = lines(&[odd.clone()]);
+        let text = lines(std::slice::from_ref(&odd));
         assert_eq!(text.matches('\n').count(), 1);
         assert_eq!(read_jsonl(text.as_bytes()).next().unwrap().unwrap(), odd);
     }
@@ -165,7 +165,7 @@ mod tests {
         #[test]
         fn every_bit_of_a_weight_survives(w in 0.0..=1.0_f32) {
             let before = map(&["a", "b"], &["c"], &[w, 1.0 - w]);
-            let after = read_jsonl(lines(&[before.clone()]).as_bytes()).next().unwrap().unwrap();
+            let after = read_jsonl(lines(std::slice::from_ref(&before)).as_bytes()).next().unwrap().unwrap();
             prop_assert_eq!(before.weights().iter().map(|w| w.to_bits()).collect::<Vec<_>>(),
                             after.weights().iter().map(|w| w.to_bits()).collect::<Vec<_>>());
         }

@@ -7,6 +7,7 @@
   const FULL = 10000; // weights come as ten-thousandths
   const SMALLEST = 18; // pixels
   const LARGEST = 40;
+  const TIGHT = 24; // smaller cells hold no number
   const WORTH_A_NUMBER = 0.02;
   const READOUT = 17.25 * 16; // room for the read-out beside a figure, pixels
   const narrow = matchMedia("(max-width: 46rem)"); // there it stands below
@@ -39,7 +40,7 @@
   // A token with quiet word-start marks and quiet special tokens, kept apart from its neighbours' direction.
   function label(token) {
     const bdi = make("bdi");
-    if (/^<.+>$/.test(token)) bdi.append(make("span.special", {}, token));
+    if (/^<\/?\w+>$/.test(token)) bdi.append(make("span.special", {}, token));
     else if (/^\u2581./u.test(token)) bdi.append(make("span.mark", {}, "\u2581"), token.slice(1));
     else bdi.append(token);
     return bdi;
@@ -98,6 +99,7 @@
       this.field = make("div.field");
       this.figure = make("figure.figure", {}, this.field, this.readout);
       this.drawn = false;
+      this.room = null;
       this.field.style.minHeight = `${this.view.tgt.length * SMALLEST}px`;
       this.root.replaceChildren(
         make("div.card-head", {}, make("h2", {}, `Sentence ${sentence.id + 1}`), ...this.ranks(), measure), pair, this.figure);
@@ -154,7 +156,7 @@
             "data-t": t, "data-s": s, "data-p": weight >= WORTH_A_NUMBER ? Math.round(weight * 100) : undefined,
             "aria-label": `${percent(weight)} %`,
           }, dot);
-          cell.classList.toggle("full", weight > 0.5);
+          cell.classList.toggle("full", weight > 0.6);
           row.append(cell);
         });
         body.append(row);
@@ -168,29 +170,39 @@
       this.light();
     }
 
-    // Cells as large as fit; slanted labels need their width in height, and some room to the right.
+    // Cells as large as fit; where they end up small, with smaller labels. Depends on the room alone, so it settles.
     size() {
-      const { src } = this.view;
       const room = this.figure.clientWidth - (narrow.matches ? 0 : READOUT);
+      if (this.room === room) return;
+      this.room = room;
+      this.table.classList.remove("tight");
+      if (this.fit(room) < TIGHT) {
+        this.table.classList.add("tight");
+        this.fit(room);
+      }
+    }
+
+    // Slanted labels need their width in height, and some room to the right.
+    fit(room) {
+      const columns = this.view.src.length;
       const spans = [...this.table.querySelectorAll("thead th > span")];
       const slant = Math.SQRT1_2;
       const widths = spans.map((span) => span.offsetWidth);
       const rowLabel = Math.max(...[...this.table.querySelectorAll("tbody th")].map((th) => th.firstChild.offsetWidth)) + 14;
       const line = spans[0].offsetHeight;
-      const needed = (cell) => Math.max(0, ...widths.map((w, s) => (s + 0.5 - src.length) * cell + (w + line) * slant));
+      const overhang = (cell) => Math.max(0, ...widths.map((w, s) => (s + 0.5 - columns) * cell + (w + line) * slant));
       let cell = LARGEST;
-      while (cell > SMALLEST && rowLabel + src.length * cell + needed(cell) > room) cell -= 1;
-      const style = this.table.style;
-      style.setProperty("--cell", `${cell}px`);
+      while (cell > SMALLEST && rowLabel + columns * cell + overhang(cell) > room) cell -= 1;
+      this.table.style.setProperty("--cell", `${cell}px`);
+      this.table.style.setProperty("--overhang", `${Math.ceil(overhang(cell))}px`);
       this.figure.style.setProperty("--head", `${Math.ceil(Math.max(...widths) * slant + line)}px`);
-      style.setProperty("--overhang", `${Math.ceil(needed(cell))}px`);
-      style.width = "max-content";
-      this.table.classList.toggle("tight", cell < 24);
+      return cell;
     }
 
     get active() { return this.hovered || this.focused; }
 
     hover(event) {
+      if (event?.type === "pointerover" && !moved(event)) return;
       const target = event?.target.closest("[data-side], .cell");
       const before = this.hovered;
       if (!target) this.hovered = null;
@@ -208,6 +220,8 @@
     }
 
     focus(word) {
+      this.hovered = null;
+      tip.hidden = true;
       this.focused = word ? { side: word.dataset.side, i: Number(word.dataset.i) } : null;
       this.light();
       if (!word) return;
@@ -295,6 +309,14 @@
   // Indices of all weights worth listing, strongest first.
   function ranked(weights) {
     return weights.map((_, j) => j).filter((j) => weights[j] >= 0.005).sort((a, b) => weights[b] - weights[a] || a - b);
+  }
+
+  // Scrolling slides other words under a pointer that rests; that is not pointing at them.
+  let last = null;
+  function moved({ screenX, screenY }) {
+    const same = last && last.screenX === screenX && last.screenY === screenY;
+    last = { screenX, screenY };
+    return !same;
   }
 
   function placeTip(event) {

@@ -34,8 +34,10 @@ const LONGEST: usize = 16;
 /// Width of ` ← ` and ` 100 %` around the strongest token.
 const TAIL: usize = 9;
 /// Cells are this wide, gap included; two columns of a terminal make about a square.
-const NARROWEST: usize = 3;
+const NARROWEST: usize = 2;
 const WIDEST: usize = 7;
+/// From this width on a cell has room for its percentage.
+const NUMBERED: usize = 4;
 
 /// Draws `map` in at most `width` columns; maps that are wider are cut into blocks of source tokens.
 ///
@@ -125,7 +127,7 @@ fn push_cell(out: &mut String, weight: f32, pitch: usize, ink: Ink) {
             let [r, g, b] = colour(weight);
             let [tr, tg, tb] = if weight > 0.45 { [33, 29, 27] } else { [236, 214, 196] };
             let percent =
-                if pitch > NARROWEST && weight >= 0.095 { format!("{:.0}", 100.0 * weight) } else { String::new() };
+                if pitch >= NUMBERED && weight >= 0.095 { format!("{:.0}", 100.0 * weight) } else { String::new() };
             let _ = write!(out, "\x1b[48;2;{r};{g};{b};38;2;{tr};{tg};{tb}m{percent:^pitch$}\x1b[0m");
         }
     }
@@ -209,7 +211,7 @@ mod tests {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let drawn = to_terminal(&diagonal(&words), 60, Ink::Plain);
         assert!(drawn.contains("\n\n"), "{drawn}");
-        assert_eq!(drawn.matches("██").count(), 30, "{drawn}");
+        assert_eq!(drawn.matches('█').count(), 30, "{drawn}");
     }
 
     #[test]
