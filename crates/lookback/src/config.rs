@@ -9,6 +9,7 @@ use serde_json::Value;
 mod parse;
 mod resolve;
 
+pub use crate::text::{Sharing, TextMode};
 pub use resolve::CorpusSize;
 
 /// Everything a run is made of, except its data.
@@ -38,17 +39,7 @@ pub struct TextConfig {
     /// Pieces in the vocabulary, special and byte pieces included (`bpe`).
     pub vocab_size: Option<usize>,
     /// One vocabulary for both sides, or one each.
-    pub joint: Option<bool>,
-}
-
-/// How text is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TextMode {
-    /// Byte-pair encoding, learnt from the training data.
-    Bpe,
-    /// One piece per character.
-    Char,
+    pub sharing: Option<Sharing>,
 }
 
 /// Which pairs take part.

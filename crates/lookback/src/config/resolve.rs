@@ -1,6 +1,6 @@
 //! What a recipe leaves open is chosen from the data; what cannot be is refused with the remedy.
 
-use super::{AttentionKind, Bridge, Config, ConfigError, Schedule, TextMode};
+use super::{AttentionKind, Bridge, Config, ConfigError, Schedule, Sharing, TextMode};
 
 /// What is known of a corpus when the open values are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,7 +27,8 @@ impl Config {
         let sizes = [(5_000, 1_000), (20_000, 2_000), (50_000, 4_000), (1_000_000, 8_000)];
         let vocab = sizes.iter().find(|s| corpus.pairs < s.0).map_or(16_000, |s| s.1);
         self.text.vocab_size.get_or_insert(vocab);
-        self.text.joint.get_or_insert(mode == TextMode::Bpe);
+        let joint = mode == TextMode::Bpe;
+        self.text.sharing.get_or_insert(if joint { Sharing::Joint } else { Sharing::Separate });
         let hidden = if mode == TextMode::Char || corpus.pairs < 25_000 { 256 } else { 512 };
         let hidden = *self.model.hidden.get_or_insert(hidden);
         self.model.embedding.get_or_insert(if mode == TextMode::Char { hidden.min(128) } else { hidden });

@@ -15,6 +15,7 @@ mod layout;
 
 use crate::backend::{Backend, CrossEntropy, Smoothing};
 use crate::config::{AttentionKind, ModelConfig};
+use crate::data::Batch;
 use crate::ops::State;
 use crate::params::{ParamId, ParamSpec};
 use crate::tape::{Graph, IdsVar, Var};
@@ -96,27 +97,27 @@ impl Seq2Seq {
     pub fn loss<B: Backend>(
         &self,
         g: &mut Graph<'_, B>,
-        batch: &Teacher<'_>,
+        batch: &Batch,
         epsilon: f32,
     ) -> CrossEntropy {
         let attentional = self.forced(g, batch).attentional;
-        let targets = g.ids(batch.tgt_out);
+        let targets = g.ids(&batch.tgt_out);
         let (weight, bias) = self.decoder.output();
         g.cross_entropy(attentional, weight, bias, targets, Smoothing { epsilon, ignore: PAD })
     }
 
     /// The negative log-likelihood of every target position (T, B), in nats; 0 in padding. With attention, also its weights (T, B, S).
-    pub fn score<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Teacher<'_>) -> (Vec<f64>, Option<Var>) {
+    pub fn score<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> (Vec<f64>, Option<Var>) {
         let decoding = self.forced(g, batch);
-        let targets = g.ids(batch.tgt_out);
+        let targets = g.ids(&batch.tgt_out);
         let (weight, bias) = self.decoder.output();
         (g.token_nll(decoding.attentional, weight, bias, targets, PAD), decoding.weights)
     }
 
-    fn forced<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Teacher<'_>) -> Decoding {
-        let memory = self.encode(g, batch.src, batch.src_len);
+    fn forced<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> Decoding {
+        let memory = self.encode(g, &batch.src, &batch.src_len);
         let state = self.start(g, &memory);
-        self.decode(g, &memory, &state, batch.tgt_in)
+        self.decode(g, &memory, &state, &batch.tgt_in)
     }
 
     /// The parameter that is the output matrix.
@@ -124,19 +125,6 @@ impl Seq2Seq {
     pub fn output_weight(&self) -> ParamId {
         self.decoder.output().0
     }
-}
-
-/// A batch with its targets, time-major: what the decoder is told and what it should say.
-#[derive(Debug, Clone, Copy)]
-pub struct Teacher<'a> {
-    /// Source ids (S, B), padded.
-    pub src: &'a [u32],
-    /// Real source lengths (B,).
-    pub src_len: &'a [u32],
-    /// The word before each target position (T, B).
-    pub tgt_in: &'a [u32],
-    /// The word at each target position (T, B), padded.
-    pub tgt_out: &'a [u32],
 }
 
 #[cfg(test)]

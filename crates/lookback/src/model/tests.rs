@@ -1,0 +1,295 @@
+//! The whole model against PyTorch (values, gradients, ten Adam steps), and its properties.
+
+use lookback_testkit::{Golden, assert_close_f64, max_grad_error};
+
+use super::*;
+use crate::backend::{AdamStep, Cpu, Real};
+use crate::config::{Bridge, Config};
+use crate::params::{Gradients, Params};
+use crate::tape::{Recording, Tape};
+
+/// The model of a golden, its parameters in the device's precision, and its batch.
+struct Case<T: Real> {
+    cpu: Cpu<T>,
+    model: Seq2Seq,
+    params: Params<Cpu<T>>,
+    batch: Batch,
+    golden: Golden,
+}
+
+impl<T: Real> Case<T> {
+    fn read(name: &str, config: &ModelConfig, threads: usize) -> Self {
+        let golden = Golden::read(name);
+        let vocab = |name: &str| golden.shape(name)[0];
+        let (model, specs) =
+            Seq2Seq::new(config, vocab("encoder.embedding.weight"), vocab("decoder.embedding.weight"));
+        let cpu = Cpu::<T>::detect(threads);
+        let values: Vec<Vec<f64>> = specs.iter().map(|s| stored(&golden, &s.name)).collect();
+        for (spec, values) in specs.iter().zip(&values) {
+            assert_eq!(spec.len(), values.len(), "{name}: {}", spec.name);
+        }
+        let mut params = Params::init(&cpu, specs, 0);
+        params.set_exact(&cpu, &values);
+        let [src, src_len, tgt_in, tgt_out, tgt_len] =
+            ["src", "src_len", "tgt_in", "tgt_out", "tgt_len"].map(|n| golden.ids(n));
+        let batch = src_len.len();
+        let sum = |x: &[u32]| x.iter().sum::<u32>() as usize;
+        let batch = Batch {
+            batch,
+            src_max: src.len() / batch,
+            tgt_max: tgt_in.len() / batch,
+            src_tokens: sum(&src_len),
+            tgt_tokens: sum(&tgt_len),
+            lines: vec![],
+            src,
+            src_len,
+            tgt_in,
+            tgt_out,
+            tgt_len,
+        };
+        Self { cpu, model, params, batch, golden }
+    }
+
+    /// Loss in nats and gradients.
+    fn gradients(&self) -> (f64, Gradients<Cpu<T>>) {
+        let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&self.cpu, &self.params));
+        let mut g =
+            Graph::training(&self.cpu, &self.params, &mut tape, &mut gradients, Recording::Deterministic);
+        let loss = self.model.loss(&mut g, &self.batch, 0.0).loss;
+        g.backward();
+        (loss, gradients)
+    }
+}
+
+/// A stored parameter (or its gradient, with a prefix) by our name: the fed-back part of the first layer's input weights is a matrix of its own here.
+fn stored(golden: &Golden, name: &str) -> Vec<f64> {
+    let (prefix, plain) =
+        name.find("decoder").or(name.find("encoder")).map_or(("", name), |at| name.split_at(at));
+    let width = golden.shape("decoder.embedding.weight")[1];
+    let joined = format!("{prefix}decoder.rnn.weight_ih_l0");
+    let columns = |range: std::ops::Range<usize>| {
+        let all = golden.shape(&joined)[1];
+        golden.f64(&joined).chunks(all).flat_map(|row| row[range.start..range.end.min(all)].to_vec()).collect()
+    };
+    match plain {
+        "decoder.rnn.weight_ih_l0" => columns(0..width),
+        "decoder.feed.weight" => columns(width..usize::MAX),
+        _ => golden.f64(name),
+    }
+}
+
+fn config(bidirectional: bool, layers: usize, attention: AttentionKind, input_feeding: bool) -> ModelConfig {
+    ModelConfig {
+        embedding: Some(6),
+        hidden: Some(8),
+        encoder_hidden: Some(8),
+        encoder_layers: layers,
+        decoder_layers: layers,
+        bidirectional,
+        attention,
+        input_feeding,
+        dropout: Some(0.0),
+        ..Config::default().model
+    }
+}
+
+/// Every model PyTorch computed, by name.
+fn all() -> Vec<(String, ModelConfig)> {
+    let mut all = Vec::new();
+    for bidirectional in [false, true] {
+        for layers in [1, 2] {
+            for attention in [AttentionKind::Dot, AttentionKind::None] {
+                for feeding in [false, true] {
+                    let name = format!(
+                        "model_{}_{layers}l_{}_{}",
+                        if bidirectional { "bi" } else { "uni" },
+                        if attention == AttentionKind::Dot { "dot" } else { "none" },
+                        if feeding { "feed" } else { "nofeed" }
+                    );
+                    all.push((name, config(bidirectional, layers, attention, feeding)));
+                }
+            }
+        }
+    }
+    let dot = AttentionKind::Dot;
+    let tied = ModelConfig { embedding: Some(8), tied_embeddings: true, ..config(true, 1, dot, false) };
+    all.push(("model_tied".into(), tied));
+    all.push(("model_bridge".into(), ModelConfig { bridge: Bridge::Learned, ..config(true, 2, dot, true) }));
+    all
+}
+
+fn agrees_with_pytorch<T: Real>(name: &str, config: &ModelConfig, rel: f64, abs: f64) {
+    let case = Case::<T>::read(name, config, 2);
+    let (loss, gradients) = case.gradients();
+    assert_close_f64(name, &[loss], &case.golden.f64("loss"), rel, 0.0);
+    for (spec, gradient) in case.params.specs().iter().zip(gradients.all()) {
+        let got: Vec<f64> = gradient.iter().map(|v| v.to_f64()).collect();
+        let what = format!("{name}: gradient of {}", spec.name);
+        assert_close_f64(&what, &got, &stored(&case.golden, &format!("grad.{}", spec.name)), rel, abs);
+    }
+    let mut tape = Tape::new();
+    let mut g = Graph::inference(&case.cpu, &case.params, &mut tape);
+    let batch = &case.batch;
+    let memory = case.model.encode(&mut g, &batch.src, &batch.src_len);
+    let state = case.model.start(&mut g, &memory);
+    let decoding = case.model.decode(&mut g, &memory, &state, &batch.tgt_in);
+    let logits = case.model.logits(&mut g, decoding.attentional);
+    let real = |name: &str, var: Var, width: usize| {
+        // PyTorch ran through padding too, on states that differ from ours there.
+        let keep = |x: &[f64]| {
+            let rows = x.chunks(width).zip(&batch.tgt_out).filter(|(_, t)| **t != PAD);
+            rows.flat_map(|(row, _)| row.to_vec()).collect::<Vec<f64>>()
+        };
+        let got: Vec<f64> = g.download(var).iter().map(|v| v.to_f64()).collect();
+        assert_close_f64(name, &keep(&got), &keep(&case.golden.f64(name)), rel, abs);
+    };
+    real("logits", logits, g.shape(logits).width);
+    if let Some(weights) = decoding.weights {
+        real("weights", weights, batch.src_max);
+    }
+}
+
+#[test]
+fn every_model_and_every_gradient_agree_with_pytorch_in_double_precision() {
+    for (name, config) in all() {
+        // Stored in single precision: half a unit of the last place.
+        agrees_with_pytorch::<f64>(&name, &config, 1e-7, 1e-7);
+    }
+}
+
+#[test]
+fn every_model_and_every_gradient_agree_with_pytorch_in_single_precision() {
+    for (name, config) in all() {
+        agrees_with_pytorch::<f32>(&name, &config, 1e-4, 2e-6);
+    }
+}
+
+#[test]
+fn ten_adam_steps_follow_ten_losses_of_pytorch() {
+    for (name, config) in all() {
+        let mut case = Case::<f64>::read(&name, &config, 2);
+        let zeros = |case: &Case<f64>| -> Vec<Vec<f64>> {
+            case.params.specs().iter().map(|s| vec![0.0; s.len()]).collect()
+        };
+        let (mut m, mut v) = (zeros(&case), zeros(&case));
+        let losses = case.golden.f64("losses");
+        for (step, &want) in (1u64..).zip(&losses) {
+            let (loss, gradients) = case.gradients();
+            assert!((loss / want - 1.0).abs() < 1e-9, "{name}, step {step}: {loss} for {want}");
+            let tokens = case.batch.tgt_tokens as f64;
+            let norm = gradients.norm(&case.cpu) / tokens;
+            let scale = (1.0 / (norm + 1e-6)).min(1.0) / tokens;
+            let adam = AdamStep { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step, scale };
+            let cpu = case.cpu.clone();
+            for (i, weight) in case.params.weights_mut().iter_mut().enumerate() {
+                cpu.adam(weight, &gradients.all()[i], &mut m[i], &mut v[i], adam);
+            }
+        }
+        let values = case.params.values(&case.cpu);
+        for (spec, got) in case.params.specs().iter().zip(values) {
+            let got: Vec<f64> = got.into_iter().map(f64::from).collect();
+            let want = stored(&case.golden, &format!("after.{}", spec.name));
+            assert_close_f64(&format!("{name} {}", spec.name), &got, &want, 1e-6, 1e-6);
+        }
+    }
+}
+
+#[test]
+fn the_whole_gradient_agrees_with_differences_in_every_parameter() {
+    let config = ModelConfig { bridge: Bridge::Learned, ..config(true, 2, AttentionKind::Dot, true) };
+    let case = Case::<f64>::read("model_bridge", &config, 1);
+    let (_, gradients) = case.gradients();
+    let values: Vec<Vec<f64>> = case.params.specs().iter().map(|s| stored(&case.golden, &s.name)).collect();
+    let mut changed = Case::<f64>::read("model_bridge", &config, 1);
+    for i in 0..values.len() {
+        let error = max_grad_error(&mut values[i].clone(), &gradients.all()[i], |v| {
+            let mut all = values.clone();
+            all[i] = v.to_vec();
+            changed.params.set_exact(&changed.cpu, &all);
+            let mut tape = Tape::new();
+            let mut g = Graph::inference(&changed.cpu, &changed.params, &mut tape);
+            changed.model.loss(&mut g, &changed.batch, 0.0).loss
+        });
+        assert!(error < 1e-5, "{}: {error}", case.params.specs()[i].name); // of a loss near 40 nats
+    }
+}
+
+#[test]
+fn threads_change_no_bit_of_loss_or_gradient() {
+    let config = config(true, 2, AttentionKind::Dot, true);
+    let bits = |threads| {
+        let case = Case::<f32>::read("model_bi_2l_dot_feed", &config, threads);
+        let (loss, gradients) = case.gradients();
+        let all: Vec<u32> = gradients.all().iter().flatten().map(|v| v.to_bits()).collect();
+        (loss.to_bits(), all)
+    };
+    let one = bits(1);
+    assert!(one == bits(2) && one == bits(4));
+}
+
+#[test]
+fn step_by_step_decoding_is_the_whole_sequence() {
+    for (name, config) in all() {
+        let case = Case::<f32>::read(&name, &config, 2);
+        let (cpu, batch) = (&case.cpu, &case.batch);
+        let (mut tape, mut steps) = (Tape::new(), Tape::new());
+        let mut whole = Graph::inference(cpu, &case.params, &mut tape);
+        let memory = case.model.encode(&mut whole, &batch.src, &batch.src_len);
+        let state = case.model.start(&mut whole, &memory);
+        let all = case.model.decode(&mut whole, &memory, &state, &batch.tgt_in);
+        let (all, weights) =
+            (whole.download(all.attentional), all.weights.map(|w| whole.download(w)).unwrap_or_default());
+
+        let mut g = Graph::inference(cpu, &case.params, &mut steps);
+        let memory = case.model.encode(&mut g, &batch.src, &batch.src_len);
+        let mark = g.mark();
+        let mut state = case.model.start(&mut g, &memory);
+        let (mut got, mut seen) = (Vec::new(), Vec::new());
+        for t in 0..batch.tgt_max {
+            let prev = &batch.tgt_in[t * batch.batch..][..batch.batch];
+            let step = case.model.decode(&mut g, &memory, &state, prev);
+            got.extend(g.download(step.attentional));
+            seen.extend(step.weights.map(|w| g.download(w)).unwrap_or_default());
+            state = step.state;
+            g.keep(mark, &mut state.vars_mut());
+        }
+        assert!(got == all && seen == weights, "{name}");
+    }
+}
+
+#[test]
+fn other_sentences_and_padding_change_nothing() {
+    for (name, config) in all() {
+        let case = Case::<f32>::read(&name, &config, 2);
+        let batch = &case.batch;
+        let nll = |batch: &Batch| {
+            let mut tape = Tape::new();
+            let mut g = Graph::inference(&case.cpu, &case.params, &mut tape);
+            case.model.score(&mut g, batch).0
+        };
+        let together = nll(batch);
+        for b in 0..batch.batch {
+            let column = |ids: &[u32], len: usize| -> Vec<u32> {
+                ids.chunks(batch.batch).map(|row| row[b]).take(len).collect()
+            };
+            let (src_len, tgt_len) = (batch.src_len[b] as usize, batch.tgt_len[b] as usize);
+            let alone = Batch {
+                src: column(&batch.src, src_len),
+                src_len: vec![batch.src_len[b]],
+                tgt_in: column(&batch.tgt_in, tgt_len),
+                tgt_out: column(&batch.tgt_out, tgt_len),
+                tgt_len: vec![batch.tgt_len[b]],
+                batch: 1,
+                src_max: src_len,
+                tgt_max: tgt_len,
+                src_tokens: src_len,
+                tgt_tokens: tgt_len,
+                lines: vec![],
+            };
+            for (t, got) in nll(&alone).into_iter().enumerate() {
+                let want = together[t * batch.batch + b];
+                assert!((got - want).abs() < 1e-5, "{name}, sentence {b}, position {t}: {got} for {want}");
+            }
+        }
+    }
+}
