@@ -41,7 +41,7 @@ pub use lstm::LstmCell;
 pub use philox::{RandomKey, philox4x32};
 pub use pool::Pool;
 pub use real::Real;
-pub use shared::with_loss_buffers;
 pub use recurrent::{Cell, CellState, Direction, RecurrentShape, recurrent, recurrent_backward};
+pub use shared::with_loss_buffers;
 pub use softmax::{log_softmax_rows, masked_softmax_row, softmax_row};
 pub use top_k::{Candidates, top_k_row};

@@ -243,13 +243,7 @@ pub struct SearchConfig {
 
 impl Default for SearchConfig {
     fn default() -> Self {
-        Self {
-            beam_size: 5,
-            length_penalty: 1.0,
-            no_repeat_ngram_size: 0,
-            max_length_ratio: 2.0,
-            max_length_extra: 20,
-        }
+        Self { beam_size: 5, length_penalty: 1.0, no_repeat_ngram_size: 0, max_length_ratio: 2.0, max_length_extra: 20 }
     }
 }
 

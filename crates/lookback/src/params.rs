@@ -62,9 +62,7 @@ impl ParamSpec {
                     })
                     .collect()
             }
-            Init::ForgetGate(hidden) => {
-                (0..self.len()).map(|i| if i / hidden == 1 { 1.0 } else { 0.0 }).collect()
-            }
+            Init::ForgetGate(hidden) => (0..self.len()).map(|i| if i / hidden == 1 { 1.0 } else { 0.0 }).collect(),
         }
     }
 }
@@ -226,8 +224,7 @@ mod tests {
 
     #[test]
     fn a_start_depends_on_seed_and_place_and_stays_in_its_limits() {
-        let spec =
-            ParamSpec { name: "w".into(), shape: vec![30, 11], init: Init::Uniform(0.1), per_step: false };
+        let spec = ParamSpec { name: "w".into(), shape: vec![30, 11], init: Init::Uniform(0.1), per_step: false };
         let a = spec.initial(1, 0);
         assert!(a == spec.initial(1, 0) && a != spec.initial(2, 0) && a != spec.initial(1, 1));
         assert!(a.iter().all(|v| v.abs() <= 0.1) && a.iter().any(|v| v.abs() > 0.09));

@@ -372,8 +372,7 @@ impl<T: Real> Backend for Cpu<T> {
                 let (logits, losses) = (&mut logits[..n * vocabulary], &mut losses[..n]);
                 let input = MatRef::new(&x[block * rows * width..][..n * width], n, width);
                 kernels::gemm(self.exec(), logits, vocabulary, input, w.forward(), Init::Bias(&bias.values));
-                let part =
-                    kernels::cross_entropy_rows(self.exec(), logits, targets, vocabulary, smoothing, losses);
+                let part = kernels::cross_entropy_rows(self.exec(), logits, targets, vocabulary, smoothing, losses);
                 sums.loss += part.loss;
                 sums.nll += part.nll;
                 sums.tokens += part.tokens;
@@ -428,10 +427,5 @@ fn shape(spec: RecurrentSpec) -> RecurrentShape {
 }
 
 fn cell_state<T>(trace: &mut RecurrentTrace<Vec<T>>) -> CellState<'_, T> {
-    CellState {
-        gates: &mut trace.gates,
-        saved: &mut trace.saved,
-        h_prev: &mut trace.h_prev,
-        c_prev: &mut trace.c_prev,
-    }
+    CellState { gates: &mut trace.gates, saved: &mut trace.saved, h_prev: &mut trace.h_prev, c_prev: &mut trace.c_prev }
 }

@@ -68,7 +68,9 @@ impl Config {
         if m.bidirectional && encoder % 2 == 1 {
             return invalid(
                 "model.encoder_hidden",
-                format!("{encoder} cannot be shared by two directions; make it even, or set `model.bidirectional = false`"),
+                format!(
+                    "{encoder} cannot be shared by two directions; make it even, or set `model.bidirectional = false`"
+                ),
             );
         }
         if m.attention == AttentionKind::Dot && encoder != hidden {

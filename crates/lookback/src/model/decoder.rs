@@ -77,7 +77,8 @@ impl Decoder {
             let layer = |layer: usize| {
                 // A shorter encoder gives its top layer to the decoder's upper ones.
                 let from = layer.min(config.encoder_layers - 1);
-                let mut linear = |what| layout.linear(&format!("decoder.bridge.{what}_l{layer}"), hidden, encoder, false);
+                let mut linear =
+                    |what| layout.linear(&format!("decoder.bridge.{what}_l{layer}"), hidden, encoder, false);
                 BridgeLayer { from, h: linear("h"), c: linear("c") }
             };
             (0..config.decoder_layers).map(layer).collect()

@@ -18,7 +18,14 @@ pub(super) struct Lstm {
 }
 
 impl Lstm {
-    pub(super) fn new(layout: &mut Layout, name: &str, layer: usize, input: usize, hidden: usize, direction: Direction) -> Self {
+    pub(super) fn new(
+        layout: &mut Layout,
+        name: &str,
+        layer: usize,
+        input: usize,
+        hidden: usize,
+        direction: Direction,
+    ) -> Self {
         let cell = CellKind::Lstm;
         let gates = cell.gates() * hidden;
         let suffix = if direction == Direction::Forward { "" } else { "_reverse" };
@@ -71,11 +78,8 @@ pub(super) struct Encoder {
 impl Encoder {
     pub(super) fn new(layout: &mut Layout, config: &ModelConfig, sizes: Sizes, vocab: usize) -> Self {
         let embedding = layout.embedding("encoder.embedding", vocab, sizes.embedding);
-        let directions = if config.bidirectional {
-            &[Direction::Forward, Direction::Backward][..]
-        } else {
-            &[Direction::Forward]
-        };
+        let directions =
+            if config.bidirectional { &[Direction::Forward, Direction::Backward][..] } else { &[Direction::Forward] };
         let width = sizes.encoder / directions.len();
         let layers = (0..config.encoder_layers)
             .map(|layer| {

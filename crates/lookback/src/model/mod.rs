@@ -21,8 +21,8 @@ use crate::params::{ParamId, ParamSpec};
 use crate::tape::{Graph, IdsVar, Var};
 use crate::text::PAD;
 
-pub use decoder::{DecoderState, Decoding};
 use decoder::Decoder;
+pub use decoder::{DecoderState, Decoding};
 use encoder::Encoder;
 use layout::Layout;
 
@@ -94,12 +94,7 @@ impl Seq2Seq {
     }
 
     /// The summed loss of `tgt_out` (T, B) given the words before, in nats; padding does not count.
-    pub fn loss<B: Backend>(
-        &self,
-        g: &mut Graph<'_, B>,
-        batch: &Batch,
-        epsilon: f32,
-    ) -> CrossEntropy {
+    pub fn loss<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch, epsilon: f32) -> CrossEntropy {
         let attentional = self.forced(g, batch).attentional;
         let targets = g.ids(&batch.tgt_out);
         let (weight, bias) = self.decoder.output();

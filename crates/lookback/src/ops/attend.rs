@@ -69,7 +69,8 @@ impl<B: Backend> Graph<'_, B> {
             self.tensor(input.values),
             self.ids_of(input.src_len),
         );
-        let output = Attended { context: self.push(context, context_shape), weights: self.push(weights, weights_shape) };
+        let output =
+            Attended { context: self.push(context, context_shape), weights: self.push(weights, weights_shape) };
         self.record(Node::Attend(AttendNode { spec, input, output }));
         output
     }
@@ -138,8 +139,7 @@ mod tests {
 
     #[test]
     fn it_agrees_with_pytorch() {
-        for (name, inputs) in
-            [("attend_dot", &["query", "keys"][..]), ("attend_dot_kv", &["query", "keys", "values"])]
+        for (name, inputs) in [("attend_dot", &["query", "keys"][..]), ("attend_dot_kv", &["query", "keys", "values"])]
         {
             golden_with_ids(name, "src_len", inputs, &[], &["context:r", "weights:r2"], |g, x, _, lengths| {
                 let src_len = g.ids(lengths);

@@ -68,8 +68,7 @@ fn check(
     build: &dyn Fn(&mut Graph<'_, Cpu<f64>>, &[Var], &[ParamId]) -> Vec<Var>,
 ) {
     let first = run(inputs, &params, None, recording, build);
-    let factors: Vec<Vec<f64>> =
-        first.outputs.iter().zip([0.37, 0.59, 0.83]).map(|(y, f)| wave(y.len(), f)).collect();
+    let factors: Vec<Vec<f64>> = first.outputs.iter().zip([0.37, 0.59, 0.83]).map(|(y, f)| wave(y.len(), f)).collect();
     let ran = run(inputs, &params, Some(&factors), recording, build);
     let loss = |inputs: Inputs<'_>, params: &[(ParamSpec, Vec<f64>)]| -> f64 {
         let outputs = run(inputs, params, None, recording, build).outputs;

@@ -81,11 +81,7 @@ mod tests {
     use lookback_testkit::{Golden, assert_close_f64, max_grad_error};
 
     /// Loss, nll, dx, dw, db of a loss over rows of `x`.
-    fn run<T: Real>(
-        [x, w, b]: [&[f64]; 3],
-        targets: &[u32],
-        epsilon: f32,
-    ) -> (CrossEntropy, [Vec<f64>; 3]) {
+    fn run<T: Real>([x, w, b]: [&[f64]; 3], targets: &[u32], epsilon: f32) -> (CrossEntropy, [Vec<f64>; 3]) {
         let cpu = Cpu::<T>::detect(2);
         let (vocabulary, width) = (b.len(), w.len() / b.len());
         let mut params = Params::init(&cpu, vec![matrix("w", vocabulary, width), vector("b", vocabulary)], 0);

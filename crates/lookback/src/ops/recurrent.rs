@@ -66,13 +66,7 @@ impl<B: Backend> Graph<'_, B> {
     ///
     /// # Panics
     /// If the shapes disagree.
-    pub fn recurrent(
-        &mut self,
-        layer: Recurrent,
-        x: Var,
-        initial: State,
-        lengths: Option<IdsVar>,
-    ) -> RecurrentOutput {
+    pub fn recurrent(&mut self, layer: Recurrent, x: Var, initial: State, lengths: Option<IdsVar>) -> RecurrentOutput {
         self.recurrent_probed(layer, x, initial, lengths, None)
     }
 
@@ -102,8 +96,7 @@ impl<B: Backend> Graph<'_, B> {
             h_prev: self.alloc(rows * hidden),
             c_prev: self.alloc(rows * hidden),
         };
-        let (mut y, mut h, mut c) =
-            (self.alloc(rows * hidden), self.alloc(batch * hidden), self.alloc(batch * hidden));
+        let (mut y, mut h, mut c) = (self.alloc(rows * hidden), self.alloc(batch * hidden), self.alloc(batch * hidden));
         self.backend.copy(&mut h, 0, self.tensor(initial.h), 0, batch * hidden);
         self.backend.copy(&mut c, 0, self.tensor(initial.c), 0, batch * hidden);
         self.backend.recurrent(
@@ -117,10 +110,8 @@ impl<B: Backend> Graph<'_, B> {
             self.params.weight(layer.bias),
             lengths.map(|l| self.ids_of(l)),
         );
-        let output = RecurrentOutput {
-            y: self.push(y, out),
-            last: State { h: self.push(h, state), c: self.push(c, state) },
-        };
+        let output =
+            RecurrentOutput { y: self.push(y, out), last: State { h: self.push(h, state), c: self.push(c, state) } };
         self.record(Node::Recurrent(RecurrentNode { spec, layer, x, initial, output, lengths, trace, total }));
         output
     }
@@ -182,8 +173,7 @@ mod tests {
     #[test]
     fn gradients_agree_with_differences_in_both_directions_with_and_without_lengths() {
         let state = Shape::new(1, 2, 3);
-        let inputs =
-            [(wave(4 * 2 * 12, 0.3), Shape::new(4, 2, 12)), (wave(6, 0.7), state), (wave(6, 1.1), state)];
+        let inputs = [(wave(4 * 2 * 12, 0.3), Shape::new(4, 2, 12)), (wave(6, 0.7), state), (wave(6, 1.1), state)];
         let params = || vec![(matrix("w", 12, 3), wave(36, 0.9)), (vector("b", 12), wave(12, 1.3))];
         for direction in [Direction::Forward, Direction::Backward] {
             for lengths in [None, Some([4, 2])] {
