@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+#[cfg(feature = "files")]
+pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod eval;

@@ -1,0 +1,256 @@
+//! Training: from two corpora to a model folder.
+//!
+//! [`train`] does the whole job and tells an [`Observer`] about it; it prints nothing and decides nothing about terminals or signals.
+
+mod batches;
+mod job;
+mod metrics;
+mod optimizer;
+mod schedule;
+mod state;
+mod validate;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::checkpoint::CheckpointError;
+use crate::config::{Config, ConfigError};
+use crate::data::{Corpus, DataError, Fill, LengthReport};
+use crate::eval::EvalError;
+use crate::text::TextError;
+
+pub use job::train;
+pub use optimizer::Optimizer;
+pub use schedule::{Progress, learning_rate};
+
+/// What to train on, and where the result goes.
+#[derive(Debug)]
+pub struct Job {
+    /// The configuration; what it leaves open is chosen from the data.
+    pub config: Config,
+    /// Pairs to learn from.
+    pub train: Corpus,
+    /// Pairs to validate on: no sentence of them should be among those to learn from.
+    pub valid: Corpus,
+    /// The model folder: created if need be.
+    pub dir: PathBuf,
+    /// Threads, 0 for one per core. They never change the result.
+    pub threads: usize,
+    /// Whether to go on with what is in the folder, or to refuse to overwrite it.
+    pub start: Start,
+}
+
+/// How a job meets a folder that holds a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Refuse it.
+    Fresh,
+    /// Throw it away.
+    Overwrite,
+    /// Go on exactly where it stopped; the data and the configuration must be the same.
+    Resume,
+}
+
+/// Asks a training to stop after the update at hand; it writes its state first. May be set from a signal handler.
+#[derive(Debug, Default)]
+pub struct StopFlag(AtomicBool);
+
+impl StopFlag {
+    /// Asks to stop.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether someone asked.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a training tells while it runs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Text and model are ready; the first update follows.
+    Ready(&'a Ready),
+    /// An update was made.
+    Update(&'a UpdateReport),
+    /// A validation begins; it takes a while.
+    Validating,
+    /// A validation is done.
+    Validated(&'a Validation),
+    /// The training state was written.
+    Checkpoint {
+        /// After which update.
+        update: u64,
+    },
+}
+
+/// What is known before the first update.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The effective configuration.
+    pub config: Config,
+    /// Pairs to learn from, after skipping.
+    pub train_pairs: usize,
+    /// Pairs to validate on, after skipping.
+    pub valid_pairs: usize,
+    /// What was skipped for its length, training then validation.
+    pub skipped: [LengthReport; 2],
+    /// Pieces in the vocabularies, source and target.
+    pub vocab: [usize; 2],
+    /// Parameters in all.
+    pub parameters: usize,
+    /// Batches per epoch.
+    pub batches: usize,
+    /// The share of batch positions that hold real tokens.
+    pub fill: Fill,
+    /// Updates that were made before, if this is a resumed run.
+    pub resumed_at: Option<u64>,
+    /// Threads in use.
+    pub threads: usize,
+    /// The instruction set in use.
+    pub isa: &'static str,
+}
+
+/// An update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UpdateReport {
+    /// Its number, from 1.
+    pub update: u64,
+    /// The epoch it belongs to, from 1.
+    pub epoch: u64,
+    /// Training loss per target token of this update, in nats, smoothed by labels as configured.
+    pub loss: f64,
+    /// Norm of the gradient per target token, before clipping.
+    pub gradient_norm: f64,
+    /// Learning rate used.
+    pub learning_rate: f64,
+    /// Target tokens of this update.
+    pub tokens: u64,
+    /// Seconds this update took.
+    pub seconds: f64,
+    /// The share of the run that is done, by the limit that will be met first, in 0..=1.
+    pub done: f64,
+    /// Seconds of training so far, earlier runs of a resumed training included.
+    pub elapsed: f64,
+}
+
+/// A validation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Validation {
+    /// After which update.
+    pub update: u64,
+    /// In which epoch, from 1.
+    pub epoch: u64,
+    /// Negative log-likelihood per target token, unsmoothed, in nats.
+    pub nll: f64,
+    /// BLEU of greedy translations.
+    pub bleu: f64,
+    /// Share of greedy translations that are exactly right, 0..=1.
+    pub exact: f64,
+    /// Whether it is the best so far, and became the model.
+    pub is_best: bool,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// Hears of a training.
+pub trait Observer {
+    /// Something happened.
+    fn event(&mut self, event: Event<'_>);
+}
+
+/// An observer that does not listen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _event: Event<'_>) {}
+}
+
+/// Why a training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// A limit of updates, epochs or minutes was met.
+    Limit,
+    /// No better validation for as long as the patience allows.
+    Patience,
+    /// Someone asked to stop; `Start::Resume` goes on.
+    Stopped,
+}
+
+/// A training that ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// Why.
+    pub ending: Ending,
+    /// Updates in all.
+    pub updates: u64,
+    /// The best validation, whose weights are the model; none if there was no validation yet.
+    pub best: Option<Validation>,
+}
+
+/// Why a training could not begin or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The configuration cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Tokenizers cannot be trained, read or written.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A model folder cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Validation translations cannot be scored.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// All pairs of a corpus were skipped.
+    #[error("no {which} pair is left: all {skipped} are longer than `data.max_src` or `data.max_tgt`; raise them")]
+    NothingLeft {
+        /// `training` or `validation`.
+        which: &'static str,
+        /// Pairs skipped.
+        skipped: usize,
+    },
+    /// A folder that holds a training.
+    #[error("`{}` holds a training already; use --resume to go on with it, --overwrite to throw it away, or another folder", dir.display())]
+    Occupied {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A resumed training that is not the one in the folder.
+    #[error("cannot resume `{}`: {what} changed; resume with what it was started with, or start anew in another folder", dir.display())]
+    Changed {
+        /// The folder.
+        dir: PathBuf,
+        /// What changed.
+        what: String,
+    },
+    /// The loss is not a number.
+    #[error("the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); lower `train.learning_rate` or set `train.clip_norm`; the last good state is kept")]
+    Diverged {
+        /// The update.
+        update: u64,
+        /// Its epoch.
+        epoch: u64,
+        /// The loss.
+        loss: f64,
+        /// Lines of the corpus in its batch, the first few.
+        lines: String,
+    },
+    /// A file of the run cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
