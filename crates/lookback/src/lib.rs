@@ -13,4 +13,6 @@ pub mod params;
 pub mod search;
 pub mod tape;
 pub mod text;
+#[cfg(feature = "train")]
+pub mod train;
 pub mod view;

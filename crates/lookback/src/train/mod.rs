@@ -234,7 +234,9 @@ pub enum TrainError {
         what: String,
     },
     /// The loss is not a number.
-    #[error("the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); lower `train.learning_rate` or set `train.clip_norm`; the last good state is kept")]
+    #[error(
+        "the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); lower `train.learning_rate` or set `train.clip_norm`; the last good state is kept"
+    )]
     Diverged {
         /// The update.
         update: u64,
