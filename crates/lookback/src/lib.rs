@@ -13,4 +13,7 @@ pub mod params;
 pub mod search;
 pub mod tape;
 pub mod text;
+pub mod translator;
 pub mod view;
+
+pub use translator::{PairScore, TranslateError, Translation, Translator};
