@@ -15,4 +15,7 @@ pub mod tape;
 pub mod text;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod translator;
 pub mod view;
+
+pub use translator::{PairScore, TranslateError, Translation, Translator};

@@ -5,13 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use lookback::config::Config;
-use lookback::data::{Corpus, Pair, ReadReport, dates};
+use lookback::data::{Corpus, dates};
 use lookback::train::{Ending, Event, Job, Observer, Outcome, Silent, Start, StopFlag, TrainError, train};
-
-fn corpus(pairs: Vec<(String, String)>) -> Corpus {
-    let pairs = (1u64..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line }).collect();
-    Corpus { pairs, report: ReadReport::default() }
-}
 
 /// A small model of written dates with everything that draws random numbers switched on.
 fn config(sets: &[&str]) -> Config {
@@ -38,8 +33,8 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
     let splits = dates::splits(150, 20, 1, 5);
     Job {
         config: config(sets),
-        train: corpus(splits.train),
-        valid: corpus(splits.valid),
+        train: Corpus::from_pairs(splits.train),
+        valid: Corpus::from_pairs(splits.valid),
         dir: dir.to_owned(),
         threads,
         start,
@@ -143,11 +138,17 @@ fn a_folder_that_holds_a_training_is_neither_overwritten_nor_resumed_as_another(
 fn it_learns_eight_pairs_by_heart() {
     let dir = tempfile::tempdir().expect("a folder");
     let pairs = dates::dates(8, 1);
-    let sets = ["train.max_updates=150", "train.validate_every=150", "model.dropout=0.0", "train.label_smoothing=0.0"];
+    let sets = [
+        "train.max_updates=400",
+        "train.validate_every=400",
+        "train.accumulate=1",
+        "model.dropout=0.0",
+        "train.label_smoothing=0.0",
+    ];
     let mut job = job(dir.path(), &sets, 2, Start::Overwrite);
     job.config.train.learning_rate = 0.01;
     job.config.train.schedule = lookback::config::Schedule::Linear;
-    (job.train, job.valid) = (corpus(pairs.clone()), corpus(pairs));
+    (job.train, job.valid) = (Corpus::from_pairs(pairs.clone()), Corpus::from_pairs(pairs));
     let best = run(job).best.expect("it was validated");
     assert!(best.nll < 0.01, "{} nats per token", best.nll);
     assert!((best.exact - 1.0).abs() < 1e-9, "{} exactly right", best.exact);

@@ -64,7 +64,7 @@ impl ValidationSet {
         }
         let mut translations = vec![String::new(); self.references.len()];
         let greedy = SearchConfig { beam_size: 1, ..config.search.clone() };
-        let options = SearchOptions::greedy(&greedy);
+        let options = SearchOptions::from(greedy);
         for part in self.sources.chunks(SENTENCES) {
             let sources: Vec<Vec<u32>> = part.iter().map(|(_, ids)| ids.clone()).collect();
             let found = search(cpu, params, tape, model, &tokenizers.tgt, &Batch::from_sources(&sources), &options)?;
