@@ -234,6 +234,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::float_cmp, reason = "numbers are moved, not computed")]
     fn split_undoes_concat() {
         let pool = Pool::new(2);
         let exec = Exec { pool: &pool, isa: Isa::detect() };

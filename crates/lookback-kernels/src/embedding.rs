@@ -47,6 +47,7 @@ mod tests {
     use crate::{Isa, Pool};
 
     #[test]
+    #[allow(clippy::float_cmp, reason = "sums of small integers are exact")]
     fn repeated_ids_collect_their_gradients() {
         let pool = Pool::new(2);
         let exec = Exec { pool: &pool, isa: Isa::detect() };

@@ -21,6 +21,8 @@ pub(crate) fn vector(name: &str, len: usize) -> ParamSpec {
 }
 
 type Inputs<'a> = &'a [(Vec<f64>, Shape)];
+/// Computes outputs from inputs and parameters.
+type Build<'a, T> = dyn Fn(&mut Graph<'_, Cpu<T>>, &[Var], &[ParamId]) -> Vec<Var> + 'a;
 
 /// Values of the outputs, and gradients of inputs and parameters of `Σ outputs·factors`.
 struct Ran {
@@ -33,7 +35,7 @@ fn run<T: Real>(
     params: &[(ParamSpec, Vec<f64>)],
     factors: Option<&[Vec<f64>]>,
     recording: Recording,
-    build: &dyn Fn(&mut Graph<'_, Cpu<T>>, &[Var], &[ParamId]) -> Vec<Var>,
+    build: &Build<'_, T>,
 ) -> Ran {
     let cpu = Cpu::<T>::detect(2);
     let specs: Vec<ParamSpec> = params.iter().map(|p| p.0.clone()).collect();
@@ -65,7 +67,7 @@ fn check(
     inputs: Inputs<'_>,
     params: Vec<(ParamSpec, Vec<f64>)>,
     recording: Recording,
-    build: &dyn Fn(&mut Graph<'_, Cpu<f64>>, &[Var], &[ParamId]) -> Vec<Var>,
+    build: &Build<'_, f64>,
 ) {
     let first = run(inputs, &params, None, recording, build);
     let factors: Vec<Vec<f64>> = first.outputs.iter().zip([0.37, 0.59, 0.83]).map(|(y, f)| wave(y.len(), f)).collect();
@@ -143,7 +145,7 @@ fn golden(
     inputs: &[&str],
     params: &[&str],
     outputs: &[&str],
-    build: &dyn Fn(&mut Graph<'_, Cpu<f64>>, &[Var], &[ParamId]) -> Vec<Var>,
+    build: &Build<'_, f64>,
 ) {
     let shape = |name: &str| match stored.shape(name)[..] {
         [steps, batch, width] => Shape::new(steps, batch, width),

@@ -56,7 +56,7 @@ fn toy_with(seed: u64, threads: usize, config: &ModelConfig, bias: impl Fn(u32) 
 
 /// Ends now and then.
 fn toy(seed: u64) -> Toy {
-    toy_with(seed, 2, &model_config(AttentionKind::Dot, seed % 2 == 0), |id| if id == EOS { 2.0 } else { 0.0 })
+    toy_with(seed, 2, &model_config(AttentionKind::Dot, seed.is_multiple_of(2)), |id| if id == EOS { 2.0 } else { 0.0 })
 }
 
 fn options(beam_size: usize, nbest: usize) -> SearchOptions {

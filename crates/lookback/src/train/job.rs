@@ -152,7 +152,7 @@ impl Run {
             observer.event(Event::Update(&report));
             if self.validation_is_due() {
                 self.validate(observer)?;
-            } else if self.position.update % self.config.train.checkpoint_every.max(1) == 0 {
+            } else if self.position.update.is_multiple_of(self.config.train.checkpoint_every.max(1)) {
                 self.checkpoint(observer)?;
             }
         };
@@ -236,7 +236,7 @@ impl Run {
 
     fn validation_is_due(&self) -> bool {
         match self.config.train.validate_every {
-            Some(every) => self.position.update % every.max(1) == 0,
+            Some(every) => self.position.update.is_multiple_of(every.max(1)),
             None => self.position.batch == 0,
         }
     }

@@ -43,7 +43,7 @@ impl Metrics {
     }
 
     pub(super) fn update(&mut self, u: &UpdateReport) -> Result<(), TrainError> {
-        if u.update % EVERY != 0 {
+        if !u.update.is_multiple_of(EVERY) {
             return Ok(());
         }
         #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
