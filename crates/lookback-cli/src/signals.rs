@@ -1,0 +1,46 @@
+//! The first SIGINT or SIGTERM asks a training to stop, the second one ends the program at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+
+use anyhow::Context;
+use lookback::train::StopFlag;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+use crate::exit::Done;
+
+/// A stop flag that signals set.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) stop: Arc<StopFlag>,
+    signal: Arc<AtomicI32>,
+}
+
+impl Watch {
+    /// Watches from now on until the program ends.
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let watch = Self { stop: Arc::default(), signal: Arc::default() };
+        let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
+        let (stop, first) = (Arc::clone(&watch.stop), Arc::clone(&watch.signal));
+        thread::spawn(move || {
+            for signal in signals.forever() {
+                if first.swap(signal, Ordering::SeqCst) != 0 {
+                    drop(emulate_default_handler(signal));
+                }
+                stop.stop();
+            }
+        });
+        Ok(watch)
+    }
+
+    /// How a program ends that was stopped.
+    pub(crate) fn done(&self) -> Done {
+        match self.signal.load(Ordering::SeqCst) {
+            0 => Done::Whole,
+            signal => Done::Interrupted(signal),
+        }
+    }
+}
