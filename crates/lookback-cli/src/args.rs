@@ -19,8 +19,8 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  lookback quickstart                              a translator in minutes, from the corpus inside
-  lookback train pairs.tsv --out my-model          your own
+  lookback quickstart                        a translator in minutes
+  lookback train pairs.tsv --out my-model    one of your own
   echo 'Guten Morgen!' | lookback translate -m my-model
 
 Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 data, 130 or 143 interrupted.";
@@ -29,16 +29,16 @@ Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 data, 130 or 143 inte
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Common {
     /// Threads; one per core if not given. They never change a result.
-    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true, display_order = 900)]
     pub(crate) threads: usize,
     /// Say nothing but results and errors.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 901)]
     pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Train a translator on the corpus inside this program, in minutes
+    /// Train a translator on data inside this program, in minutes
     Quickstart(QuickstartArgs),
     /// Train a model on pairs of texts
     Train(TrainArgs),
@@ -54,16 +54,16 @@ pub(crate) enum Verb {
 
 const QUICKSTART: &str = "\
 Examples:
-  lookback quickstart                 German to English, into lookback-quickstart/ and attention.html
-  lookback quickstart dates           written dates to ISO, into lookback-dates/ and attention-dates.html
+  lookback quickstart                 lookback-quickstart/ and attention.html
+  lookback quickstart dates           lookback-dates/ and attention-dates.html
   lookback quickstart --minutes 20    longer, for a better score
 
-Nothing is overwritten unless you say so: a second run takes the next free name.";
+A second run takes the next free names: nothing is overwritten unless you say so.";
 
 #[derive(Debug, Args)]
 #[command(after_help = QUICKSTART)]
 pub(crate) struct QuickstartArgs {
-    /// What to learn.
+    /// What to learn: German to English, or written dates (English, Korean) to ISO.
     #[arg(value_enum, default_value_t = Task::Translation)]
     pub(crate) task: Task,
     /// The model folder.
@@ -82,17 +82,15 @@ pub(crate) struct QuickstartArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Task {
-    /// German to English
     Translation,
-    /// Written dates, English and Korean, to ISO
     Dates,
 }
 
 const TRAIN: &str = "\
 Examples:
   lookback train pairs.tsv --out my-model
-  lookback train --src train.de --tgt train.en --valid-src dev.de --valid-tgt dev.en --out my-model
-  lookback train pairs.tsv.gz --columns 2,1 --out my-model -c run.toml --set train.max_updates=40
+  lookback train --src train.de --tgt train.en --valid dev.tsv --out my-model
+  lookback train pairs.tsv.gz --columns 2,1 -o my-model --set train.max_epochs=9
   lookback train pairs.tsv --dump-config > run.toml
   lookback train pairs.tsv --out my-model --resume";
 
@@ -146,8 +144,8 @@ pub(crate) struct PairArgs {
     /// Targets: line n translates line n of the sources.
     #[arg(long, value_name = "FILE", requires = "src")]
     pub(crate) tgt: Option<PathBuf>,
-    /// Columns of source and target in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns)]
+    /// Columns of source and target in PAIRS and --valid, from 1.
+    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs")]
     pub(crate) columns: Option<Columns>,
 }
 
@@ -187,8 +185,9 @@ Examples:
   lookback translate -m my-model -i news.de -o news.en --beam-size 8
   lookback translate -m my-model --n-best 3 < news.de
 
-A line in, a line out, in the same order; an empty line stays empty. Whatever has arrived is answered when
-input pauses for 100 ms, so it can run as a coprocess. With --n-best: `line ||| text ||| F0= log-prob ||| score`.";
+A line in, a line out, in the same order; an empty line stays empty. Whatever has
+arrived is answered when input pauses for 100 ms, so it can run as a coprocess.
+With --n-best: `line ||| text ||| F0= log-probability ||| score`, lines from 0.";
 
 #[derive(Debug, Args)]
 #[command(after_help = TRANSLATE)]
@@ -218,7 +217,7 @@ Examples:
   lookback eval -m my-model test.tsv --beam-size 5 --hyp-out translated.en
   lookback eval -m my-model --src test.de --ref test.en --json
 
-BLEU is counted on 13a tokens, with case, as sacreBLEU does; exact match compares whole lines.";
+BLEU counts 13a tokens, with case, as sacreBLEU does; exact match whole lines.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EVAL, override_usage = "lookback eval [OPTIONS] --ref FILE --hyp FILE\n       lookback eval [OPTIONS] -m DIR PAIRS\n       lookback eval [OPTIONS] -m DIR --src FILE --ref FILE")]
@@ -230,7 +229,7 @@ pub(crate) struct EvalArgs {
     #[arg(long = "ref", value_name = "FILE", required_unless_present = "pairs")]
     pub(crate) reference: Option<PathBuf>,
     /// Translations to score.
-    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with_all = ["model", "pairs"], requires = "reference")]
+    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with_all = ["model", "pairs", "beam_size", "length_penalty", "no_repeat_ngram_size", "max_length_ratio"], requires = "reference")]
     pub(crate) hyp: Option<PathBuf>,
     /// Translate with this model first.
     #[arg(short, long, value_name = "DIR")]
@@ -254,8 +253,8 @@ pub(crate) struct EvalArgs {
 const ATTEND: &str = "\
 Examples:
   echo 'Wo ist der Bahnhof?' | lookback attend -m my-model
-  lookback attend -m my-model -i news.de -b 5 -o news.html     every hypothesis of a beam of 5
-  lookback attend -m my-model --pairs test.tsv -o test.jsonl   where it looks while it writes these targets
+  lookback attend -m my-model -i news.de -b 5 -o news.html    all 5 hypotheses
+  lookback attend -m my-model --pairs test.tsv -o test.jsonl  these very targets
   lookback attend -m my-model -i one.de -o one.svg --style boxes
 
 Several sentences as SVG become one file each: one-001.svg, one-002.svg, …";

@@ -77,10 +77,9 @@ fn numbered(maps: Vec<AttentionMap>, first: usize) -> Result<Vec<AttentionMap>, 
         return Ok(maps);
     }
     let renumber = |map: AttentionMap| {
-        let (id, src, tgt) = (first + map.id(), map.src().clone(), map.tgt().clone());
-        let new = AttentionMap::new(id, src, tgt, map.weights().to_vec(), map.log_prob())?;
-        let new = map.rank().map_or(new.clone(), |rank| new.with_rank(rank));
-        Ok(map.reference().map_or(new.clone(), |reference| new.with_reference(reference)))
+        let (src, tgt, weights) = (map.src().clone(), map.tgt().clone(), map.weights().to_vec());
+        let new = AttentionMap::new(first + map.id(), src, tgt, weights, map.log_prob())?;
+        Ok(if let Some(rank) = map.rank() { new.with_rank(rank) } else { new })
     };
     maps.into_iter().map(renumber).collect()
 }

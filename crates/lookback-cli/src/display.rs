@@ -10,6 +10,8 @@ mod training;
 
 pub(crate) use training::TrainingDisplay;
 
+/// The least time between two lines about work that goes on.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 /// The least time between two drawings of the live line.
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -19,6 +21,7 @@ pub(crate) struct Screen {
     mode: Mode,
     colours: bool,
     drawn: Option<Instant>,
+    written: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +39,16 @@ impl Screen {
             (false, true) => Mode::Live,
             (false, false) => Mode::Lines,
         };
-        Self { mode, colours: able && wants_colours(), drawn: None }
+        Self { mode, colours: able && wants_colours(), drawn: None, written: Instant::now() }
     }
 
     pub(crate) fn is_live(&self) -> bool {
         self.mode == Mode::Live
+    }
+
+    /// Whether it is time for another line about work that goes on, where there is no live one.
+    pub(crate) fn is_line_due(&self) -> bool {
+        self.mode == Mode::Lines && self.written.elapsed() >= LOG_EVERY
     }
 
     /// Writes a line that stays.
@@ -48,6 +56,7 @@ impl Screen {
         if self.mode != Mode::Quiet {
             self.clear();
             drop(writeln!(io::stderr(), "{text}"));
+            self.written = Instant::now();
         }
     }
 
@@ -85,11 +94,15 @@ impl Screen {
         }
     }
 
-    /// The live line for `done` of `all` pieces of work of a kind.
+    /// Tells from time to time that `done` of `all` pieces of work of a kind are done.
     pub(crate) fn progress(&mut self, what: &str, done: usize, all: usize) {
         #[allow(clippy::cast_precision_loss, reason = "a share for the eye")]
         let share = done as f64 / all.max(1) as f64;
-        self.live(|_| format!("{what} : {} {} of {}", bar(share, 24), grouped(done), grouped(all)));
+        let count = format!("{} of {}", grouped(done), grouped(all));
+        if self.is_line_due() {
+            self.line(&format!("{what} : {count}"));
+        }
+        self.live(|_| format!("{what} : {} {count}", bar(share, 24)));
     }
 }
 

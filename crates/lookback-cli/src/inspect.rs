@@ -1,7 +1,7 @@
 //! `lookback inspect`.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use lookback::checkpoint::{Checkpoint, MODEL_FILE, STATE_FILE};
@@ -88,9 +88,12 @@ fn size(path: &Path) -> usize {
 
 /// Where the training stands, by the metadata of its state: a safetensors file begins with the length of its header, which is JSON.
 fn position(path: &Path) -> Option<String> {
-    let bytes = fs::read(path).ok()?;
-    let (length, rest) = bytes.split_first_chunk::<8>()?;
-    let header: Value = serde_json::from_slice(rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)?).ok()?;
+    let mut file = fs::File::open(path).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let mut header = Vec::new();
+    file.take(u64::from_le_bytes(length)).read_to_end(&mut header).ok()?;
+    let header: Value = serde_json::from_slice(&header).ok()?;
     let state: Value = serde_json::from_str(header["__metadata__"]["training"].as_str()?).ok()?;
     let position = &state[1];
     let mut text = format!("update {} in epoch {}", position["update"], position["epoch"]);

@@ -69,11 +69,11 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
     let mut display = TrainingDisplay::new(screen);
     let outcome = train(job, &watch.stop, &mut display)?;
     let (mut screen, ready) = display.into_parts();
-    if outcome.ending == Ending::Stopped {
-        screen.line(&format!("stopped after {} updates; what was learned is in {}", outcome.updates, shell(&dir)));
+    tell_outcome(&mut screen, &outcome);
+    if outcome.ending == Ending::Stopped || watch.done() != Done::Whole {
+        screen.line(&format!("what was learned so far is in {}", shell(&dir)));
         return Ok(watch.done());
     }
-    tell_outcome(&mut screen, &outcome, &dir);
     drop(watch);
     let ready = ready.context("the training told nothing")?;
 
@@ -155,19 +155,16 @@ impl Made {
         let (first, test) = (self.task.example(), shell(&self.places.test()));
         writeln!(out, "\nModel: {dir}/   Page: {}   Time: {}", self.places.page.display(), duration(self.seconds))?;
         writeln!(out, "\nWhat to type next:")?;
-        for (command, why) in [
-            (format!("echo '{first}' | {program} translate -m {dir}"), "translate"),
-            (format!("echo '{first}' | {program} attend -m {dir}"), "see where it looks"),
-            (format!("{program} eval -m {dir} {test}"), "score it again"),
-            (format!("{program} inspect {dir}"), "what is in the folder"),
-            (
-                format!("{program} train {} --out my-model", shell(&self.places.train(self.task))),
-                "your own settings, or your own pairs",
-            ),
+        for (why, command) in [
+            ("translate", format!("echo '{first}' | {program} translate -m {dir}")),
+            ("see where it looks", format!("echo '{first}' | {program} attend -m {dir}")),
+            ("score it again", format!("{program} eval -m {dir} {test}")),
+            ("look inside", format!("{program} inspect {dir}")),
+            ("train your own way", format!("{program} train {} --out my-model", shell(&self.places.train(self.task)))),
         ] {
-            writeln!(out, "  {command}   # {why}")?;
+            writeln!(out, "  {why:<18}   {command}")?;
         }
-        writeln!(out, "Open {} in a browser and point at a word.\n", self.places.page.display())?;
+        writeln!(out, "\nOpen {} in a browser and point at a word.\n", self.places.page.display())?;
         if self.task == Task::Translation {
             writeln!(out, "BLEU|{} = {:.2} {}", self.bleu.signature(), self.bleu.score, self.bleu.verbose_score())?;
         } else {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 
 use anyhow::Context;
 use lookback::config::{Config, CorpusSize};
@@ -44,7 +43,11 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     let mut display = TrainingDisplay::new(screen);
     let outcome = train(job, &watch.stop, &mut display)?;
     let (mut screen, _) = display.into_parts();
-    tell_outcome(&mut screen, &outcome, &dir);
+    tell_outcome(&mut screen, &outcome);
+    screen.line(&match outcome.ending {
+        Ending::Stopped => "the same command with --resume goes on exactly there".to_owned(),
+        Ending::Limit | Ending::Patience => format!("try it: lookback translate -m {}", shell(&dir)),
+    });
     Ok(if outcome.ending == Ending::Stopped { watch.done() } else { Done::Whole })
 }
 
@@ -80,22 +83,21 @@ fn size(corpus: &Corpus) -> CorpusSize {
     }
 }
 
-/// Tells how a training ended and what to do with it.
-pub(crate) fn tell_outcome(screen: &mut Screen, outcome: &Outcome, dir: &Path) {
+/// Tells how a training ended.
+pub(crate) fn tell_outcome(screen: &mut Screen, outcome: &Outcome) {
     let updates = counted(usize::try_from(outcome.updates).unwrap_or(usize::MAX), "update");
     screen.line(&match outcome.ending {
         Ending::Limit => format!("done after {updates}"),
         Ending::Patience => format!("done after {updates}: no better validation for a while"),
-        Ending::Stopped => format!("stopped after {updates}; the same command with --resume goes on exactly there"),
+        Ending::Stopped => format!("stopped after {updates}"),
     });
     if let Some(best) = outcome.best {
         screen.line(&format!(
-            "best: update {} with BLEU {:.2}, nll {:.4}, exact match {:.1} %; try it: lookback translate -m {}",
+            "best: update {} with BLEU {:.2}, nll {:.4}, exact match {:.1} %",
             best.update,
             best.bleu,
             best.nll,
             100.0 * best.exact,
-            shell(dir),
         ));
     }
 }

@@ -5,15 +5,12 @@
 //! Ep. 2 : Up. 1200 : valid nll 2.8311 : ppl 16.96 : BLEU 18.42 : exact 3.1 % : Time 2.3s : new best
 //! ```
 
-use std::time::{Duration, Instant};
-
+use lookback::config::Sharing;
 use lookback::data::LengthReport;
 use lookback::train::{Event, Observer, Ready, UpdateReport, Validation};
 
 use super::{Screen, bar, counted, duration, grouped};
 
-/// Seconds between two lines of a log.
-const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Seconds over which the live numbers are smoothed.
 const SMOOTHING: f64 = 5.0;
 
@@ -23,7 +20,6 @@ pub(crate) struct TrainingDisplay {
     screen: Screen,
     /// Sums since the last log line.
     since: Sums,
-    logged: Instant,
     /// Sums that fade.
     recent: Sums,
     last: Option<UpdateReport>,
@@ -66,15 +62,7 @@ impl Sums {
 
 impl TrainingDisplay {
     pub(crate) fn new(screen: Screen) -> Self {
-        Self {
-            screen,
-            since: Sums::default(),
-            logged: Instant::now(),
-            recent: Sums::default(),
-            last: None,
-            best: None,
-            ready: None,
-        }
+        Self { screen, since: Sums::default(), recent: Sums::default(), last: None, best: None, ready: None }
     }
 
     /// The screen, once the training is over.
@@ -89,12 +77,14 @@ impl TrainingDisplay {
             }
         }
         let [src, tgt] = ready.vocab;
+        let vocabulary = match ready.config.text.sharing {
+            Some(Sharing::Joint) => format!("{} pieces for both sides", grouped(src)),
+            _ => format!("{} + {} pieces", grouped(src), grouped(tgt)),
+        };
         self.screen.line(&format!(
-            "{} to learn from, {} to validate on; vocabulary {} + {}; {}",
+            "{} to learn from, {} to validate on; vocabulary: {vocabulary}; {}",
             counted(ready.train_pairs, "pair"),
             counted(ready.valid_pairs, "pair"),
-            grouped(src),
-            grouped(tgt),
             counted(ready.parameters, "parameter"),
         ));
         self.screen.line(&format!(
@@ -108,7 +98,6 @@ impl TrainingDisplay {
             self.screen.line(&format!("resumed after update {update}"));
         }
         self.ready = Some(ready.clone());
-        self.logged = Instant::now();
     }
 
     fn update(&mut self, update: &UpdateReport) {
@@ -118,7 +107,7 @@ impl TrainingDisplay {
         self.last = Some(*update);
         if self.screen.is_live() {
             self.draw("");
-        } else if self.logged.elapsed() >= LOG_EVERY {
+        } else if self.screen.is_line_due() {
             self.log();
         }
     }
@@ -140,7 +129,6 @@ impl TrainingDisplay {
             left(&u),
         ));
         self.since = Sums::default();
-        self.logged = Instant::now();
     }
 
     fn draw(&mut self, now: &str) {
@@ -173,7 +161,6 @@ impl TrainingDisplay {
         if v.is_best {
             self.best = Some(*v);
         }
-        self.logged = Instant::now();
     }
 }
 

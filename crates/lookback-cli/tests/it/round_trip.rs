@@ -23,7 +23,7 @@ fn translations_keep_the_order_and_empty_lines_stay_empty() {
     let lines: Vec<&str> = all.split('\n').collect();
     assert_eq!((lines.len(), lines[1], lines[3], lines[5]), (6, "", "", ""));
     for (i, source) in SOURCES.lines().enumerate() {
-        let alone = run(dir.path(), &format!("translate -m {}", model()), source).ok();
+        let alone = run(dir.path(), &format!("translate -m {}", model()), format!("{source}\n")).ok();
         assert_eq!(alone.strip_suffix('\n'), Some(lines[i]));
     }
     fs::write(dir.path().join("in"), SOURCES).unwrap();
