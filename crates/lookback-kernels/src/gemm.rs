@@ -14,6 +14,8 @@ const DEPTH: usize = 256;
 const COLUMNS: usize = 128;
 /// Rows per task, at most: enough to pay for packing the right operand once per task.
 const ROWS: usize = 768;
+/// Steps of the shared dimension that are packed at a time when packing transposes.
+const RUN: usize = 16;
 /// Below this many multiply-adds a product runs on the calling thread: waking workers costs microseconds.
 const SERIAL: usize = 1 << 16;
 
@@ -297,10 +299,15 @@ fn pack_left_all<T: Real>(
 
 fn pack_left<T: Real>(out: &mut [T], a: MatRef<'_, T>, depth: std::ops::Range<usize>, top: usize, height: usize) {
     if a.col_stride == 1 {
-        for r in 0..height {
-            let row = &a.data[(top + r) * a.row_stride..][depth.clone()];
-            for (k, &value) in row.iter().enumerate() {
-                out[k * height + r] = value;
+        // In short runs of k, so that the lines written to stay in the first-level cache until they are full.
+        for start in depth.clone().step_by(RUN) {
+            let end = depth.end.min(start + RUN);
+            let group = &mut out[(start - depth.start) * height..(end - depth.start) * height];
+            for r in 0..height {
+                let row = &a.data[(top + r) * a.row_stride..][start..end];
+                for (k, &value) in row.iter().enumerate() {
+                    group[k * height + r] = value;
+                }
             }
         }
     } else {
@@ -327,12 +334,14 @@ fn pack_right<T: Real>(out: &mut [T], b: MatRef<'_, T>, depth: std::ops::Range<u
         }
         return;
     }
-    // A transposed matrix: its columns are the contiguous runs. Eight at a time keeps both sides in cache lines.
-    for first in (0..width).step_by(8) {
-        for j in first..width.min(first + 8) {
+    // A transposed matrix: its columns are the contiguous runs.
+    for start in depth.clone().step_by(RUN) {
+        let end = depth.end.min(start + RUN);
+        let group = &mut out[(start - depth.start) * nr..(end - depth.start) * nr];
+        for j in 0..width {
             let column = &b.data[(left + j) * b.col_stride..];
-            for (i, k) in depth.clone().enumerate() {
-                out[i * nr + j] = column[k * b.row_stride];
+            for (i, k) in (start..end).enumerate() {
+                group[i * nr + j] = column[k * b.row_stride];
             }
         }
     }

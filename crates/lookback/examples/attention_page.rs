@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use lookback::view::{AttentionMap, Page, Side, Span, ViewError};
+use lookback::view::{AttentionMap, Page, Side, ViewError, WordSpan};
 
 /// A sentence pair: words end at spaces, pieces at `|`, and for each target piece the source pieces it looks at, most first.
 struct Pair {
@@ -75,13 +75,13 @@ fn draw(pair: &Pair) -> Result<AttentionMap, ViewError> {
 
 /// Pieces as a subword model would show them: `▁` before those that follow a space.
 fn side(marked: &str, space: &str) -> Side {
-    let (mut tokens, mut words): (Vec<String>, Vec<Span>) = (Vec::new(), Vec::new());
+    let (mut tokens, mut words): (Vec<String>, Vec<WordSpan>) = (Vec::new(), Vec::new());
     for (i, word) in marked.split(' ').enumerate() {
         let start = tokens.len();
         for (j, piece) in word.split('|').enumerate() {
             tokens.push(if i > 0 && j == 0 && !space.is_empty() { format!("▁{piece}") } else { piece.to_owned() });
         }
-        words.push(Span { start, end: tokens.len(), text: word.replace('|', "") });
+        words.push(WordSpan { start, end: tokens.len(), text: word.replace('|', "") });
     }
     let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(space);
     tokens.push("</s>".to_owned());

@@ -13,4 +13,9 @@ pub mod params;
 pub mod search;
 pub mod tape;
 pub mod text;
+#[cfg(feature = "train")]
+pub mod train;
+pub mod translator;
 pub mod view;
+
+pub use translator::{PairScore, TranslateError, Translation, Translator};

@@ -286,6 +286,11 @@ impl<'a, B: Backend> Graph<'a, B> {
         self.tape.tensor(x)
     }
 
+    /// A value to be changed in place, which only a graph that does not record may do.
+    pub(crate) fn tensor_mut(&mut self, x: Var) -> &mut B::Tensor {
+        &mut self.tape.values[x.0 as usize].tensor
+    }
+
     pub(crate) fn ids_of(&self, ids: IdsVar) -> &B::Ids {
         self.tape.ids(ids)
     }

@@ -31,6 +31,15 @@ pub struct ReadReport {
     pub files: Vec<FileReport>,
 }
 
+impl Corpus {
+    /// A corpus that was made rather than read; lines count from 1.
+    #[must_use]
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let pairs = (1u64..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line }).collect();
+        Self { pairs, report: ReadReport { files: Vec::new() } }
+    }
+}
+
 impl ReadReport {
     /// Lines that ended in `\r\n`, over all files.
     pub fn carriage_returns(&self) -> u64 {

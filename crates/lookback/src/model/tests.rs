@@ -289,3 +289,60 @@ fn other_sentences_and_padding_change_nothing() {
         }
     }
 }
+
+/// Sentences `which` of a batch, as a batch.
+fn part(batch: &Batch, which: &[usize]) -> Batch {
+    let pick = |ids: &[u32]| -> Vec<u32> {
+        ids.chunks(batch.batch).flat_map(|row| which.iter().map(|&b| row[b]).collect::<Vec<_>>()).collect()
+    };
+    let lengths = |len: &[u32]| -> Vec<u32> { which.iter().map(|&b| len[b]).collect() };
+    Batch {
+        src: pick(&batch.src),
+        src_len: lengths(&batch.src_len),
+        tgt_in: pick(&batch.tgt_in),
+        tgt_out: pick(&batch.tgt_out),
+        tgt_len: lengths(&batch.tgt_len),
+        batch: which.len(),
+        lines: vec![],
+        ..*batch
+    }
+}
+
+#[test]
+fn accumulated_gradients_are_those_of_the_large_batch() {
+    let config = config(true, 2, AttentionKind::Dot, true);
+    let mut case = Case::<f64>::read("model_bi_2l_dot_feed", &config, 2);
+    let (whole_loss, whole) = case.gradients();
+    let batch = case.batch.clone();
+    let (mut tape, mut sum) = (Tape::new(), Gradients::zeros(&case.cpu, &case.params));
+    let mut loss = 0.0;
+    for which in [&[0, 2][..], &[1]] {
+        case.batch = part(&batch, which);
+        tape.reset();
+        let mut g = Graph::training(&case.cpu, &case.params, &mut tape, &mut sum, Recording::Deterministic);
+        loss += case.model.loss(&mut g, &case.batch, 0.0).loss;
+        g.backward();
+    }
+    assert!((loss - whole_loss).abs() < 1e-10);
+    for (spec, (got, want)) in case.params.specs().iter().zip(sum.all().iter().zip(whole.all())) {
+        assert_close_f64(&spec.name, got, want, 1e-10, 1e-12);
+    }
+}
+
+#[test]
+fn a_steady_step_allocates_no_buffer() {
+    let config = config(true, 2, AttentionKind::Dot, true);
+    let case = Case::<f32>::read("model_bi_2l_dot_feed", &config, 2);
+    let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&case.cpu, &case.params));
+    let mut allocations = Vec::new();
+    for _ in 0..4 {
+        for which in [&[0, 1, 2][..], &[1]] {
+            tape.reset();
+            let mut g = Graph::training(&case.cpu, &case.params, &mut tape, &mut gradients, Recording::Deterministic);
+            case.model.loss(&mut g, &part(&case.batch, which), 0.0);
+            g.backward();
+        }
+        allocations.push(tape.allocations());
+    }
+    assert_eq!(allocations[1..], [allocations[0]; 3], "both shapes were seen in the first round");
+}

@@ -1,4 +1,5 @@
 //! Pieces merged to words, for showing.
+use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::SPECIALS;
@@ -6,7 +7,7 @@ use super::escape::{Decoded, META, decode_raw};
 use super::tokenizer::Tokenizer;
 
 /// A word: the pieces `start..end` and the text they spell, without white space around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WordSpan {
     /// The first piece.
     pub start: usize,

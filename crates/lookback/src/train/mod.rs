@@ -17,6 +17,7 @@ use crate::checkpoint::CheckpointError;
 use crate::config::{Config, ConfigError};
 use crate::data::{Corpus, DataError, Fill, LengthReport};
 use crate::eval::EvalError;
+use crate::search::SearchError;
 use crate::text::TextError;
 
 pub use job::train;
@@ -211,6 +212,9 @@ pub enum TrainError {
     /// Validation translations cannot be scored.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// Validation sentences cannot be translated.
+    #[error(transparent)]
+    Search(#[from] SearchError),
     /// All pairs of a corpus were skipped.
     #[error("no {which} pair is left: all {skipped} are longer than `data.max_src` or `data.max_tgt`; raise them")]
     NothingLeft {
@@ -234,7 +238,9 @@ pub enum TrainError {
         what: String,
     },
     /// The loss is not a number.
-    #[error("the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); lower `train.learning_rate` or set `train.clip_norm`; the last good state is kept")]
+    #[error(
+        "the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); lower `train.learning_rate` or set `train.clip_norm`; the last good state is kept"
+    )]
     Diverged {
         /// The update.
         update: u64,

@@ -12,7 +12,7 @@ use std::io::{BufRead, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttentionMap, LineError, Side, Span, ViewError};
+use super::{AttentionMap, LineError, Side, ViewError, WordSpan};
 
 /// One line, in the order of its keys.
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,9 +29,9 @@ pub(super) struct Record {
     tgt_tokens: Vec<String>,
     weights: Vec<Vec<f32>>,
     #[serde(default)]
-    src_words: Vec<Span>,
+    src_words: Vec<WordSpan>,
     #[serde(default)]
-    tgt_words: Vec<Span>,
+    tgt_words: Vec<WordSpan>,
     #[serde(skip_deserializing)]
     word_weights: Vec<Vec<f32>>,
 }

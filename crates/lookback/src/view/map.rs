@@ -3,22 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::ViewError;
+use crate::text::WordSpan;
 
 /// How far from 1 a row may sum: f32 softmax over a thousand positions stays well inside.
 const ROW_SUM_TOLERANCE: f64 = 1e-4;
 /// A sum of logarithms of probabilities may end above 0 by rounding only.
 const LOG_PROB_SLACK: f64 = 1e-3;
-
-/// A word: which pieces it is made of, and how it is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// First piece.
-    pub start: usize,
-    /// One past the last piece.
-    pub end: usize,
-    /// The word as it stands in the text.
-    pub text: String,
-}
 
 /// One side of a map: the text, its pieces and its words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +18,7 @@ pub struct Side {
     /// Display form of each piece, `</s>` included.
     pub tokens: Vec<String>,
     /// Words as ascending, disjoint ranges of pieces. A piece in no word (`</s>`, for one) stands for itself.
-    pub words: Vec<Span>,
+    pub words: Vec<WordSpan>,
 }
 
 /// Where the decoder looked while it wrote one hypothesis.
@@ -38,12 +28,12 @@ pub struct Side {
 ///
 /// # Examples
 /// ```
-/// use lookback::view::{AttentionMap, Side, Span};
+/// use lookback::view::{AttentionMap, Side, WordSpan};
 ///
 /// let side = |text: &str, tokens: &[&str], words: &[(usize, usize, &str)]| Side {
 ///     text: text.into(),
 ///     tokens: tokens.iter().map(ToString::to_string).collect(),
-///     words: words.iter().map(|&(start, end, text)| Span { start, end, text: text.into() }).collect(),
+///     words: words.iter().map(|&(start, end, text)| WordSpan { start, end, text: text.into() }).collect(),
 /// };
 /// let src = side("Haustür", &["Haus", "tür", "</s>"], &[(0, 2, "Haustür")]);
 /// let tgt = side("door", &["door", "</s>"], &[(0, 1, "door")]);
@@ -198,7 +188,7 @@ impl Side {
             return Err(ViewError::NoTokens { id, side });
         }
         let mut free = 0;
-        for (word, &Span { start, end, .. }) in self.words.iter().enumerate() {
+        for (word, &WordSpan { start, end, .. }) in self.words.iter().enumerate() {
             if start < free || end <= start || end > tokens {
                 return Err(ViewError::Span { id, side, word, start, end, tokens });
             }
@@ -208,8 +198,8 @@ impl Side {
     }
 
     /// The words, and between them every piece that is in none, so that each piece is covered exactly once.
-    fn all_words(&self) -> Vec<Span> {
-        let alone = |i: usize| Span { start: i, end: i + 1, text: self.tokens[i].clone() };
+    fn all_words(&self) -> Vec<WordSpan> {
+        let alone = |i: usize| WordSpan { start: i, end: i + 1, text: self.tokens[i].clone() };
         let (mut all, mut free) = (Vec::with_capacity(self.tokens.len()), 0);
         for word in &self.words {
             all.extend((free..word.start).map(alone));
@@ -220,9 +210,10 @@ impl Side {
         all
     }
 
-    fn of_words(text: &str, words: Vec<Span>) -> Self {
+    fn of_words(text: &str, words: Vec<WordSpan>) -> Self {
         let tokens: Vec<String> = words.into_iter().map(|w| w.text).collect();
-        let words = tokens.iter().enumerate().map(|(i, t)| Span { start: i, end: i + 1, text: t.clone() }).collect();
+        let words =
+            tokens.iter().enumerate().map(|(i, t)| WordSpan { start: i, end: i + 1, text: t.clone() }).collect();
         Self { text: text.to_owned(), tokens, words }
     }
 }
@@ -239,7 +230,7 @@ mod tests {
     }
 
     fn side(n: usize, words: &[(usize, usize)]) -> Side {
-        let words = words.iter().map(|&(start, end)| Span { start, end, text: "w".into() }).collect();
+        let words = words.iter().map(|&(start, end)| WordSpan { start, end, text: "w".into() }).collect();
         Side { text: String::new(), tokens: tokens(n), words }
     }
 

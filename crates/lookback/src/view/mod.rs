@@ -12,9 +12,10 @@ mod terminal;
 #[cfg(test)]
 mod test_maps;
 
+pub use crate::text::WordSpan;
 pub use html::Page;
 pub use jsonl::{read_jsonl, write_jsonl};
-pub use map::{AttentionMap, Side, Span};
+pub use map::{AttentionMap, Side};
 pub use svg::{Style, to_svg};
 pub use terminal::{Ink, to_terminal};
 

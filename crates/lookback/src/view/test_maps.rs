@@ -1,6 +1,6 @@
 //! Small maps for the tests of the views.
 
-use super::{AttentionMap, Side, Span};
+use super::{AttentionMap, Side, WordSpan};
 
 /// A map in which every token is a word.
 pub(super) fn map(src: &[&str], tgt: &[&str], weights: &[f32]) -> AttentionMap {
@@ -17,7 +17,7 @@ pub(super) fn german() -> AttentionMap {
     let side = |text: &str, tokens: &[&str], words: &[(usize, usize, &str)]| Side {
         text: text.into(),
         tokens: tokens.iter().map(ToString::to_string).collect(),
-        words: words.iter().map(|&(start, end, text)| Span { start, end, text: text.into() }).collect(),
+        words: words.iter().map(|&(start, end, text)| WordSpan { start, end, text: text.into() }).collect(),
     };
     let src = side("Die Haustür", &["Die", "▁Haus", "tür", "</s>"], &[(0, 1, "Die"), (1, 3, "Haustür")]);
     let tgt = side("The door", &["The", "▁do", "or", "</s>"], &[(0, 1, "The"), (1, 3, "door")]);

@@ -1,0 +1,153 @@
+//! What may be said next.
+
+use crate::backend::Candidates;
+use crate::text::{BOS, PAD, Tokenizer, UNK, Utf8State};
+
+/// The longest UTF-8 sequence.
+const LONGEST: usize = 4;
+
+/// Ids that may follow, or may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum List {
+    /// All but these.
+    Except(Vec<u32>),
+    /// Only these, ascending.
+    Only(Vec<u32>),
+}
+
+impl List {
+    pub(super) fn candidates(&self) -> Candidates<'_> {
+        match self {
+            Self::Except(ids) => Candidates::AllExcept(ids),
+            Self::Only(ids) => Candidates::Only(ids),
+        }
+    }
+}
+
+/// The candidates of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// None: nobody reads the row.
+    Nothing,
+    /// A list of [`Allowed`], by its number.
+    Usual(usize),
+    /// A list of its own.
+    Own(List),
+}
+
+/// The lists there are: few, because few places inside a character differ. Made when first needed.
+#[derive(Debug)]
+pub(super) struct Allowed<'a> {
+    tgt: &'a Tokenizer,
+    /// Byte pieces, ascending by id.
+    bytes: Vec<(u32, u8)>,
+    lists: Vec<(Utf8State, usize, List)>,
+    ngram: usize,
+    history: Vec<u32>,
+}
+
+impl<'a> Allowed<'a> {
+    /// With no n-gram of size `ngram` twice; 0 for any.
+    pub(super) fn new(tgt: &'a Tokenizer, ngram: usize) -> Self {
+        let ids = 0..u32::try_from(tgt.vocab_size()).unwrap_or(u32::MAX);
+        let bytes = ids.filter_map(|id| tgt.byte_value(id).map(|byte| (id, byte))).collect();
+        Self { tgt, bytes, lists: Vec::new(), ngram, history: Vec::new() }
+    }
+
+    pub(super) fn list(&self, number: usize) -> &List {
+        &self.lists[number].2
+    }
+
+    /// What may follow a hypothesis at `utf8` with room for `left` more ids. `backwards` gives its ids, the last first.
+    ///
+    /// There is always something: where a sentence may end, `</s>`; inside a character, where forbidding repetition would leave no byte, it is not forbidden.
+    pub(super) fn choose(&mut self, utf8: Utf8State, left: usize, backwards: impl Iterator<Item = u32>) -> Choice {
+        let usual = self.usual(utf8, left);
+        if self.ngram == 0 {
+            return Choice::Usual(usual);
+        }
+        self.history.clear();
+        self.history.extend(backwards);
+        let repeated = repeats(&self.history, self.ngram);
+        match self.list(usual) {
+            List::Except(ids) => {
+                let mut ids = ids.clone();
+                ids.extend(repeated);
+                Choice::Own(List::Except(ids))
+            }
+            List::Only(ids) => {
+                let repeated: Vec<u32> = repeated.collect();
+                let rest: Vec<u32> = ids.iter().copied().filter(|id| !repeated.contains(id)).collect();
+                if rest.is_empty() { Choice::Usual(usual) } else { Choice::Own(List::Only(rest)) }
+            }
+        }
+    }
+
+    fn usual(&mut self, utf8: Utf8State, left: usize) -> usize {
+        // Inside a character the room was seen to when it began.
+        let left = if utf8.is_complete() { left.min(LONGEST) } else { 0 };
+        if let Some(found) = self.lists.iter().position(|list| (list.0, list.1) == (utf8, left)) {
+            return found;
+        }
+        let list = if utf8.is_complete() {
+            let fits = |byte| utf8.allows(Some(byte)) && sequence(byte) <= left;
+            let bytes = self.bytes.iter().filter(|(_, byte)| !fits(*byte)).map(|(id, _)| *id);
+            List::Except([PAD, UNK, BOS].into_iter().chain(bytes).collect())
+        } else {
+            let bytes = self.bytes.iter().filter(|(_, byte)| utf8.allows(Some(*byte)));
+            List::Only(bytes.map(|(id, _)| *id).collect())
+        };
+        self.lists.push((utf8, left, list));
+        self.lists.len() - 1
+    }
+
+    /// Where a hypothesis is after `id`.
+    pub(super) fn next(&self, utf8: Utf8State, id: u32) -> Utf8State {
+        utf8.next(self.tgt.byte_value(id))
+    }
+}
+
+/// Bytes of the character that begins with `lead`.
+fn sequence(lead: u8) -> usize {
+    match lead {
+        0x00..=0xBF => 1,
+        0xC0..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xFF => 4,
+    }
+}
+
+/// The ids that would complete an n-gram for the second time; `backwards` is the history, the last id first.
+fn repeats(backwards: &[u32], n: usize) -> impl Iterator<Item = u32> + '_ {
+    // In the backwards history an n-gram is (next, last, last but one, …): the n − 1 ids after `next` are compared with the first n − 1 of all.
+    let before = n - 1;
+    let windows = if backwards.len() >= n { backwards.windows(n) } else { [].windows(1) };
+    windows.filter(move |window| window[1..] == backwards[..before]).map(|window| window[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_completes_a_seen_ngram_is_a_repeat() {
+        let of = |forwards: &[u32], n| {
+            let backwards: Vec<u32> = forwards.iter().rev().copied().collect();
+            let mut ids: Vec<u32> = repeats(&backwards, n).collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(of(&[5, 6, 7, 5, 8, 5], 2), [6, 8]);
+        assert_eq!(of(&[5, 6, 7, 5, 6], 3), [7]);
+        assert_eq!(of(&[5, 5], 2), [5]);
+        assert_eq!(of(&[7, 5], 1), [5, 7]);
+        assert!(of(&[5, 6], 3).is_empty() && of(&[], 1).is_empty() && of(&[5, 6, 7], 2).is_empty());
+    }
+
+    #[test]
+    fn the_length_of_a_sequence_is_what_its_first_byte_says() {
+        for text in ["a", "ä", "€", "😀"] {
+            assert_eq!(sequence(text.as_bytes()[0]), text.len());
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::batches::Batches;
+use super::metrics::{METRICS_FILE, Metrics};
+use super::state::{Best, Origin, Position, State};
+use super::validate::ValidationSet;
+use super::{
+    Ending, Event, Job, Observer, Optimizer, Outcome, Progress, Ready, Start, StopFlag, TrainError, UpdateReport,
+    Validation, learning_rate,
+};
+use crate::backend::{Cpu, Purpose};
+use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE};
+use crate::config::{Config, CorpusSize, Metric, TextMode};
+use crate::data::{Corpus, Limits, encode_corpus};
+use crate::model::Seq2Seq;
+use crate::params::{Gradients, Params};
+use crate::tape::{Graph, Recording, Tape};
+use crate::text::{Sharing, TokenizerSpec, Tokenizers};
+
+/// Trains a model and writes its folder.
+///
+/// The same corpora, configuration and seed give the same bytes, for any number of threads, and whether or not the run was stopped and resumed; only a run that is ended
+/// by `train.max_minutes` depends on the clock.
+///
+/// # Errors
+/// If the configuration, the data or the folder cannot be used, if a file cannot be written, or if the loss is not a number. The last written state stays whole.
+pub fn train(job: Job, stop: &StopFlag, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
+    let mut run = Run::prepare(job, observer)?;
+    run.go(stop, observer)
+}
+
+/// Everything a training holds.
+#[derive(Debug)]
+struct Run {
+    dir: PathBuf,
+    config: Config,
+    origin: Origin,
+    tokenizers: Tokenizers,
+    cpu: Cpu,
+    model: Seq2Seq,
+    params: Params<Cpu>,
+    gradients: Gradients<Cpu>,
+    optimizer: Optimizer<Cpu>,
+    tape: Tape<Cpu>,
+    batches: Batches,
+    valid: ValidationSet,
+    metrics: Metrics,
+    position: Position,
+    clock: Instant,
+}
+
+impl Run {
+    fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
+        let clock = Instant::now();
+        let Job { config, train, valid, dir, threads, start } = job;
+        meet(&dir, start)?;
+        let config = config.resolve(size(&train))?;
+        let origin = Origin::new(&config, &train, &valid);
+        let resumed = start == Start::Resume;
+        let tokenizers = if resumed {
+            let (_, stored, _) = State::read(&dir)?;
+            if let Some(what) = origin.difference(&stored) {
+                return Err(TrainError::Changed { dir, what });
+            }
+            Tokenizers::load(&dir)?
+        } else {
+            let tokenizers = train_tokenizers(&config, &train)?;
+            Checkpoint::save_config(&dir, &config, &tokenizers)?;
+            tokenizers
+        };
+        let limits = Limits { max_src: config.data.max_src, max_tgt: config.data.max_tgt };
+        let (examples, skipped_train) = encode_corpus(&train, &tokenizers, limits);
+        let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, limits);
+        for (which, left, skipped) in
+            [("training", examples.len(), train.pairs.len()), ("validation", valid_examples.len(), valid.pairs.len())]
+        {
+            if left == 0 {
+                return Err(TrainError::NothingLeft { which, skipped });
+            }
+        }
+        let vocab = [tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size()];
+        let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
+        let cpu = Cpu::detect(threads);
+        let (params, optimizer, position) = if resumed {
+            let state = State::load(&dir, &specs)?;
+            let optimizer = Optimizer::from_values(&cpu, &state.first, &state.second, state.position.update);
+            (Params::from_values(&cpu, specs, &state.weights), optimizer, state.position)
+        } else {
+            let optimizer = Optimizer::new(&cpu, &specs);
+            (Params::init(&cpu, specs, config.seed), optimizer, Position::start())
+        };
+        let (train_pairs, valid_pairs) = (examples.len(), valid_examples.len());
+        let mut batches = Batches::new(examples, config.train.batch_tokens.unwrap_or(2_000), config.seed);
+        let ready = Ready {
+            config: config.clone(),
+            train_pairs,
+            valid_pairs,
+            skipped: [skipped_train, skipped_valid],
+            vocab,
+            parameters: params.count(),
+            fill: batches.fill(),
+            batches: batches.count(position.epoch),
+            resumed_at: resumed.then_some(position.update),
+            threads: cpu.threads(),
+            isa: cpu.isa().name(),
+        };
+        let mut run = Self {
+            valid: ValidationSet::new(&valid, valid_examples, &tokenizers, &config),
+            metrics: Metrics::open(&dir, position.update)?,
+            gradients: Gradients::zeros(&cpu, &params),
+            tape: Tape::new(),
+            dir,
+            config,
+            origin,
+            tokenizers,
+            cpu,
+            model,
+            params,
+            optimizer,
+            batches,
+            position,
+            clock,
+        };
+        if !resumed {
+            run.save_state()?;
+        }
+        observer.event(Event::Ready(&ready));
+        Ok(run)
+    }
+
+    fn go(&mut self, stop: &StopFlag, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
+        let ending = loop {
+            let limit = self.done() >= 1.0;
+            if limit && self.position.validated < self.position.update {
+                self.validate(observer)?;
+            }
+            if self.is_out_of_patience() {
+                break Ending::Patience;
+            }
+            if limit {
+                break Ending::Limit;
+            }
+            if stop.is_set() {
+                break Ending::Stopped;
+            }
+            let report = self.update()?;
+            self.metrics.update(&report)?;
+            observer.event(Event::Update(&report));
+            if self.validation_is_due() {
+                self.validate(observer)?;
+            } else if self.position.update % self.config.train.checkpoint_every.max(1) == 0 {
+                self.checkpoint(observer)?;
+            }
+        };
+        self.checkpoint(observer)?;
+        let best = self.position.best.map(Best::validation);
+        Ok(Outcome { ending, updates: self.position.update, best })
+    }
+
+    /// Seconds of training, those of earlier runs included.
+    fn elapsed(&self) -> f64 {
+        self.position.seconds + self.clock.elapsed().as_secs_f64()
+    }
+
+    /// The share of the run that is done, by the limit that comes first.
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
+    fn done(&mut self) -> f64 {
+        let limits = &self.config.train;
+        let (updates, epochs, minutes) = (limits.max_updates, limits.max_epochs, limits.max_minutes);
+        let share = |value: f64, limit: f64| if limit > 0.0 { value / limit } else { 1.0 };
+        let by_updates = updates.map_or(0.0, |m| share(self.position.update as f64, m as f64));
+        let by_minutes = minutes.map_or(0.0, |m| share(self.elapsed() / 60.0, m));
+        let by_epochs = epochs.map_or(0.0, |m| {
+            let batches = self.batches.count(self.position.epoch).max(1) as f64;
+            share((self.position.epoch - 1) as f64 + self.position.batch as f64 / batches, m as f64)
+        });
+        by_updates.max(by_minutes).max(by_epochs).min(1.0)
+    }
+
+    /// One update: forward and backward over one batch or several, then Adam.
+    fn update(&mut self) -> Result<UpdateReport, TrainError> {
+        let start = Instant::now();
+        let done = self.done();
+        let config = &self.config.train;
+        let (update, epoch) = (self.position.update + 1, self.position.epoch);
+        let rate = learning_rate(config, Progress { update, epoch, done, plateau: self.position.plateau });
+        self.params.prepare(&self.cpu, Purpose::Train);
+        self.gradients.clear(&self.cpu);
+        let (mut loss, mut tokens, mut lines) = (0.0, 0, Vec::new());
+        for part in 0..config.accumulate {
+            let batch = self.batches.get(self.position.epoch, self.position.batch);
+            self.advance();
+            self.tape.reset();
+            // Every forward pass draws its own masks.
+            let step = (update - 1) * self.config.train.accumulate as u64 + part as u64 + 1;
+            let recording = Recording::On { seed: self.config.seed, step };
+            let mut graph = Graph::training(&self.cpu, &self.params, &mut self.tape, &mut self.gradients, recording);
+            let sums = self.model.loss(&mut graph, &batch, self.config.train.label_smoothing);
+            graph.backward();
+            loss += sums.loss;
+            tokens += sums.tokens;
+            lines.extend(batch.lines.iter().take(8).copied());
+        }
+        #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
+        let loss = loss / tokens.max(1) as f64;
+        let norm = self.optimizer.step(&self.cpu, &mut self.params, &self.gradients, &self.config.train, rate, tokens);
+        if !loss.is_finite() || !norm.is_finite() {
+            let lines = lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            return Err(TrainError::Diverged { update, epoch, loss, lines });
+        }
+        self.position.update = update;
+        Ok(UpdateReport {
+            update,
+            epoch,
+            loss,
+            gradient_norm: norm,
+            learning_rate: rate,
+            tokens,
+            seconds: start.elapsed().as_secs_f64(),
+            done: self.done(),
+            elapsed: self.elapsed(),
+        })
+    }
+
+    /// Moves to the next batch.
+    fn advance(&mut self) {
+        self.position.batch += 1;
+        if self.position.batch >= self.batches.count(self.position.epoch) {
+            (self.position.epoch, self.position.batch) = (self.position.epoch + 1, 0);
+        }
+    }
+
+    fn validation_is_due(&self) -> bool {
+        match self.config.train.validate_every {
+            Some(every) => self.position.update % every.max(1) == 0,
+            None => self.position.batch == 0,
+        }
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        self.config.train.patience > 0 && self.position.stale >= self.config.train.patience
+    }
+
+    fn validate(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        observer.event(Event::Validating);
+        let Self { cpu, model, params, tape, tokenizers, config, .. } = self;
+        let mut validation = self.valid.run(cpu, model, params, tape, tokenizers, config)?;
+        // A validation at the end of an epoch belongs to the epoch that has ended.
+        let epoch = if self.position.batch == 0 { self.position.epoch - 1 } else { self.position.epoch };
+        (validation.update, validation.epoch) = (self.position.update, epoch.max(1));
+        validation.is_best = self.position.best.is_none_or(|best| is_better(config.train.metric, &validation, &best));
+        self.position.validated = self.position.update;
+        if validation.is_best {
+            self.position.best = Some(Best::of(&validation));
+            self.position.stale = 0;
+            Checkpoint::save_weights(&self.dir, self.params.specs(), &self.params.values(&self.cpu))?;
+        } else {
+            self.position.stale += 1;
+            self.position.plateau *= self.config.train.decay;
+        }
+        self.metrics.validation(&validation)?;
+        observer.event(Event::Validated(&validation));
+        self.checkpoint(observer)
+    }
+
+    fn checkpoint(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        self.save_state()?;
+        observer.event(Event::Checkpoint { update: self.position.update });
+        Ok(())
+    }
+
+    fn save_state(&mut self) -> Result<(), TrainError> {
+        let [first, second] = self.optimizer.values(&self.cpu);
+        let position = Position { seconds: self.elapsed(), ..self.position.clone() };
+        let weights = self.params.values(&self.cpu);
+        let state = State { origin: self.origin.clone(), position, weights, first, second };
+        state.save(&self.dir, self.params.specs())
+    }
+}
+
+fn is_better(metric: Metric, new: &Validation, best: &Best) -> bool {
+    match metric {
+        Metric::Bleu => new.bleu > best.bleu,
+        Metric::Loss => new.nll < best.nll(),
+    }
+}
+
+/// Makes the folder, or refuses one that holds a training.
+fn meet(dir: &std::path::Path, start: Start) -> Result<(), TrainError> {
+    let is_occupied = [CONFIG_FILE, MODEL_FILE, STATE_FILE].iter().any(|f| dir.join(f).exists());
+    match start {
+        Start::Fresh if is_occupied => return Err(TrainError::Occupied { dir: dir.to_owned() }),
+        Start::Resume => return Ok(()),
+        Start::Fresh | Start::Overwrite => {}
+    }
+    let write = |path: PathBuf, source| TrainError::Checkpoint(CheckpointError::Write { path, source });
+    fs::create_dir_all(dir).map_err(|e| write(dir.to_owned(), e))?;
+    for file in [MODEL_FILE, STATE_FILE, METRICS_FILE, "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json"] {
+        let path = dir.join(file);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(write(path, e)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn train_tokenizers(config: &Config, train: &Corpus) -> Result<Tokenizers, TrainError> {
+    let spec = TokenizerSpec {
+        mode: config.text.mode.unwrap_or(TextMode::Bpe),
+        vocab_size: config.text.vocab_size.unwrap_or(8_000),
+        sharing: config.text.sharing.unwrap_or(Sharing::Joint),
+    };
+    let (src, tgt) = (train.pairs.iter().map(|p| p.src.as_str()), train.pairs.iter().map(|p| p.tgt.as_str()));
+    Ok(Tokenizers::train(&spec, src, tgt)?)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
+fn size(train: &Corpus) -> CorpusSize {
+    let pairs = train.pairs.len();
+    let mean = |count: &dyn Fn(&crate::data::Pair) -> usize| {
+        train.pairs.iter().map(count).sum::<usize>() as f64 / pairs.max(1) as f64
+    };
+    CorpusSize {
+        pairs,
+        words: mean(&|p| p.src.split_whitespace().count()),
+        characters: mean(&|p| p.src.chars().count().max(p.tgt.chars().count())),
+    }
+}

@@ -1,0 +1,164 @@
+//! The state of a training in one file, replaced atomically: weights, optimiser, position. Random streams need no state: they are named by seed and update.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{TrainError, Validation};
+use crate::checkpoint::{CheckpointError, STATE_FILE, TensorFile, write_tensors};
+use crate::config::Config;
+use crate::data::Corpus;
+use crate::params::ParamSpec;
+
+/// Where a training stands, beside its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// Updates made.
+    pub(super) update: u64,
+    /// The epoch the next batch belongs to, from 1.
+    pub(super) epoch: u64,
+    /// Batches of that epoch already used.
+    pub(super) batch: usize,
+    /// What plateaus have multiplied the learning rate by.
+    pub(super) plateau: f64,
+    /// Validations since the best one.
+    pub(super) stale: u64,
+    /// The best validation.
+    pub(super) best: Option<Best>,
+    /// The update of the last validation.
+    pub(super) validated: u64,
+    /// Seconds of training.
+    pub(super) seconds: f64,
+}
+
+impl Position {
+    pub(super) fn start() -> Self {
+        Self { update: 0, epoch: 1, batch: 0, plateau: 1.0, stale: 0, best: None, validated: 0, seconds: 0.0 }
+    }
+}
+
+/// The best validation, without its time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Best {
+    update: u64,
+    epoch: u64,
+    nll: f64,
+    pub(super) bleu: f64,
+    exact: f64,
+}
+
+impl Best {
+    pub(super) fn of(v: &Validation) -> Self {
+        Self { update: v.update, epoch: v.epoch, nll: v.nll, bleu: v.bleu, exact: v.exact }
+    }
+
+    pub(super) fn nll(&self) -> f64 {
+        self.nll
+    }
+
+    pub(super) fn validation(self) -> Validation {
+        let Self { update, epoch, nll, bleu, exact } = self;
+        Validation { update, epoch, nll, bleu, exact, is_best: true, seconds: 0.0 }
+    }
+}
+
+/// What a run was started with, to recognise it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    config: Config,
+    train_sha256: String,
+    valid_sha256: String,
+}
+
+impl Origin {
+    pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus) -> Self {
+        let mut config = config.clone();
+        // Limits may be moved when a run goes on.
+        (config.train.max_updates, config.train.max_epochs, config.train.max_minutes) = (None, None, None);
+        config.train.patience = 0;
+        Self { config, train_sha256: fingerprint(train), valid_sha256: fingerprint(valid) }
+    }
+
+    /// What differs from `other`, in words.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        let data = [
+            ("the training data", &self.train_sha256, &other.train_sha256),
+            ("the validation data", &self.valid_sha256, &other.valid_sha256),
+        ];
+        if let Some((what, ..)) = data.iter().find(|(_, a, b)| a != b) {
+            return Some((*what).to_owned());
+        }
+        let trees = [&self.config, &other.config].map(|c| serde_json::to_value(c).unwrap_or_default());
+        let sections = trees[0].as_object()?;
+        for (section, value) in sections {
+            let (a, b) = (value, &trees[1][section]);
+            if let Some(keys) = a.as_object()
+                && let Some((key, value)) = keys.iter().find(|(key, value)| b[key.as_str()] != **value)
+            {
+                return Some(format!("`{section}.{key}` from {} to {value}", b[key.as_str()]));
+            }
+            if a != b {
+                return Some(format!("`{section}` from {b} to {a}"));
+            }
+        }
+        None
+    }
+}
+
+/// SHA-256 over all pairs, a line each.
+fn fingerprint(corpus: &Corpus) -> String {
+    let mut hash = Sha256::new();
+    for pair in &corpus.pairs {
+        for part in [&pair.src, "\t", &pair.tgt, "\n"] {
+            hash.update(part.as_bytes());
+        }
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A training's state.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) origin: Origin,
+    pub(super) position: Position,
+    pub(super) weights: Vec<Vec<f32>>,
+    pub(super) first: Vec<Vec<f32>>,
+    pub(super) second: Vec<Vec<f32>>,
+}
+
+/// The prefixes of the three tensors of a parameter.
+const PREFIXES: [&str; 3] = ["weight.", "adam_m.", "adam_v."];
+
+impl State {
+    pub(super) fn save(&self, dir: &Path, specs: &[ParamSpec]) -> Result<(), TrainError> {
+        let parts = PREFIXES.iter().zip([&self.weights, &self.first, &self.second]);
+        let tensors: Vec<(String, Vec<usize>, &[f32])> = parts
+            .flat_map(|(prefix, values)| {
+                specs.iter().zip(values).map(move |(s, v)| (format!("{prefix}{}", s.name), s.shape.clone(), &v[..]))
+            })
+            .collect();
+        let json =
+            |e: serde_json::Error| CheckpointError::Damaged { path: dir.join(STATE_FILE), message: e.to_string() };
+        let text = serde_json::to_string(&(&self.origin, &self.position)).map_err(json)?;
+        Ok(write_tensors(&dir.join(STATE_FILE), &tensors, HashMap::from([("training".to_owned(), text)]))?)
+    }
+
+    /// Origin and position of the state in `dir`, without its tensors.
+    pub(super) fn read(dir: &Path) -> Result<(TensorFile, Origin, Position), TrainError> {
+        let path = dir.join(STATE_FILE);
+        let file = TensorFile::read(&path)?;
+        let text = file.metadata("training")?;
+        let (origin, position) = serde_json::from_str(&text)
+            .map_err(|e| CheckpointError::Damaged { path, message: format!("its position: {e}") })?;
+        Ok((file, origin, position))
+    }
+
+    pub(super) fn load(dir: &Path, specs: &[ParamSpec]) -> Result<Self, TrainError> {
+        let (file, origin, position) = Self::read(dir)?;
+        let [weights, first, second] = PREFIXES.map(|prefix| file.values(specs, prefix));
+        file.expect_only(PREFIXES.iter().flat_map(|p| specs.iter().map(move |s| format!("{p}{}", s.name))))?;
+        Ok(Self { origin, position, weights: weights?, first: first?, second: second? })
+    }
+}
