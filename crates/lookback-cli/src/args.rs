@@ -100,7 +100,7 @@ pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) pairs: PairArgs,
     /// Pairs to validate on; if not given, some are held out.
-    #[arg(long, value_name = "PAIRS", conflicts_with = "valid_src")]
+    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["valid_src", "valid_tgt"])]
     pub(crate) valid: Option<PathBuf>,
     /// Sources to validate on, a file beside `--valid-tgt`.
     #[arg(long, value_name = "FILE", requires = "valid_tgt")]
@@ -145,7 +145,7 @@ pub(crate) struct PairArgs {
     #[arg(long, value_name = "FILE", requires = "src")]
     pub(crate) tgt: Option<PathBuf>,
     /// Columns of source and target in PAIRS and --valid, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs")]
+    #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]
     pub(crate) columns: Option<Columns>,
 }
 
@@ -229,7 +229,7 @@ pub(crate) struct EvalArgs {
     #[arg(long = "ref", value_name = "FILE", required_unless_present = "pairs")]
     pub(crate) reference: Option<PathBuf>,
     /// Translations to score.
-    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with_all = ["model", "pairs", "beam_size", "length_penalty", "no_repeat_ngram_size", "max_length_ratio"], requires = "reference")]
+    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with_all = ["model", "pairs", "src", "columns", "hyp_out", "beam_size", "length_penalty", "no_repeat_ngram_size", "max_length_ratio"], requires = "reference")]
     pub(crate) hyp: Option<PathBuf>,
     /// Translate with this model first.
     #[arg(short, long, value_name = "DIR")]
@@ -238,7 +238,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "FILE", requires = "model", requires = "reference")]
     pub(crate) src: Option<PathBuf>,
     /// Columns of source and reference in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs")]
+    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", conflicts_with = "src")]
     pub(crate) columns: Option<Columns>,
     #[command(flatten)]
     pub(crate) search: SearchArgs,
@@ -272,7 +272,7 @@ pub(crate) struct AttendArgs {
     #[arg(long, value_name = "PAIRS", conflicts_with_all = ["input", "beam_size", "length_penalty", "no_repeat_ngram_size", "max_length_ratio"])]
     pub(crate) pairs: Option<PathBuf>,
     /// Columns of source and target in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs")]
+    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", conflicts_with = "input")]
     pub(crate) columns: Option<Columns>,
     /// Write this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]

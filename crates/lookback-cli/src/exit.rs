@@ -80,7 +80,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     match cause.downcast_ref::<TrainError>()? {
         // Transparent variants are not causes of their own.
         TrainError::Config(_) | TrainError::Occupied { .. } | TrainError::Changed { .. } => Some(2),
-        TrainError::Text(TextError::VocabTooSmall { .. }) => Some(2),
+        TrainError::Text(TextError::VocabTooSmall { .. }) | TrainError::Search(SearchError::Option { .. }) => Some(2),
         TrainError::Data(_) | TrainError::Eval(_) | TrainError::NothingLeft { .. } => Some(3),
         _ => None,
     }
