@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(tsv("a\tb\n\n", None).unwrap_err(), "p.tsv:2: 0 column(s), at least 2 separated by tabs are needed");
         assert_eq!(
             tsv("a\tb\na\tb\tc\n", None).unwrap_err(),
-            "p.tsv:2: 3 columns; say which two are source and target (columns = 1,2 are the first two)"
+            "p.tsv:2: 3 columns; say which two are source and target with --columns, counted from 1, as in `--columns 1,2`"
         );
     }
 

@@ -88,7 +88,7 @@ pub enum DataError {
         needed: usize,
     },
     /// A line has more than two columns and nobody said which ones are meant.
-    #[error("{}:{line}: {found} columns; say which two are source and target (columns = 1,2 are the first two)", path.display())]
+    #[error("{}:{line}: {found} columns; say which two are source and target with --columns, counted from 1, as in `--columns 1,2`", path.display())]
     TooManyColumns {
         /// The file.
         path: PathBuf,

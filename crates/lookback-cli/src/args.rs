@@ -1,0 +1,348 @@
+//! The arguments of every verb.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lookback::config::SearchConfig;
+use lookback::data::Columns;
+
+/// Sequence-to-sequence models with attention: train them, run them, and see where they look.
+#[derive(Debug, Parser)]
+#[command(name = "lookback", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lookback quickstart                        a translator in minutes
+  lookback train pairs.tsv --out my-model    one of your own
+  echo 'Guten Morgen!' | lookback translate -m my-model
+
+Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 data, 130 or 143 interrupted.";
+
+/// What every verb takes.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Common {
+    /// Threads; one per core if not given. They never change a result.
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true, display_order = 900)]
+    pub(crate) threads: usize,
+    /// Say nothing but results and errors.
+    #[arg(short, long, global = true, display_order = 901)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Train a translator on data inside this program, in minutes
+    Quickstart(QuickstartArgs),
+    /// Train a model on pairs of texts
+    Train(TrainArgs),
+    /// Translate lines
+    Translate(TranslateArgs),
+    /// Score translations: BLEU and exact match
+    Eval(EvalArgs),
+    /// Show where a model looks
+    Attend(AttendArgs),
+    /// Tell what a model folder holds
+    Inspect(InspectArgs),
+}
+
+const QUICKSTART: &str = "\
+Examples:
+  lookback quickstart                 lookback-quickstart/ and attention.html
+  lookback quickstart dates           lookback-dates/ and attention-dates.html
+  lookback quickstart --minutes 20    longer, for a better score
+
+A second run takes the next free names: nothing is overwritten unless you say so.";
+
+#[derive(Debug, Args)]
+#[command(after_help = QUICKSTART)]
+pub(crate) struct QuickstartArgs {
+    /// What to learn: German to English, or written dates (English, Korean) to ISO.
+    #[arg(value_enum, default_value_t = Task::Translation)]
+    pub(crate) task: Task,
+    /// The model folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Minutes of training.
+    #[arg(long, value_name = "M")]
+    pub(crate) minutes: Option<f64>,
+    /// Change a value of the recipe (repeatable).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Overwrite what an earlier quickstart wrote.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Task {
+    Translation,
+    Dates,
+}
+
+const TRAIN: &str = "\
+Examples:
+  lookback train pairs.tsv --out my-model
+  lookback train --src train.de --tgt train.en --valid dev.tsv --out my-model
+  lookback train pairs.tsv.gz --columns 2,1 -o my-model --set train.max_epochs=9
+  lookback train pairs.tsv --dump-config > run.toml
+  lookback train pairs.tsv --out my-model --resume";
+
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN, override_usage = "lookback train [OPTIONS] --out DIR PAIRS\n       lookback train [OPTIONS] --out DIR --src FILE --tgt FILE")]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) pairs: PairArgs,
+    /// Pairs to validate on; if not given, some are held out.
+    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["valid_src", "valid_tgt"])]
+    pub(crate) valid: Option<PathBuf>,
+    /// Sources to validate on, a file beside `--valid-tgt`.
+    #[arg(long, value_name = "FILE", requires = "valid_tgt")]
+    pub(crate) valid_src: Option<PathBuf>,
+    /// Targets to validate on.
+    #[arg(long, value_name = "FILE", requires = "valid_src")]
+    pub(crate) valid_tgt: Option<PathBuf>,
+    /// The model folder.
+    #[arg(short, long, value_name = "DIR", required_unless_present = "dump_config")]
+    pub(crate) out: Option<PathBuf>,
+    /// A configuration, TOML or JSON (repeatable, later ones win).
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Vec<PathBuf>,
+    /// Change a value of it (repeatable).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The seed of everything random.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Go on exactly where the training in the folder stopped.
+    #[arg(long, conflicts_with = "overwrite")]
+    pub(crate) resume: bool,
+    /// Throw away the training in the folder.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Print the effective configuration as TOML instead of training.
+    #[arg(long)]
+    pub(crate) dump_config: bool,
+}
+
+/// Where pairs are: one file, or two.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct PairArgs {
+    /// Lines of `source TAB target`; plain, .gz or .zst, as every file.
+    #[arg(value_name = "PAIRS", required_unless_present = "src", conflicts_with = "src")]
+    pub(crate) pairs: Option<PathBuf>,
+    /// Sources, a line each.
+    #[arg(long, value_name = "FILE", requires = "tgt")]
+    pub(crate) src: Option<PathBuf>,
+    /// Targets: line n translates line n of the sources.
+    #[arg(long, value_name = "FILE", requires = "src")]
+    pub(crate) tgt: Option<PathBuf>,
+    /// Columns of source and target in PAIRS and --valid, from 1.
+    #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]
+    pub(crate) columns: Option<Columns>,
+}
+
+/// How to search; what is not given is the model's own.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Hypotheses kept at every step; 1 is greedy.
+    #[arg(short, long, value_name = "K", alias = "beam")]
+    pub(crate) beam_size: Option<usize>,
+    /// Compare hypotheses by log-probability / length^A.
+    #[arg(long, value_name = "A", visible_alias = "normalize", aliases = ["lenpen", "length-penalty-alpha"])]
+    pub(crate) length_penalty: Option<f64>,
+    /// No N-gram twice in a translation; 0 allows it.
+    #[arg(long, value_name = "N")]
+    pub(crate) no_repeat_ngram_size: Option<usize>,
+    /// Longest translation, as a multiple of the source's pieces.
+    #[arg(long, value_name = "R")]
+    pub(crate) max_length_ratio: Option<f64>,
+}
+
+impl SearchArgs {
+    /// The model's own search, changed by what was given.
+    pub(crate) fn over(&self, own: &SearchConfig) -> SearchConfig {
+        SearchConfig {
+            beam_size: self.beam_size.unwrap_or(own.beam_size),
+            length_penalty: self.length_penalty.unwrap_or(own.length_penalty),
+            no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(own.no_repeat_ngram_size),
+            max_length_ratio: self.max_length_ratio.unwrap_or(own.max_length_ratio),
+            ..own.clone()
+        }
+    }
+}
+
+const TRANSLATE: &str = "\
+Examples:
+  echo 'Wo ist der Bahnhof?' | lookback translate -m my-model
+  lookback translate -m my-model -i news.de -o news.en --beam-size 8
+  lookback translate -m my-model --n-best 3 < news.de
+
+A line in, a line out, in the same order; an empty line stays empty. Whatever has
+arrived is answered when input pauses for 100 ms, so it can run as a coprocess.
+With --n-best: `line ||| text ||| F0= log-probability ||| score`, lines from 0.";
+
+#[derive(Debug, Args)]
+#[command(after_help = TRANSLATE)]
+pub(crate) struct TranslateArgs {
+    /// The model folder.
+    #[arg(short, long, value_name = "DIR", alias = "models")]
+    pub(crate) model: PathBuf,
+    /// Read this file instead of standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Write this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+    /// The N best translations of each line.
+    #[arg(long, value_name = "N", alias = "nbest", default_value_t = 1, hide_default_value = true)]
+    pub(crate) n_best: usize,
+    /// Translate at most so many lines at once.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub(crate) batch: usize,
+}
+
+const EVAL: &str = "\
+Examples:
+  lookback eval --ref test.en --hyp translated.en
+  lookback eval -m my-model test.tsv --beam-size 5 --hyp-out translated.en
+  lookback eval -m my-model --src test.de --ref test.en --json
+
+BLEU counts 13a tokens, with case, as sacreBLEU does; exact match whole lines.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EVAL, override_usage = "lookback eval [OPTIONS] --ref FILE --hyp FILE\n       lookback eval [OPTIONS] -m DIR PAIRS\n       lookback eval [OPTIONS] -m DIR --src FILE --ref FILE")]
+pub(crate) struct EvalArgs {
+    /// Lines of `source TAB reference` to translate and score.
+    #[arg(value_name = "PAIRS", requires = "model", conflicts_with_all = ["reference", "src"])]
+    pub(crate) pairs: Option<PathBuf>,
+    /// References, a line each.
+    #[arg(long = "ref", value_name = "FILE", required_unless_present = "pairs")]
+    pub(crate) reference: Option<PathBuf>,
+    /// Translations to score.
+    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with_all = ["model", "pairs", "src", "columns", "hyp_out", "beam_size", "length_penalty", "no_repeat_ngram_size", "max_length_ratio"], requires = "reference")]
+    pub(crate) hyp: Option<PathBuf>,
+    /// Translate with this model first.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Sources to translate, a line each.
+    #[arg(long, value_name = "FILE", requires = "model", requires = "reference")]
+    pub(crate) src: Option<PathBuf>,
+    /// Columns of source and reference in PAIRS, from 1.
+    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", conflicts_with = "src")]
+    pub(crate) columns: Option<Columns>,
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+    /// Keep the translations.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) hyp_out: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const ATTEND: &str = "\
+Examples:
+  echo 'Wo ist der Bahnhof?' | lookback attend -m my-model
+  lookback attend -m my-model -i news.de -b 5 -o news.html    all 5 hypotheses
+  lookback attend -m my-model --pairs test.tsv -o test.jsonl  these very targets
+  lookback attend -m my-model -i one.de -o one.svg --style boxes
+
+Several sentences as SVG become one file each: one-001.svg, one-002.svg, …";
+
+#[derive(Debug, Args)]
+#[command(after_help = ATTEND)]
+pub(crate) struct AttendArgs {
+    /// The model folder.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// Read sources from this file instead of standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Read lines of `source TAB target`; nothing is searched.
+    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["input", "beam_size", "length_penalty", "no_repeat_ngram_size", "max_length_ratio"])]
+    pub(crate) pairs: Option<PathBuf>,
+    /// Columns of source and target in PAIRS, from 1.
+    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", conflicts_with = "input")]
+    pub(crate) columns: Option<Columns>,
+    /// Write this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The form; if not given, by the name of the output.
+    #[arg(short, long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Whole words (as usual, unless the model reads characters).
+    #[arg(long, conflicts_with = "pieces")]
+    pub(crate) words: bool,
+    /// The pieces the model reads and writes.
+    #[arg(long)]
+    pub(crate) pieces: bool,
+    /// How SVG draws a weight.
+    #[arg(long, value_enum)]
+    pub(crate) style: Option<Drawing>,
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Terminal,
+    Jsonl,
+    Svg,
+    Html,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Drawing {
+    Heat,
+    Boxes,
+}
+
+const INSPECT: &str = "\
+Examples:
+  lookback inspect my-model";
+
+#[derive(Debug, Args)]
+#[command(after_help = INSPECT)]
+pub(crate) struct InspectArgs {
+    /// The model folder.
+    #[arg(value_name = "DIR")]
+    pub(crate) model: PathBuf,
+}
+
+/// `2,1`: counted from 1 as people do.
+fn columns(text: &str) -> Result<Columns, String> {
+    let wrong = || "write the columns of source and target, counted from 1, as `1,2`".to_owned();
+    let (src, tgt) = text.split_once(',').ok_or_else(wrong)?;
+    let column = |text: &str| text.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(wrong);
+    Ok(Columns { src: column(src)?, tgt: column(tgt)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn columns_count_from_one() {
+        assert_eq!(columns("4, 2"), Ok(Columns { src: 3, tgt: 1 }));
+        for wrong in ["", "1", "0,1", "1,x", "1,2,3", "-1,2"] {
+            assert!(columns(wrong).is_err(), "{wrong}");
+        }
+    }
+}

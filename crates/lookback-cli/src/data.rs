@@ -1,0 +1,110 @@
+//! Pairs, read as the arguments say, and told about.
+
+use std::path::{Path, PathBuf};
+
+use lookback::data::{Columns, Corpus, DataError, FileReport, HoldOutReport, read_parallel, read_tsv};
+
+use crate::args::PairArgs;
+use crate::display::{Screen, counted};
+
+/// Where pairs are.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// A file of `source TAB target`.
+    Table(PathBuf, Option<Columns>),
+    /// Two files.
+    Parallel(PathBuf, PathBuf),
+}
+
+impl Source {
+    pub(crate) fn read(&self) -> Result<Corpus, DataError> {
+        match self {
+            Self::Table(path, columns) => read_tsv(path, *columns),
+            Self::Parallel(src, tgt) => read_parallel(src, tgt),
+        }
+    }
+
+    /// Reads and tells what was read.
+    pub(crate) fn read_aloud(&self, screen: &mut Screen) -> Result<Corpus, DataError> {
+        let corpus = self.read()?;
+        for file in &corpus.report.files {
+            screen.line(&told(file));
+        }
+        Ok(corpus)
+    }
+}
+
+impl PairArgs {
+    /// Where the pairs are; the parser has seen to it that one of the forms was given.
+    pub(crate) fn source(&self) -> Option<Source> {
+        match (&self.pairs, &self.src, &self.tgt) {
+            (Some(pairs), ..) => Some(Source::Table(pairs.clone(), self.columns)),
+            (None, Some(src), Some(tgt)) => Some(Source::Parallel(src.clone(), tgt.clone())),
+            _ => None,
+        }
+    }
+}
+
+fn told(file: &FileReport) -> String {
+    let lines = usize::try_from(file.lines).unwrap_or(usize::MAX);
+    let mut text = format!("read {}: {}", file.path.display(), counted(lines, "line"));
+    if file.carriage_returns > 0 {
+        let returns = usize::try_from(file.carriage_returns).unwrap_or(usize::MAX);
+        text += &format!(", {} stripped", counted(returns, "carriage return"));
+    }
+    if file.byte_order_mark {
+        text += ", a byte order mark stripped";
+    }
+    text
+}
+
+/// Tells of a hold-out.
+pub(crate) fn tell_hold_out(screen: &mut Screen, report: &HoldOutReport) {
+    let mut text = format!("held out {} for validation", counted(report.held_out, "pair"));
+    if report.held_out < report.asked {
+        text += &format!(" ({} were asked for, but sentences are shared too widely)", report.asked);
+    }
+    for (count, what) in [
+        (report.duplicates, "equal to one of them removed"),
+        (report.dropped, "that share a sentence with one dropped"),
+    ] {
+        if count > 0 {
+            text += &format!("; {} {what}", counted(count, "pair"));
+        }
+    }
+    screen.line(&text);
+}
+
+/// The sources of a corpus.
+pub(crate) fn sources(corpus: &Corpus) -> Vec<&str> {
+    corpus.pairs.iter().map(|pair| pair.src.as_str()).collect()
+}
+
+/// The targets of a corpus.
+pub(crate) fn targets(corpus: &Corpus) -> Vec<&str> {
+    corpus.pairs.iter().map(|pair| pair.tgt.as_str()).collect()
+}
+
+/// A path as it can be typed into a shell.
+pub(crate) fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_can_be_typed() {
+        let typed = ["my-model/test.tsv", "my model", "it's"].map(|path| shell(Path::new(path)));
+        assert_eq!(typed, ["my-model/test.tsv", "'my model'", "'it'\\''s'"]);
+    }
+
+    #[test]
+    fn what_was_stripped_is_told() {
+        let report = FileReport { path: "p.tsv".into(), lines: 1234, carriage_returns: 1, byte_order_mark: true };
+        assert_eq!(told(&report), "read p.tsv: 1,234 lines, 1 carriage return stripped, a byte order mark stripped");
+    }
+}

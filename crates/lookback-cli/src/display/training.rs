@@ -1,0 +1,247 @@
+//! A training, told line by line in the field's manner.
+//!
+//! ```text
+//! Ep. 2 : Up. 1200 : Cost 3.4125 : Time 10.2s : 7100 tok/s : gNorm 0.84 : L.r. 5.8e-4 : 31 % : left 2m40s
+//! Ep. 2 : Up. 1200 : valid nll 2.8311 : ppl 16.96 : BLEU 18.42 : exact 3.1 % : Time 2.3s : new best
+//! ```
+
+use lookback::config::Sharing;
+use lookback::data::LengthReport;
+use lookback::train::{Event, Observer, Ready, UpdateReport, Validation};
+
+use super::{Screen, bar, counted, duration, grouped};
+
+/// Seconds over which the live numbers are smoothed.
+const SMOOTHING: f64 = 5.0;
+
+/// Tells about a training on a [`Screen`].
+#[derive(Debug)]
+pub(crate) struct TrainingDisplay {
+    screen: Screen,
+    /// Sums since the last log line.
+    since: Sums,
+    /// Sums that fade.
+    recent: Sums,
+    last: Option<UpdateReport>,
+    best: Option<Validation>,
+    /// What is known before the first update.
+    ready: Option<Ready>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    loss: f64,
+    tokens: f64,
+    seconds: f64,
+}
+
+impl Sums {
+    #[allow(clippy::cast_precision_loss, reason = "tokens of an update are few")]
+    fn add(&mut self, update: &UpdateReport) {
+        let tokens = update.tokens as f64;
+        self.loss += update.loss * tokens;
+        self.tokens += tokens;
+        self.seconds += update.seconds;
+    }
+
+    fn fade(&mut self, seconds: f64) {
+        let keep = (-seconds / SMOOTHING).exp();
+        for sum in [&mut self.loss, &mut self.tokens, &mut self.seconds] {
+            *sum *= keep;
+        }
+    }
+
+    fn cost(&self) -> f64 {
+        self.loss / self.tokens
+    }
+
+    fn speed(&self) -> f64 {
+        self.tokens / self.seconds
+    }
+}
+
+impl TrainingDisplay {
+    pub(crate) fn new(screen: Screen) -> Self {
+        Self { screen, since: Sums::default(), recent: Sums::default(), last: None, best: None, ready: None }
+    }
+
+    /// The screen, once the training is over.
+    pub(crate) fn into_parts(self) -> (Screen, Option<Ready>) {
+        (self.screen, self.ready)
+    }
+
+    fn ready(&mut self, ready: &Ready) {
+        for (which, report) in ["training", "validation"].iter().zip(&ready.skipped) {
+            if report.skipped > 0 {
+                self.screen.line(&skipped(which, report));
+            }
+        }
+        let [src, tgt] = ready.vocab;
+        let vocabulary = match ready.config.text.sharing {
+            Some(Sharing::Joint) => format!("{} pieces for both sides", grouped(src)),
+            _ => format!("{} + {} pieces", grouped(src), grouped(tgt)),
+        };
+        self.screen.line(&format!(
+            "{} to learn from, {} to validate on; vocabulary: {vocabulary}; {}",
+            counted(ready.train_pairs, "pair"),
+            counted(ready.valid_pairs, "pair"),
+            counted(ready.parameters, "parameter"),
+        ));
+        self.screen.line(&format!(
+            "{} an epoch, {:.1} % of their positions real tokens; {}, {}",
+            format_args!("{} batches", grouped(ready.batches)),
+            100.0 * ready.fill.both,
+            counted(ready.threads, "thread"),
+            ready.isa,
+        ));
+        if let Some(update) = ready.resumed_at {
+            self.screen.line(&format!("resumed after update {update}"));
+        }
+        self.ready = Some(ready.clone());
+    }
+
+    fn update(&mut self, update: &UpdateReport) {
+        self.since.add(update);
+        self.recent.fade(update.seconds);
+        self.recent.add(update);
+        self.last = Some(*update);
+        if self.screen.is_live() {
+            self.draw("");
+        } else if self.screen.is_line_due() {
+            self.log();
+        }
+    }
+
+    /// A line of the log, over what happened since the last one.
+    fn log(&mut self) {
+        let Some(u) = self.last.filter(|_| self.since.tokens > 0.0) else { return };
+        let s = self.since;
+        self.screen.line(&format!(
+            "Ep. {} : Up. {} : Cost {:.4} : Time {:.1}s : {:.0} tok/s : gNorm {:.2} : L.r. {:.1e} : {:.0} % : left {}",
+            u.epoch,
+            u.update,
+            s.cost(),
+            s.seconds,
+            s.speed(),
+            u.gradient_norm,
+            u.learning_rate,
+            100.0 * u.done,
+            left(&u),
+        ));
+        self.since = Sums::default();
+    }
+
+    fn draw(&mut self, now: &str) {
+        let Some(u) = self.last else { return };
+        let (recent, best) = (self.recent, self.best);
+        let text = move |width: usize| live_line(&u, recent, best, now, width);
+        if now.is_empty() { self.screen.live(text) } else { self.screen.live_now(text) }
+    }
+
+    fn validated(&mut self, v: &Validation) {
+        if !self.screen.is_live() {
+            self.log();
+        }
+        let best = if v.is_best { " : new best" } else { "" };
+        let text = format!(
+            "Ep. {} : Up. {} : valid nll {:.4} : ppl {:.2} : BLEU {:.2} : exact {:.1} % : Time {:.1}s{best}",
+            v.epoch,
+            v.update,
+            v.nll,
+            v.nll.exp(),
+            v.bleu,
+            100.0 * v.exact,
+            v.seconds,
+        );
+        if v.is_best {
+            self.screen.good_line(&text)
+        } else {
+            self.screen.line(&text)
+        }
+        if v.is_best {
+            self.best = Some(*v);
+        }
+    }
+}
+
+impl Observer for TrainingDisplay {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Ready(ready) => self.ready(ready),
+            Event::Update(update) => self.update(update),
+            Event::Validating => self.draw("validating"),
+            Event::Validated(validation) => self.validated(validation),
+            _ => {}
+        }
+    }
+}
+
+fn live_line(u: &UpdateReport, recent: Sums, best: Option<Validation>, now: &str, width: usize) -> String {
+    let bleu = best.map_or_else(|| "-".to_owned(), |v| format!("{:.2}", v.bleu));
+    let text = format!(
+        "Ep. {} : Up. {} : Cost {:.3} : {:.0} tok/s : BLEU {bleu} : ",
+        u.epoch,
+        u.update,
+        recent.cost(),
+        recent.speed()
+    );
+    let end = if now.is_empty() { format!(" : left {}", left(u)) } else { format!(" : {now}") };
+    // `[` and `] 100 %` around the bar.
+    let room = width.saturating_sub(text.chars().count() + end.chars().count() + 8);
+    format!("{text}{}{end}", bar(u.done, room.min(30)))
+}
+
+/// The time left, if the rest goes on as before.
+fn left(u: &UpdateReport) -> String {
+    if u.done <= 0.0 { "?".into() } else { duration(u.elapsed * (1.0 - u.done.min(1.0)) / u.done) }
+}
+
+fn skipped(which: &str, report: &LengthReport) -> String {
+    let lines = report.lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let more = if report.skipped > report.lines.len() { ", …" } else { "" };
+    format!(
+        "skipped {} longer than {} source or {} target pieces (lines {lines}{more})",
+        counted(report.skipped, &format!("{which} pair")),
+        report.limits.max_src,
+        report.limits.max_tgt,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use lookback::data::Limits;
+
+    use super::*;
+
+    const UPDATE: UpdateReport = UpdateReport {
+        update: 1200,
+        epoch: 2,
+        loss: 3.0,
+        gradient_norm: 0.8,
+        learning_rate: 5.8e-4,
+        tokens: 2000,
+        seconds: 0.5,
+        done: 0.25,
+        elapsed: 60.0,
+    };
+
+    #[test]
+    fn the_live_line_fits_its_terminal() {
+        let mut recent = Sums::default();
+        recent.add(&UPDATE);
+        let line = live_line(&UPDATE, recent, None, "", 100);
+        assert!(line.starts_with("Ep. 2 : Up. 1200 : Cost 3.000 : 4000 tok/s : BLEU - : [███"), "{line}");
+        assert!(line.ends_with("] 25 % : left 3m00s"), "{line}");
+        for width in [80, 100, 200] {
+            assert!(live_line(&UPDATE, recent, None, "", width).chars().count() <= width);
+        }
+    }
+
+    #[test]
+    fn skipped_pairs_name_their_first_lines() {
+        let limits = Limits { max_src: 9, max_tgt: 8 };
+        let report = LengthReport { kept: 1, skipped: 5, lines: vec![3, 4, 7], limits };
+        let want = "skipped 5 training pairs longer than 9 source or 8 target pieces (lines 3, 4, 7, …)";
+        assert_eq!(skipped("training", &report), want);
+    }
+}

@@ -1,0 +1,134 @@
+//! Help, usage, configuration, data: what is refused, how, and with which exit code.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::program::{pairs, run};
+
+#[test]
+fn every_help_has_examples_and_fits_one_screen() {
+    let dir = TempDir::new().unwrap();
+    for verb in ["", "quickstart", "train", "translate", "eval", "attend", "inspect"] {
+        for flag in ["--help", "-h"] {
+            let help = run(dir.path(), &format!("{verb} {flag}"), "").ok();
+            assert!(help.contains("\nExamples:\n  "), "{verb}: {help}");
+            assert!(help.lines().count() <= 40, "{verb} has {} lines:\n{help}", help.lines().count());
+            assert!(help.lines().all(|line| line.chars().count() <= 100), "{verb}:\n{help}");
+        }
+    }
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("p.tsv"), pairs()).unwrap();
+    for args in [
+        "",
+        "trian",
+        "train p.tsv",
+        "train --out m",
+        "train p.tsv --out m --src a",
+        "train p.tsv --out m --columns 0,1",
+        "train p.tsv --out m --resume --overwrite",
+        "train p.tsv --out m --config nowhere.toml",
+        "translate",
+        "eval --ref r",
+        "eval --hyp h --ref r -m m",
+        "eval p.tsv",
+        "eval --hyp p.tsv --ref p.tsv --beam-size 2",
+        "eval --hyp p.tsv --ref p.tsv --hyp-out h",
+        "eval --hyp p.tsv --ref p.tsv --columns 1,2",
+        "eval --hyp p.tsv --ref p.tsv --src p.tsv",
+        "eval -m m --src p.tsv --ref p.tsv --columns 1,2",
+        "attend -m m -i p.tsv --columns 1,2",
+        "train p.tsv --out m --valid p.tsv --valid-tgt p.tsv",
+        "train --src p.tsv --tgt p.tsv --columns 1,2 --out m",
+        "attend -m m --pairs p.tsv -b 3",
+        "attend -m m -o page.pdf",
+        "attend -m m -o a.jsonl --words",
+        "attend -m m -o a.html --style heat",
+        "quickstart numbers",
+    ] {
+        let said = run(dir.path(), args, "").failed(2);
+        assert!(!said.is_empty(), "{args}");
+    }
+}
+
+#[test]
+fn unknown_keys_exit_with_2_and_suggest_the_nearest() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("p.tsv"), pairs()).unwrap();
+    let said = run(dir.path(), "train p.tsv --out m --set train.max_update=3", "").failed(2);
+    assert!(said.contains("unknown key `train.max_update`; did you mean `train.max_updates`?"), "{said}");
+    fs::write(dir.path().join("run.toml"), "[model]\nhiden = 3\n").unwrap();
+    let said = run(dir.path(), "train p.tsv --out m -c run.toml", "").failed(2);
+    assert!(said.contains("run.toml: unknown key `model.hiden`; did you mean `model.hidden`?"), "{said}");
+    assert!(said.starts_with("error: ") && said.lines().count() == 1, "{said}");
+    assert!(!dir.path().join("m").exists(), "nothing is written before the configuration is known");
+}
+
+#[test]
+fn data_errors_exit_with_3_and_name_file_and_line() {
+    let dir = TempDir::new().unwrap();
+    let cases: [(&[u8], &str); 4] = [
+        (b"a\tb\nab\n", "p.tsv:2: 1 column(s)"),
+        (b"a\tb\n\tb\n", "p.tsv:2: the source is empty"),
+        (b"a\tb\xFF\n", "p.tsv:1: not UTF-8 at byte 4"),
+        (b"a\tb\tc\n", "p.tsv:1: 3 columns; say which two are source and target with --columns"),
+    ];
+    for (content, said) in cases {
+        fs::write(dir.path().join("p.tsv"), content).unwrap();
+        let error = run(dir.path(), "train p.tsv --out m", "").failed(3);
+        assert!(error.starts_with(&format!("error: {said}")), "{error}");
+    }
+    let error = run(dir.path(), "train nowhere.tsv --out m", "").failed(3);
+    assert_eq!(error.matches("nowhere.tsv").count(), 1, "{error}");
+    assert_eq!(error.matches("os error").count(), 1, "each cause is told once: {error}");
+}
+
+#[test]
+fn a_dumped_configuration_reproduces_itself() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("p.tsv"), pairs()).unwrap();
+    let first = run(dir.path(), "train p.tsv --dump-config --set model.hidden=64 --seed 9", "").ok();
+    assert!(
+        first.contains("hidden = 64") && first.contains("seed = 9") && first.contains("mode = \"char\""),
+        "{first}"
+    );
+    fs::write(dir.path().join("run.toml"), &first).unwrap();
+    let second = run(dir.path(), "train p.tsv --dump-config -c run.toml", "").ok();
+    assert_eq!(first, second);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is trained");
+}
+
+#[test]
+fn a_missing_model_is_an_error_that_names_its_file() {
+    let dir = TempDir::new().unwrap();
+    for args in ["translate -m nowhere", "inspect nowhere", "attend -m nowhere", "eval -m nowhere p.tsv"] {
+        fs::write(dir.path().join("p.tsv"), pairs()).unwrap();
+        let said = run(dir.path(), args, "x\n").failed(1);
+        assert!(said.contains("nowhere/config.json") || said.contains("nowhere\\config.json"), "{args}: {said}");
+    }
+}
+
+#[test]
+fn eval_prints_sacrebleus_digits() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("hyp"), "The cat sat on the mat .\n").unwrap();
+    fs::write(dir.path().join("ref"), "The cat sat on a mat.\n").unwrap();
+    let said = run(dir.path(), "eval --ref ref --hyp hyp", "").ok();
+    let version = env!("CARGO_PKG_VERSION");
+    let want = format!(
+        "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:lookback-{version} = 48.89 85.7/66.7/40.0/25.0 \
+         (BP = 1.000 ratio = 1.000 hyp_len = 7 ref_len = 7)\nexact match = 0.0 % (0 of 1)\n"
+    );
+    assert_eq!(said, want);
+    let json: serde_json::Value =
+        serde_json::from_str(&run(dir.path(), "eval --ref ref --hyp hyp --json", "").ok()).unwrap();
+    assert!((json["bleu"]["score"].as_f64().unwrap() - 48.8923).abs() < 1e-4, "{json}");
+    assert!(json["bleu"]["signature"].as_str().unwrap().starts_with("nrefs:1|case:mixed|"));
+    assert_eq!((&json["score"], &json["exact_match"]), (&json["bleu"]["score"], &serde_json::json!(0.0)));
+    fs::write(dir.path().join("ref"), "a\nb\n").unwrap();
+    run(dir.path(), "eval --ref ref --hyp hyp", "").failed(3);
+}

@@ -1,0 +1,9 @@
+//! The program as a user meets it: arguments, exit codes, and the way from pairs to a page.
+
+mod arguments;
+mod corpus;
+mod program;
+mod quickstart;
+mod round_trip;
+#[cfg(unix)]
+mod signals;
