@@ -27,14 +27,14 @@ pub fn top_k_row<T: Real>(row: &[T], k: usize, candidates: Candidates<'_>, best:
     }
     match candidates {
         Candidates::AllExcept(banned) => {
-            for (start, block) in (0u32..).step_by(BLOCK).zip(row.chunks(BLOCK)) {
-                // A NaN is greater than nothing, and the maximum passes over it.
-                if !(max(block) > best.bar()) {
-                    continue;
-                }
-                for (i, &value) in (start..).zip(block) {
-                    if value > best.bar() && !banned.contains(&i) {
-                        best.insert(i, value);
+            // The maximum passes over NaN, which is greater than nothing.
+            let blocks = (0u32..).step_by(BLOCK).zip(row.chunks(BLOCK));
+            for (start, block) in blocks {
+                if max(block) > best.bar() {
+                    for (i, &value) in (start..).zip(block) {
+                        if value > best.bar() && !banned.contains(&i) {
+                            best.insert(i, value);
+                        }
                     }
                 }
             }
