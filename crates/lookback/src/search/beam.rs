@@ -154,3 +154,25 @@ fn score(log_prob: f64, len: usize, alpha: f64) -> f64 {
     let len = len as f64;
     log_prob / len.powf(alpha)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_done_when_nothing_lives_or_nothing_live_would_win_by_ending_now() {
+        // Two ids each, so that the next one is the third.
+        let is_done = |live: &[f64], ended: &[f64], alpha: f64| {
+            let mut beam = Beam::new(1, 10, false);
+            let live = live.iter().map(|&log_prob| Live { last: None, log_prob, utf8: Utf8State::default(), row: 0 });
+            let ended = ended.iter().map(|&log_prob| Ended { last: 0, log_prob, score: log_prob, is_cut: false });
+            (beam.len, beam.live, beam.ended) = (2, live.collect(), ended.collect());
+            beam.is_done(&SearchConfig { beam_size: 2, length_penalty: alpha, ..SearchConfig::default() })
+        };
+        assert!(is_done(&[], &[-1.0], 1.0));
+        assert!(is_done(&[-3.0, -4.0], &[-2.0, -1.0], 1.0), "-3 / 3 does not overtake -1");
+        assert!(!is_done(&[-2.9, -4.0], &[-2.0, -1.0], 1.0));
+        assert!(is_done(&[-2.9, -4.0], &[-2.0, -1.0], 0.0));
+        assert!(!is_done(&[-3.0, -4.0], &[-1.0], 1.0), "one of two has ended");
+    }
+}
