@@ -24,6 +24,12 @@ fn quickstart_dates_leaves_a_model_a_page_and_its_score() {
     let said = run(dir.path(), "train lookback-dates/data/train.tsv --dump-config", "").ok();
     assert!(said.contains("mode = \"char\""), "{said}");
 
+    // A second run takes the next free names.
+    let second = run(dir.path(), &format!("quickstart dates {short} --quiet"), "").ok();
+    assert!(second.contains("translate -m lookback-dates-2"), "{second}");
+    assert!(dir.path().join("attention-dates-2.html").is_file());
+    assert_eq!(second.lines().last(), Some(last), "the same seed, the same score");
+
     // A folder of somebody else is left alone.
     fs::create_dir(dir.path().join("mine")).unwrap();
     fs::write(dir.path().join("mine/thesis.txt"), "years of work").unwrap();
