@@ -18,7 +18,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Done> {
     overview(&mut out, &args.model, &checkpoint)?;
     tensors(&mut out, &checkpoint)?;
     writeln!(out, "\nconfiguration")?;
-    for line in checkpoint.config.to_toml().lines() {
+    for line in checkpoint.config.to_toml()?.lines() {
         writeln!(out, "{}{line}", if line.is_empty() { "" } else { "  " })?;
     }
     out.flush()?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use lookback::config::{Config, CorpusSize};
-use lookback::data::{Corpus, hold_out};
+use lookback::data::hold_out;
 use lookback::train::{Ending, Job, Outcome, Start, train};
 
 use crate::args::{Common, TrainArgs};
@@ -28,8 +28,8 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         }
     };
     if args.dump_config {
-        let config = config.resolve(size(&corpus))?;
-        io::stdout().write_all(config.to_toml().as_bytes())?;
+        let config = config.resolve(CorpusSize::of(&corpus))?;
+        io::stdout().write_all(config.to_toml()?.as_bytes())?;
         return Ok(Done::Whole);
     }
     let dir = args.out.clone().ok_or_else(|| Usage("give --out DIR".into()))?;
@@ -67,19 +67,6 @@ fn validation(args: &TrainArgs) -> Option<Source> {
         (Some(valid), ..) => Some(Source::Table(valid.clone(), args.pairs.columns)),
         (None, Some(src), Some(tgt)) => Some(Source::Parallel(src.clone(), tgt.clone())),
         _ => None,
-    }
-}
-
-/// What a corpus is like, for the values that a configuration leaves open.
-#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn size(corpus: &Corpus) -> CorpusSize {
-    let pairs = corpus.pairs.len();
-    let mean = |sum: usize| sum as f64 / pairs.max(1) as f64;
-    let longer = |src: &str, tgt: &str| src.chars().count().max(tgt.chars().count());
-    CorpusSize {
-        pairs,
-        words: mean(corpus.pairs.iter().map(|p| p.src.split_whitespace().count()).sum()),
-        characters: mean(corpus.pairs.iter().map(|p| longer(&p.src, &p.tgt)).sum()),
     }
 }
 

@@ -35,12 +35,13 @@ impl AttentionShape {
         self.batch * self.group
     }
 
-    fn check<T>(&self, query: &[T], keys: &[T], values: &[T], weights: &[T], context: &[T], src_len: &[u32]) {
+    fn check<T>(&self, query: &[T], keys: &[T], values: &[T], out: [&[T]; 3], src_len: &[u32]) {
+        let [scores, weights, context] = out;
         let (t, s, r) = (self.queries, self.src_max, self.rows());
         assert_eq!(query.len(), t * r * self.key_width, "query must be (T, R, H)");
         assert_eq!(keys.len(), s * self.batch * self.key_width, "keys must be (S, B, H)");
         assert_eq!(values.len(), s * self.batch * self.value_width, "values must be (S, B, W)");
-        assert_eq!(weights.len(), t * r * s, "weights must be (T, R, S)");
+        assert!(scores.len() == t * r * s && weights.len() == t * r * s, "scores and weights must be (T, R, S)");
         assert_eq!(context.len(), t * r * self.value_width, "context must be (T, R, W)");
         assert_eq!(src_len.len(), self.batch, "one source length per sentence");
         assert!(src_len.iter().all(|&l| l >= 1 && l as usize <= s), "source lengths must be in 1..={s}");
@@ -67,27 +68,43 @@ multiversion! {
     }
 }
 
-/// Scores, weights and context of every query: writes `weights` and `context`.
+/// Attention(Q, K, V) with a mask: writes `scores`, `weights` and `context` of every query.
 ///
 /// # Guarantees
-/// Each row of weights sums to 1; positions at or beyond the sentence's length are exactly 0, whatever keys and values hold there.
+/// Each row of weights sums to 1; positions at or beyond the sentence's length have score −∞ and weight exactly 0, whatever keys and values hold there.
 ///
 /// # Panics
 /// If the shapes disagree or a length is outside `1..=S`.
+///
+/// # Examples
+/// ```
+/// use lookback_kernels::{AttentionShape, Exec, Isa, Pool, attend};
+/// let pool = Pool::new(1);
+/// let exec = Exec { pool: &pool, isa: Isa::detect() };
+/// // One query of width 2 over three positions, of which the last is padding.
+/// let shape = AttentionShape { queries: 1, src_max: 3, batch: 1, group: 1, key_width: 2, value_width: 1 };
+/// let (query, keys, values) = ([1.0, 0.0], [3f32.ln(), 5.0, 0.0, 7.0, 9.0, 9.0], [10.0, 20.0, 99.0]);
+/// let (mut scores, mut weights, mut context) = ([0.0; 3], [0.0; 3], [0.0; 1]);
+/// attend(exec, shape, &mut context, &mut weights, &mut scores, &query, &keys, &values, &[2]);
+/// assert!((weights[0] - 0.75f32).abs() < 1e-6 && (weights[1] - 0.25).abs() < 1e-6);
+/// assert_eq!((scores[2], weights[2]), (f32::NEG_INFINITY, 0.0));
+/// assert!((context[0] - 12.5).abs() < 1e-5);
+/// ```
 pub fn attend<T: Real>(
     exec: Exec<'_>,
     shape: AttentionShape,
     context: &mut [T],
     weights: &mut [T],
+    scores: &mut [T],
     query: &[T],
     keys: &[T],
     values: &[T],
     src_len: &[u32],
 ) {
-    shape.check(query, keys, values, weights, context, src_len);
+    shape.check(query, keys, values, [scores, weights, context], src_len);
     let AttentionShape { src_max, batch, group, key_width, value_width, .. } = shape;
     let rows = shape.rows();
-    let (context, weights) = (Shared::new(context), Shared::new(weights));
+    let (context, weights, scores) = (Shared::new(context), Shared::new(weights), Shared::new(scores));
     exec.pool.run(rows, |r| {
         let b = r / group;
         let len = src_len[b] as usize;
@@ -96,8 +113,12 @@ pub fn attend<T: Real>(
             // SAFETY: each task writes the rows of its own r.
             let (alpha, a) =
                 unsafe { (weights.part(row * src_max, src_max), context.part(row * value_width, value_width)) };
+            // SAFETY: as above.
+            let e = unsafe { scores.part(row * src_max, src_max) };
             let q = &query[row * key_width..][..key_width];
-            dots(exec.isa, &mut alpha[..len], q, &keys[b * key_width..], batch * key_width);
+            dots(exec.isa, &mut e[..len], q, &keys[b * key_width..], batch * key_width);
+            e[len..].fill(T::NEG_INFINITY);
+            alpha.copy_from_slice(e);
             masked_softmax_row(exec.isa, alpha, len);
             a.fill(T::ZERO);
             weighted_sum(exec.isa, a, &alpha[..len], &values[b * value_width..], batch * value_width);
@@ -171,7 +192,7 @@ pub fn attend_backward_values<T: Real>(
 /// de[t,s] = α[t,s]·(dα[t,s] − Σ_s' α[t,s']·dα[t,s'])
 /// dquery[t] += Σ_s de[t,s]·keys[s]        dkeys[s] += Σ_t de[t,s]·query[t]
 /// ```
-/// `dweights` is overwritten with the gradient of the scores `de` (exactly 0 in padding).
+/// `dscores`, if given, is the gradient that reaches the scores from elsewhere and is added to de. `dweights` is overwritten with `de` (exactly 0 in padding).
 ///
 /// # Panics
 /// If the shapes disagree, or several query rows share a memory.
@@ -181,6 +202,7 @@ pub fn attend_backward_scores<T: Real>(
     dquery: &mut [T],
     dkeys: &mut [T],
     dweights: &mut [T],
+    dscores: Option<&[T]>,
     weights: &[T],
     query: &[T],
     keys: &[T],
@@ -201,6 +223,9 @@ pub fn attend_backward_scores<T: Real>(
             let mean = dot(&alpha[..len], &de[..len]);
             for s in 0..len {
                 de[s] = alpha[s] * (de[s] - mean);
+            }
+            if let Some(dscores) = dscores {
+                de[..len].iter_mut().zip(&dscores[row * src_max..]).for_each(|(d, &from_outside)| *d += from_outside);
             }
             de[len..].fill(T::ZERO);
             weighted_sum(exec.isa, dq, &de[..len], &keys[b * key_width..], batch * key_width);

@@ -93,11 +93,6 @@ pub fn add_assign<T: Real>(exec: Exec<'_>, y: &mut [T], x: &[T]) {
     chunked(exec, y, |start, y| add_assign_chunk(exec.isa, y, &x[start..start + y.len()]));
 }
 
-/// `x *= factor`.
-pub fn scale<T: Real>(exec: Exec<'_>, x: &mut [T], factor: T) {
-    chunked(exec, x, |_, x| x.iter_mut().for_each(|x| *x *= factor));
-}
-
 /// Inverted dropout (Srivastava et al. 2014): `y += x·m / (1 − p)` with `m = 0` with probability `p`, else 1.
 ///
 /// The mask is a function of `key` and the element's position alone. The gradient is the same function of the upstream gradient.

@@ -37,7 +37,8 @@ impl<'a, T> MatRef<'a, T> {
     #[must_use]
     pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(cols <= stride || rows <= 1, "rows overlap: {cols} columns, {stride} apart");
-        assert!(rows == 0 || cols == 0 || (rows - 1) * stride + cols <= data.len(), "matrix outside its slice");
+        let end = (rows.max(1) - 1).checked_mul(stride).and_then(|start| start.checked_add(cols));
+        assert!(rows == 0 || cols == 0 || end.is_some_and(|end| end <= data.len()), "matrix outside its slice");
         Self { data, rows, cols, row_stride: stride, col_stride: 1 }
     }
 
@@ -133,7 +134,7 @@ impl<T> Operand<'_, T> {
 /// `C = init + A·B`, with `A` (M, K), `B` (K, N), `C` (M, N) row-major with rows `stride` apart.
 ///
 /// # Panics
-/// If the shapes disagree, `c` is too short, or `B` was packed for another instruction set.
+/// If the shapes disagree, `c` is too short, its rows overlap, or `B` was packed for another instruction set.
 pub fn gemm<T: Real>(
     exec: Exec<'_>,
     c: &mut [T],
@@ -144,7 +145,9 @@ pub fn gemm<T: Real>(
 ) {
     let (m, k, n) = (a.rows, a.cols, b.cols());
     assert_eq!(k, b.rows(), "inner sizes of a product: {m}×{k} by {}×{n}", b.rows());
-    assert!(m == 0 || n == 0 || (m - 1) * stride + n <= c.len(), "result outside its slice");
+    let end = (m.max(1) - 1).checked_mul(stride).and_then(|start| start.checked_add(n));
+    let is_inside = (m <= 1 || stride >= n) && end.is_some_and(|end| end <= c.len());
+    assert!(m == 0 || n == 0 || is_inside, "result outside its slice, or its rows overlap");
     let kernel = T::micro_kernel(exec.isa);
     if let Operand::Packed(p) = b {
         assert_eq!(p.nr, kernel.nr, "packed for another instruction set");

@@ -20,7 +20,8 @@ pub(crate) enum Level {
 }
 
 impl Isa {
-    /// Plain Rust: no instruction set beyond the compiler's baseline, no libm, the same bytes on every machine.
+    /// Plain Rust: no instruction set beyond the compiler's baseline; exponentials by our own polynomials. The logarithm of a sum and Adam's bias
+    /// correction are the standard library's, in double precision.
     pub const PORTABLE: Self = Self(Level::Portable);
 
     /// The best instruction set of this processor.

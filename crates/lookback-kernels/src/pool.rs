@@ -238,7 +238,9 @@ mod tests {
         let pool = Pool::new(3);
         let sum = AtomicU32::new(0);
         pool.run(4, |_| {
+            let outer = std::thread::current().id();
             pool.run(5, |i| {
+                assert_eq!(std::thread::current().id(), outer);
                 sum.fetch_add(u32::try_from(i).expect("small"), Ordering::Relaxed);
             });
         });

@@ -1,7 +1,7 @@
 //! The two number types, and the exponential family in polynomials of our own.
 //!
 //! `f32` is what everything runs in; its `exp`, `tanh` and `sigmoid` are branch-free so that loops over them vectorise,
-//! and they use no libm, so they give the same bits on every machine. `f64` is a second instance of the same algorithms, for checks
+//! and they do without libm. `f64` is a second instance of the same algorithms, for checks
 //! only, and takes its exponential from the standard library.
 
 use std::fmt::{Debug, Display};
@@ -10,9 +10,17 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 use crate::isa::Isa;
 use crate::microkernel::MicroKernel;
 
+mod sealed {
+    /// Only this crate says what a number is: its scratch memory relies on every bit pattern being one.
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
 /// `f32` or `f64`.
 pub trait Real:
-    Copy
+    sealed::Sealed
+    + Copy
     + Debug
     + Display
     + Default

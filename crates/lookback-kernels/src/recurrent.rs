@@ -163,7 +163,7 @@ pub fn recurrent_backward<C: Cell, T: Real>(
     let (row, block) = (C::GATES * hidden, batch * hidden);
     assert_eq!(dgates.len(), steps * batch * row, "dgates must be (T, B, G·H)");
     assert!(dh.len() == block && dc.len() == block, "dh and dc must be (B, H)");
-    crate::shared::with_scratch(crate::shared::Area::Left, block, |reaching: &mut [T]| {
+    crate::shared::with_scratch(crate::shared::Area::Recurrent, block, |reaching: &mut [T]| {
         for i in (0..steps).rev() {
             let t = shape.step(i);
             let dgates = &mut dgates[t * batch * row..][..batch * row];

@@ -43,7 +43,7 @@ impl<'a, T> Shared<'a, T> {
 struct Line([u8; 64]);
 
 thread_local! {
-    static SCRATCH: RefCell<[Vec<Line>; 4]> = const { RefCell::new([const { Vec::new() }; 4]) };
+    static SCRATCH: RefCell<[Vec<Line>; 5]> = const { RefCell::new([const { Vec::new() }; 5]) };
 }
 
 /// Which of a thread's scratch areas: each may be held while the others are.
@@ -57,12 +57,14 @@ pub(crate) enum Area {
     Logits = 2,
     /// Losses of rows.
     Losses = 3,
+    /// A recurrent layer's gradient between steps, held while products run.
+    Recurrent = 4,
 }
 
 /// Runs `work` on `len` elements of this thread's scratch memory, whose contents are unspecified (but initialised).
 /// The memory is kept, so a steady sequence of calls allocates nothing.
 pub(crate) fn with_scratch<T: crate::Real, R>(area: Area, len: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
-    let lines = (len * size_of::<T>()).div_ceil(64);
+    let lines = len.checked_mul(size_of::<T>()).expect("scratch fits into memory").div_ceil(64);
     let mut buffer = SCRATCH.with_borrow_mut(|areas| std::mem::take(&mut areas[area as usize]));
     if buffer.len() < lines {
         buffer.resize(lines, Line([0; 64]));
@@ -86,6 +88,6 @@ pub fn with_loss_buffers<T: crate::Real, R>(
     work: impl FnOnce(&mut [T], &mut [[f64; 2]]) -> R,
 ) -> R {
     with_scratch(Area::Logits, logits, |logits: &mut [T]| {
-        with_scratch(Area::Losses, 2 * rows, |losses: &mut [f64]| work(logits, losses.as_chunks_mut().0))
+        with_scratch(Area::Losses, rows.saturating_mul(2), |losses: &mut [f64]| work(logits, losses.as_chunks_mut().0))
     })
 }

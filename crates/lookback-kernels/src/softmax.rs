@@ -171,6 +171,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn softmax_agrees_with_pytorch() {
+        let golden = lookback_testkit::Golden::read("softmax");
+        let width = golden.shape("x")[1];
+        for isa in Isa::available() {
+            let mut y = golden.f32("x");
+            y.chunks_mut(width).for_each(|row| softmax_row(isa, row));
+            lookback_testkit::assert_close("softmax", &y, &golden.f32("y"), 1e-6, 1e-7);
+        }
+    }
+
     proptest! {
         #[test]
         fn padding_never_changes_the_weights(

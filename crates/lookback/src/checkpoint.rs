@@ -10,7 +10,7 @@
 //! Every file is written under a temporary name, synced and renamed, so it is whole or absent. Reading checks everything against the configuration before a
 //! number is used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -211,8 +211,10 @@ impl Checkpoint {
         let file = ConfigFile { format: FORMAT, version, vocabulary, config: map };
         let mut text = serde_json::to_string_pretty(&file).map_err(|e| damaged(e.to_string()))?;
         text.push('\n');
-        write_atomic(&path, text.as_bytes())?;
-        Ok(tokenizers.save(dir)?)
+        for (name, json) in tokenizers.to_json() {
+            write_atomic(&dir.join(name), json.as_bytes())?;
+        }
+        write_atomic(&path, text.as_bytes())
     }
 
     /// Writes weights.
@@ -308,9 +310,9 @@ impl TensorFile {
 
     /// Fails if there is a tensor beside those named.
     pub(crate) fn expect_only(&self, names: impl Iterator<Item = String>) -> Result<(), CheckpointError> {
-        let known: Vec<String> = names.collect();
+        let known: HashSet<String> = names.collect();
         let mut unknown: Vec<String> =
-            self.tensors()?.names().into_iter().filter(|n| !known.iter().any(|k| k == n)).map(str::to_owned).collect();
+            self.tensors()?.names().into_iter().filter(|n| !known.contains(*n)).map(str::to_owned).collect();
         unknown.sort();
         match unknown.into_iter().next() {
             Some(tensor) => Err(CheckpointError::UnknownTensor { path: self.path.clone(), tensor }),

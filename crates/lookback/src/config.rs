@@ -146,9 +146,9 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Updates over which the learning rate rises from zero.
     pub warmup: u64,
-    /// What the rate is multiplied by when a plateau is met, or once an epoch for `exponential`.
+    /// What the rate is multiplied by when a plateau is met, or from epoch to epoch for `exponential`.
     pub decay: f64,
-    /// First epoch at whose end `exponential` decays, from 1.
+    /// First epoch at a reduced rate with `exponential`, from 1.
     pub decay_from: u64,
     /// Adam's decay of the first moment.
     pub beta1: f64,
@@ -209,7 +209,7 @@ pub enum Schedule {
     InverseSqrt,
     /// It is multiplied by `decay` whenever a validation is not better than the best.
     Plateau,
-    /// It is multiplied by `decay` at the end of every epoch from `decay_from`.
+    /// It is multiplied by `decay` at the start of every epoch from `decay_from` on.
     Exponential,
     /// It falls linearly to 0 at the end of the run; needs a limit.
     Linear,

@@ -33,7 +33,7 @@ fn case() -> Case {
 
 fn forward<T: Real>(exec: Exec<'_>, query: &[T], keys: &[T], values: &[T]) -> (Vec<T>, Vec<T>) {
     let (mut context, mut weights) = (vec![T::ONE; 3 * 2 * 6], vec![T::ONE; 3 * 2 * 5]);
-    attend(exec, SHAPE, &mut context, &mut weights, query, keys, values, &LEN);
+    attend(exec, SHAPE, &mut context, &mut weights, &mut [T::ONE; 3 * 2 * 5], query, keys, values, &LEN);
     (context, weights)
 }
 
@@ -45,7 +45,7 @@ fn backward<T: Real>(exec: Exec<'_>, case: [&[T]; 5]) -> [Vec<T>; 3] {
     let [mut dquery, mut dkeys, mut dvalues] = [query, keys, values].map(|x| vec![T::ZERO; x.len()]);
     attend_backward_weights(exec, SHAPE, &mut dweights, r_context, values, &LEN);
     attend_backward_values(exec, SHAPE, &mut dvalues, &weights, r_context, &LEN);
-    attend_backward_scores(exec, SHAPE, &mut dquery, &mut dkeys, &mut dweights, &weights, query, keys, &LEN);
+    attend_backward_scores(exec, SHAPE, &mut dquery, &mut dkeys, &mut dweights, None, &weights, query, keys, &LEN);
     [dquery, dkeys, dvalues]
 }
 
@@ -113,9 +113,9 @@ fn rows_of_a_group_see_the_memory_of_their_sentence() {
     let query = &c.query[..2 * 19];
     let doubled: Vec<f64> = query.chunks(19).flat_map(|q| [q, q].concat()).collect();
     let (mut context, mut weights) = (vec![0.0; 2 * 6], vec![0.0; 2 * 5]);
-    attend(exec, one, &mut context, &mut weights, query, &c.keys, &c.values, &LEN);
+    attend(exec, one, &mut context, &mut weights, &mut [0.0; 10], query, &c.keys, &c.values, &LEN);
     let (mut context2, mut weights2) = (vec![0.0; 4 * 6], vec![0.0; 4 * 5]);
-    attend(exec, two, &mut context2, &mut weights2, &doubled, &c.keys, &c.values, &LEN);
+    attend(exec, two, &mut context2, &mut weights2, &mut [0.0; 20], &doubled, &c.keys, &c.values, &LEN);
     for r in 0..4 {
         assert_eq!(context2[r * 6..][..6], context[r / 2 * 6..][..6]);
         assert_eq!(weights2[r * 5..][..5], weights[r / 2 * 5..][..5]);

@@ -31,8 +31,16 @@ fn check<T: Real>(epsilon: f64) {
     let pool = Pool::new(2);
     for isa in Isa::available() {
         let exec = Exec { pool: &pool, isa };
-        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (13, 300, 33), (64, 17, 130), (5, 520, 257), (70, 64, 40), (1, 33, 500)]
-        {
+        for (m, k, n) in [
+            (1, 1, 1),
+            (1600, 270, 9),
+            (3, 5, 7),
+            (13, 300, 33),
+            (64, 17, 130),
+            (5, 520, 257),
+            (70, 64, 40),
+            (1, 33, 500),
+        ] {
             let (a, b) = (values::<T>(m * k, 1), values::<T>(k * n, 2));
             let (at, bt) = (transpose(&a, m, k), transpose(&b, k, n));
             let bias = values::<T>(n, 3);
@@ -77,7 +85,7 @@ fn products_equal_the_triple_loop_in_f64() {
 
 #[test]
 fn threads_and_other_rows_change_no_bit() {
-    let (m, k, n) = (97, 600, 300);
+    let (m, k, n) = (1600, 300, 300);
     let (a, b) = (values::<f32>(m * k, 5), values::<f32>(k * n, 6));
     for isa in Isa::available() {
         let product = |threads: usize, rows: std::ops::Range<usize>| {
@@ -90,7 +98,9 @@ fn threads_and_other_rows_change_no_bit() {
         };
         let all = product(1, 0..m);
         assert!(all == product(2, 0..m) && all == product(4, 0..m), "{}", isa.name());
-        assert_eq!(all[50 * n..51 * n], product(2, 50..51)[..], "a row alone, {}", isa.name());
+        for row in [50, 1599] {
+            assert_eq!(all[row * n..(row + 1) * n], product(2, row..row + 1)[..], "row {row} alone, {}", isa.name());
+        }
     }
 }
 
@@ -113,4 +123,13 @@ fn column_sums_add_every_row() {
     for (j, sum) in (0u16..300).zip(sums) {
         assert!((sum - (1.0 + 900.0 + 3.0 * f32::from(j))).abs() < 1e-6);
     }
+}
+
+#[test]
+#[should_panic(expected = "its rows overlap")]
+fn overlapping_rows_of_the_result_are_refused() {
+    let pool = Pool::new(1);
+    let exec = Exec { pool: &pool, isa: Isa::PORTABLE };
+    let (a, b) = ([1.0f32; 6], [1.0f32; 6]);
+    gemm(exec, &mut [0.0; 100], 1, MatRef::new(&a, 3, 2), Operand::Plain(MatRef::new(&b, 2, 3)), Init::Zero);
 }

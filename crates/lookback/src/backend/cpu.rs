@@ -281,12 +281,13 @@ impl<T: Real> Backend for Cpu<T> {
         spec: AttentionSpec,
         context: &mut Vec<T>,
         weights: &mut Vec<T>,
+        scores: &mut Vec<T>,
         query: &Vec<T>,
         keys: &Vec<T>,
         values: &Vec<T>,
         src_len: &Vec<u32>,
     ) {
-        kernels::attend(self.exec(), spec, context, weights, query, keys, values, src_len);
+        kernels::attend(self.exec(), spec, context, weights, scores, query, keys, values, src_len);
     }
 
     fn attend_backward_weights(
@@ -317,12 +318,15 @@ impl<T: Real> Backend for Cpu<T> {
         dquery: &mut Vec<T>,
         dkeys: &mut Vec<T>,
         dweights: &mut Vec<T>,
+        dscores: Option<&Vec<T>>,
         weights: &Vec<T>,
         query: &Vec<T>,
         keys: &Vec<T>,
         src_len: &Vec<u32>,
     ) {
-        kernels::attend_backward_scores(self.exec(), spec, dquery, dkeys, dweights, weights, query, keys, src_len);
+        let dscores = dscores.map(Vec::as_slice);
+        let exec = self.exec();
+        kernels::attend_backward_scores(exec, spec, dquery, dkeys, dweights, dscores, weights, query, keys, src_len);
     }
 
     fn tanh(&self, y: &mut Vec<T>, x: &Vec<T>) {

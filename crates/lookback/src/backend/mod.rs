@@ -215,12 +215,13 @@ pub trait Backend: Debug + Send + Sync + 'static {
         lengths: Option<&Self::Ids>,
         total: Option<&mut Self::Tensor>,
     );
-    /// Dot-product attention: writes `context` and `weights`. See [`lookback_kernels::attend`].
+    /// Dot-product attention: writes `context`, `weights` and `scores`. See [`lookback_kernels::attend`].
     fn attend(
         &self,
         spec: AttentionSpec,
         context: &mut Self::Tensor,
         weights: &mut Self::Tensor,
+        scores: &mut Self::Tensor,
         query: &Self::Tensor,
         keys: &Self::Tensor,
         values: &Self::Tensor,
@@ -244,13 +245,14 @@ pub trait Backend: Debug + Send + Sync + 'static {
         dcontext: &Self::Tensor,
         src_len: &Self::Ids,
     );
-    /// Through softmax and score: adds to `dquery` and `dkeys`; overwrites `dweights` with the gradient of the scores.
+    /// Through softmax and score: adds to `dquery` and `dkeys`; overwrites `dweights` with the gradient of the scores, `dscores` from elsewhere included.
     fn attend_backward_scores(
         &self,
         spec: AttentionSpec,
         dquery: &mut Self::Tensor,
         dkeys: &mut Self::Tensor,
         dweights: &mut Self::Tensor,
+        dscores: Option<&Self::Tensor>,
         weights: &Self::Tensor,
         query: &Self::Tensor,
         keys: &Self::Tensor,

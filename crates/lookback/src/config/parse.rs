@@ -30,9 +30,11 @@ impl Config {
     }
 
     /// The configuration as TOML, without the keys that are left to the data.
-    #[must_use]
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).unwrap_or_else(|e| format!("# {e}\n"))
+    ///
+    /// # Errors
+    /// If a value cannot be written in TOML.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self).map_err(|e| ConfigError::Value { origin: "configuration".into(), message: e.to_string() })
     }
 }
 
@@ -47,6 +49,7 @@ fn parse(origin: &str, text: &str) -> Result<Tree, ConfigError> {
         return serde_json::from_str(text).map_err(|e| syntax(e.to_string()));
     }
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(e.to_string().trim_end().to_owned()))?;
+    finite(origin, &toml::Value::Table(table.clone()))?;
     serde_json::to_value(table).map_err(|e| syntax(e.to_string()))
 }
 
@@ -56,11 +59,24 @@ fn parse_set(origin: &str, set: &str) -> Result<Tree, ConfigError> {
     let (key, value) = set.split_once('=').ok_or_else(|| syntax("write it as `section.key=value`"))?;
     let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("value"));
     let value = parsed.unwrap_or_else(|| toml::Value::String(value.trim().to_owned()));
+    finite(origin, &value)?;
     let mut tree = serde_json::to_value(value).map_err(|e| syntax(&e.to_string()))?;
     for part in key.trim().rsplit('.') {
         tree = Value::Object(Map::from_iter([(part.trim().to_owned(), tree)]));
     }
     Ok(tree)
+}
+
+/// TOML can say `nan` and `inf`, which no value may be.
+fn finite(origin: &str, value: &toml::Value) -> Result<(), ConfigError> {
+    match value {
+        toml::Value::Float(v) if !v.is_finite() => {
+            Err(ConfigError::Value { origin: origin.to_owned(), message: format!("{v} is not a finite number") })
+        }
+        toml::Value::Table(table) => table.values().try_for_each(|v| finite(origin, v)),
+        toml::Value::Array(values) => values.iter().try_for_each(|v| finite(origin, v)),
+        _ => Ok(()),
+    }
 }
 
 /// Every key of `layer` must be in `template`.
@@ -176,12 +192,14 @@ mod tests {
         assert!(message.starts_with("run.toml: `model.hidden`: invalid type: string \"big\""), "{message}");
         let message = read("", &["model.attention=dott"]).expect_err("no such score").to_string();
         assert!(message.contains("unknown variant `dott`, expected `dot` or `none`"), "{message}");
+        let message = read("", &["model.dropout=nan"]).expect_err("not finite").to_string();
+        assert_eq!(message, "--set model.dropout=nan: NaN is not a finite number");
         assert!(read("a = ", &[]).expect_err("syntax").to_string().starts_with("run.toml: "));
     }
 
     #[test]
     fn what_is_written_can_be_read() {
         let config = read("[model]\nhidden = 64\ndropout = 0.25", &[]).expect("valid");
-        assert_eq!(read(&config.to_toml(), &[]).expect("its own output"), config);
+        assert_eq!(read(&config.to_toml().expect("writable"), &[]).expect("its own output"), config);
     }
 }

@@ -13,6 +13,22 @@ pub struct CorpusSize {
     pub characters: f64,
 }
 
+impl CorpusSize {
+    /// The size of a corpus.
+    #[cfg(feature = "files")]
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
+    pub fn of(corpus: &crate::data::Corpus) -> Self {
+        let mean = |total: usize| total as f64 / corpus.pairs.len().max(1) as f64;
+        let longer = |p: &crate::data::Pair| p.src.chars().count().max(p.tgt.chars().count());
+        Self {
+            pairs: corpus.pairs.len(),
+            words: mean(corpus.pairs.iter().map(|p| p.src.split_whitespace().count()).sum()),
+            characters: mean(corpus.pairs.iter().map(longer).sum()),
+        }
+    }
+}
+
 impl Config {
     /// Chooses what is open by the size of the corpus, and checks the whole.
     ///
@@ -31,7 +47,8 @@ impl Config {
         self.text.sharing.get_or_insert(if joint { Sharing::Joint } else { Sharing::Separate });
         let hidden = if mode == TextMode::Char || corpus.pairs < 25_000 { 256 } else { 512 };
         let hidden = *self.model.hidden.get_or_insert(hidden);
-        self.model.embedding.get_or_insert(if mode == TextMode::Char { hidden.min(128) } else { hidden });
+        let small = mode == TextMode::Char && !self.model.tied_embeddings;
+        self.model.embedding.get_or_insert(if small { hidden.min(128) } else { hidden });
         self.model.encoder_hidden.get_or_insert(hidden);
         self.model.dropout.get_or_insert(if corpus.pairs < 200_000 { 0.3 } else { 0.1 });
         self.train.batch_tokens.get_or_insert(if corpus.pairs < 10_000 { 1_000 } else { 2_000 });
@@ -47,24 +64,41 @@ impl Config {
     /// # Errors
     /// Names the key and what to do.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let invalid = |key, message: String| Err(ConfigError::Invalid { key, message });
+        self.check_sizes()?;
+        self.check_model()?;
+        self.check_ranges()
+    }
+
+    fn check_sizes(&self) -> Result<(), ConfigError> {
         let m = &self.model;
         let (hidden, encoder) = (m.hidden.unwrap_or(1), m.encoder_hidden.or(m.hidden).unwrap_or(1));
         let sizes = [
             ("model.hidden", hidden),
             ("model.encoder_hidden", encoder),
             ("model.embedding", m.embedding.unwrap_or(1)),
-            ("model.encoder_layers", m.encoder_layers),
-            ("model.decoder_layers", m.decoder_layers),
             ("train.accumulate", self.train.accumulate),
             ("train.batch_tokens", self.train.batch_tokens.unwrap_or(1)),
-            ("search.beam_size", self.search.beam_size),
             ("data.max_src", self.data.max_src),
             ("data.max_tgt", self.data.max_tgt),
         ];
         if let Some(&(key, size)) = sizes.iter().find(|(_, size)| !(1..=1 << 20).contains(size)) {
             return invalid(key, format!("{size} is outside 1..={}", 1 << 20));
         }
+        let limited = [
+            ("model.encoder_layers", m.encoder_layers, 64),
+            ("model.decoder_layers", m.decoder_layers, 64),
+            ("search.beam_size", self.search.beam_size, 1024),
+        ];
+        if let Some(&(key, size, most)) = limited.iter().find(|(_, size, most)| !(1..=*most).contains(size)) {
+            return invalid(key, format!("{size} is outside 1..={most}"));
+        }
+        Ok(())
+    }
+
+    /// What cannot combine.
+    fn check_model(&self) -> Result<(), ConfigError> {
+        let m = &self.model;
+        let (hidden, encoder) = (m.hidden.unwrap_or(1), m.encoder_hidden.or(m.hidden).unwrap_or(1));
         if m.bidirectional && encoder % 2 == 1 {
             return invalid(
                 "model.encoder_hidden",
@@ -98,6 +132,12 @@ impl Config {
                 format!("the output layer takes {hidden} values, so set `model.embedding = {hidden}`"),
             );
         }
+        Ok(())
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
+    fn check_ranges(&self) -> Result<(), ConfigError> {
+        let m = &self.model;
         let shares = [
             ("model.dropout", f64::from(m.dropout.unwrap_or(0.0))),
             ("train.label_smoothing", f64::from(self.train.label_smoothing)),
@@ -107,18 +147,43 @@ impl Config {
         if let Some((key, share)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
             return invalid(key, format!("{share} is outside 0..1"));
         }
-        let positive = [("train.learning_rate", self.train.learning_rate), ("train.decay", self.train.decay)];
+        let train = &self.train;
+        let positive = [
+            ("train.learning_rate", train.learning_rate),
+            ("train.decay", train.decay),
+            ("train.epsilon", train.epsilon),
+            ("train.max_minutes", train.max_minutes.unwrap_or(1.0)),
+            ("train.max_updates", train.max_updates.unwrap_or(1) as f64),
+            ("train.max_epochs", train.max_epochs.unwrap_or(1) as f64),
+            ("train.validate_every", train.validate_every.unwrap_or(1) as f64),
+            ("train.checkpoint_every", train.checkpoint_every as f64),
+        ];
         if let Some((key, value)) = positive.iter().find(|(_, v)| !(v.is_finite() && *v > 0.0)) {
             return invalid(key, format!("{value} is not a positive number"));
         }
-        if !(self.train.clip_norm.is_finite() && self.train.clip_norm >= 0.0) {
-            return invalid("train.clip_norm", format!("{} is not a norm; 0 turns clipping off", self.train.clip_norm));
+        let not_negative = [
+            ("train.clip_norm", train.clip_norm),
+            ("search.length_penalty", self.search.length_penalty),
+            ("search.max_length_ratio", self.search.max_length_ratio),
+        ];
+        if let Some((key, value)) = not_negative.iter().find(|(_, v)| !(v.is_finite() && *v >= 0.0)) {
+            return invalid(key, format!("{value} is not a finite number of at least 0"));
+        }
+        if self.search.max_length_extra > 1 << 20 {
+            return invalid(
+                "search.max_length_extra",
+                format!("{} is above {}", self.search.max_length_extra, 1 << 20),
+            );
         }
         if self.train.schedule == Schedule::InverseSqrt && self.train.warmup == 0 {
             return invalid("train.warmup", "`inverse_sqrt` needs a warm-up of at least one update".into());
         }
         Ok(())
     }
+}
+
+fn invalid(key: &'static str, message: String) -> Result<(), ConfigError> {
+    Err(ConfigError::Invalid { key, message })
 }
 
 #[cfg(test)]
@@ -160,6 +225,10 @@ mod tests {
             (&["train.learning_rate=-1.0"], "train.learning_rate: "),
             (&["train.clip_norm=-1.0"], "train.clip_norm: "),
             (&["train.warmup=0"], "train.warmup: "),
+            (&["train.validate_every=0"], "train.validate_every: 0"),
+            (&["train.max_minutes=-1.0"], "train.max_minutes: -1"),
+            (&["search.length_penalty=-1.0"], "search.length_penalty: -1"),
+            (&["model.decoder_layers=1000000"], "model.decoder_layers: 1000000 is outside 1..=64"),
             (&["search.beam_size=0"], "search.beam_size: 0"),
         ];
         for (sets, start) in cases {

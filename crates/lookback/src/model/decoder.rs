@@ -75,8 +75,9 @@ impl Decoder {
         });
         let bridge = (config.bridge == Bridge::Learned).then(|| {
             let layer = |layer: usize| {
-                // A shorter encoder gives its top layer to the decoder's upper ones.
-                let from = layer.min(config.encoder_layers - 1);
+                // Top meets top: a deeper encoder leaves out its lowest layers, a shorter one gives its top layer several times.
+                let above = config.encoder_layers.saturating_sub(config.decoder_layers);
+                let from = (layer + above).min(config.encoder_layers - 1);
                 let mut linear =
                     |what| layout.linear(&format!("decoder.bridge.{what}_l{layer}"), hidden, encoder, false);
                 BridgeLayer { from, h: linear("h"), c: linear("c") }

@@ -17,7 +17,7 @@ use crate::backend::{Backend, CrossEntropy, Smoothing};
 use crate::config::{AttentionKind, ModelConfig};
 use crate::data::Batch;
 use crate::ops::State;
-use crate::params::{ParamId, ParamSpec};
+use crate::params::ParamSpec;
 use crate::tape::{Graph, IdsVar, Var};
 use crate::text::PAD;
 
@@ -113,12 +113,6 @@ impl Seq2Seq {
         let memory = self.encode(g, &batch.src, &batch.src_len);
         let state = self.start(g, &memory);
         self.decode(g, &memory, &state, &batch.tgt_in)
-    }
-
-    /// The parameter that is the output matrix.
-    #[must_use]
-    pub fn output_weight(&self) -> ParamId {
-        self.decoder.output().0
     }
 }
 

@@ -5,6 +5,7 @@ use lookback_testkit::{Golden, assert_close_f64, max_grad_error};
 use super::*;
 use crate::backend::{AdamStep, Cpu, Real};
 use crate::config::{Bridge, Config};
+use crate::data::Example;
 use crate::params::{Gradients, Params};
 use crate::tape::{Recording, Tape};
 
@@ -213,15 +214,50 @@ fn the_whole_gradient_agrees_with_differences_in_every_parameter() {
 
 #[test]
 fn threads_change_no_bit_of_loss_or_gradient() {
-    let config = config(true, 2, AttentionKind::Dot, true);
+    // Large enough that every product and every loop has several tiles.
+    let size = Some(64);
+    let config = ModelConfig {
+        embedding: size,
+        hidden: size,
+        encoder_hidden: size,
+        ..config(true, 2, AttentionKind::Dot, true)
+    };
+    let sentence = |b: u32, len: u32| (0..len).map(|t| 4 + (b * 31 + t * 17) % 296).collect::<Vec<u32>>();
+    let examples: Vec<Example> =
+        (0..40).map(|b| Example { src: sentence(b, 20 + b % 9), tgt: sentence(b + 7, 15 + b % 11), line: 1 }).collect();
+    let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
     let bits = |threads| {
-        let case = Case::<f32>::read("model_bi_2l_dot_feed", &config, threads);
-        let (loss, gradients) = case.gradients();
+        let (model, specs) = Seq2Seq::new(&config, 300, 300);
+        let cpu = Cpu::<f32>::detect(threads);
+        let params = Params::init(&cpu, specs, 1);
+        let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, &params));
+        let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, Recording::On { seed: 1, step: 1 });
+        let loss = model.loss(&mut g, &batch, 0.1).loss;
+        g.backward();
         let all: Vec<u32> = gradients.all().iter().flatten().map(|v| v.to_bits()).collect();
         (loss.to_bits(), all)
     };
     let one = bits(1);
     assert!(one == bits(2) && one == bits(4));
+}
+
+#[test]
+fn a_learned_bridge_lets_every_layer_learn_also_when_depths_differ() {
+    for (encoder_layers, decoder_layers) in [(1, 2), (2, 1)] {
+        let base = config(true, 1, AttentionKind::None, false);
+        let config = ModelConfig { encoder_layers, decoder_layers, bridge: Bridge::Learned, ..base };
+        let (model, specs) = Seq2Seq::new(&config, 20, 20);
+        let cpu = Cpu::<f64>::detect(1);
+        let params = Params::init(&cpu, specs, 1);
+        let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, &params));
+        let example = Example { src: vec![5, 6, 7], tgt: vec![8, 9], line: 1 };
+        let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, Recording::Deterministic);
+        model.loss(&mut g, &Batch::new(&[&example]), 0.0);
+        g.backward();
+        for (spec, gradient) in params.specs().iter().zip(gradients.all()) {
+            assert!(gradient.iter().any(|g| g.abs() > 0.0), "{encoder_layers}/{decoder_layers}: {}", spec.name);
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What every operation is checked with: central differences in double precision, and PyTorch's values and gradients in both precisions.
+//! What every operation is checked with: central differences and PyTorch's values and gradients, in double precision. (Single precision is checked against
+//! double in the kernels, and against PyTorch in whole models.)
 
 use crate::backend::{Cpu, Real};
 use crate::params::{Gradients, Init, ParamId, ParamSpec, Params};
@@ -63,12 +64,7 @@ fn run<T: Real>(
     Ran { outputs: values, gradients: grads }
 }
 
-fn check(
-    inputs: Inputs<'_>,
-    params: Vec<(ParamSpec, Vec<f64>)>,
-    recording: Recording,
-    build: &Build<'_, f64>,
-) {
+fn check(inputs: Inputs<'_>, params: Vec<(ParamSpec, Vec<f64>)>, recording: Recording, build: &Build<'_, f64>) {
     let first = run(inputs, &params, None, recording, build);
     let factors: Vec<Vec<f64>> = first.outputs.iter().zip([0.37, 0.59, 0.83]).map(|(y, f)| wave(y.len(), f)).collect();
     let ran = run(inputs, &params, Some(&factors), recording, build);
@@ -140,13 +136,7 @@ pub(crate) fn golden_with_ids(
     golden(&stored, inputs, params, outputs, &|g, x, p| build(g, x, p, &list));
 }
 
-fn golden(
-    stored: &Golden,
-    inputs: &[&str],
-    params: &[&str],
-    outputs: &[&str],
-    build: &Build<'_, f64>,
-) {
+fn golden(stored: &Golden, inputs: &[&str], params: &[&str], outputs: &[&str], build: &Build<'_, f64>) {
     let shape = |name: &str| match stored.shape(name)[..] {
         [steps, batch, width] => Shape::new(steps, batch, width),
         [batch, width] => Shape::new(1, batch, width),

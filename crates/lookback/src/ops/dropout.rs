@@ -33,14 +33,35 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, y: Var, x: Var, p: 
 
 #[cfg(test)]
 mod tests {
-    use crate::backend::Cpu;
+    use crate::backend::{Backend, Cpu, RandomKey};
     use crate::ops::checks::{check_gradients_random, wave};
     use crate::params::Params;
     use crate::tape::{Graph, Shape, Tape};
+    use lookback_testkit::Golden;
 
     #[test]
     fn gradients_agree_with_differences_under_a_frozen_mask() {
         check_gradients_random(&[(wave(60, 0.3), Shape::new(2, 6, 5))], vec![], |g, x, _| vec![g.dropout(x[0], 0.4)]);
+    }
+
+    /// PyTorch's masks are its own, so its formula is compared: kept elements are scaled as it scales them, in value and gradient.
+    #[test]
+    fn kept_elements_are_scaled_as_pytorch_scales_them() {
+        let golden = Golden::read("dropout");
+        let [x, mask, y, r, dx] = ["x", "mask", "y", "r", "dx"].map(|n| golden.f64(n));
+        let p = golden.f64("p")[0];
+        let cpu = Cpu::<f64>::detect(1);
+        let key = RandomKey { seed: 1, stream: 1, step: 1 };
+        for (input, output) in [(x, y), (r, dx)] {
+            let mut ours = vec![0.0; input.len()];
+            cpu.dropout(&mut ours, &input, p as f32, key);
+            for i in 0..input.len() {
+                if mask[i] > 0.0 && ours[i].abs() > 0.0 {
+                    assert!((ours[i] / output[i] - 1.0).abs() < 1e-6, "{i}: {} for {}", ours[i], output[i]);
+                }
+            }
+            assert!((0..input.len()).filter(|&i| mask[i] > 0.0 && ours[i].abs() > 0.0).count() > 3);
+        }
     }
 
     #[test]

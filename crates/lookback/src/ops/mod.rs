@@ -1,6 +1,6 @@
 //! The operations a model is made of, one file each: equation, forward, backward, checks.
 //!
-//! An operation is a method of [`Graph`]: it computes its value through the backend and, if the graph records, writes down a [`Node`], which says how
+//! An operation is a method of [`Graph`]: it computes its value through the backend and, if the graph records, writes down a record, `Node`, which says how
 //! gradients flow back. Shapes are checked here; a mismatch is a mistake in model code and panics, naming both.
 
 mod add;

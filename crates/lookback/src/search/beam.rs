@@ -89,7 +89,7 @@ impl Beam {
         if best.iter().take(self.live.len()).any(Vec::is_empty) {
             return false;
         }
-        let mut extensions: Vec<(f64, usize, u32)> = Vec::with_capacity(self.live.len() * config.beam_size);
+        let mut extensions: Vec<(f64, usize, u32)> = Vec::with_capacity(best.iter().map(Vec::len).sum());
         for ((row, live), best) in self.live.iter().enumerate().zip(best) {
             extensions.extend(best.iter().map(|&(id, log_prob)| (live.log_prob + log_prob.to_f64(), row, id)));
         }

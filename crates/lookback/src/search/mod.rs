@@ -117,8 +117,8 @@ impl SearchOptions {
     pub(crate) fn check(&self) -> Result<(), SearchError> {
         let SearchConfig { beam_size, length_penalty, max_length_ratio, .. } = self.config;
         let refuse = |key, message: String| Err(SearchError::Option { key, message });
-        if beam_size == 0 {
-            return refuse("beam_size", "0 hypotheses cannot be searched; use 1 for greedy search".into());
+        if !(1..=1024).contains(&beam_size) {
+            return refuse("beam_size", format!("{beam_size} is outside 1..=1024; 1 is greedy search"));
         }
         if !(1..=beam_size).contains(&self.nbest) {
             return refuse("nbest", format!("{} is outside 1..={beam_size}, the beam size", self.nbest));

@@ -95,8 +95,8 @@ fn merges(list: &[Value]) -> Result<Vec<(String, String)>, String> {
             return Err(format!("merge {rank} is {merge}, expected a pair of pieces"));
         };
         let whole = format!("{left}{right}");
-        if is_reserved(&whole) {
-            return Err(format!("merge {rank} spells the reserved piece {whole:?}"));
+        if let Some(reserved) = [left, right, &whole].into_iter().find(|piece| is_reserved(piece)) {
+            return Err(format!("merge {rank} uses or spells the reserved piece {reserved:?}"));
         }
         merges.push((left.to_owned(), right.to_owned()));
     }
@@ -177,7 +177,7 @@ mod tests {
             (complaint(|file| file["model"]["merges"] = json!([["a", "x"]])), "`model`: Token `x` out of vocabulary"),
             (
                 complaint(|file| file["model"]["merges"] = json!([["</", "s>"]])),
-                "merge 0 spells the reserved piece \"</s>\"",
+                "merge 0 uses or spells the reserved piece \"</s>\"",
             ),
             (
                 complaint(|file| file["model"]["byte_fallback"] = json!(false)),

@@ -1,7 +1,7 @@
 //! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::batches::Batches;
@@ -50,6 +50,8 @@ struct Run {
     valid: ValidationSet,
     metrics: Metrics,
     position: Position,
+    /// The epoch of the last update.
+    last_epoch: u64,
     clock: Instant,
 }
 
@@ -57,8 +59,8 @@ impl Run {
     fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let clock = Instant::now();
         let Job { config, train, valid, dir, threads, start } = job;
-        meet(&dir, start)?;
-        let config = config.resolve(size(&train))?;
+        refuse_occupied(&dir, start)?;
+        let config = config.resolve(CorpusSize::of(&train))?;
         let origin = Origin::new(&config, &train, &valid);
         let resumed = start == Start::Resume;
         let tokenizers = if resumed {
@@ -68,9 +70,7 @@ impl Run {
             }
             Tokenizers::load(&dir)?
         } else {
-            let tokenizers = train_tokenizers(&config, &train)?;
-            Checkpoint::save_config(&dir, &config, &tokenizers)?;
-            tokenizers
+            train_tokenizers(&config, &train)?
         };
         let limits = Limits { max_src: config.data.max_src, max_tgt: config.data.max_tgt };
         let (examples, skipped_train) = encode_corpus(&train, &tokenizers, limits);
@@ -82,6 +82,11 @@ impl Run {
                 return Err(TrainError::NothingLeft { which, skipped });
             }
         }
+        // Nothing is written, and nothing of an earlier run removed, before the new run is known to be possible.
+        if !resumed {
+            clear(&dir)?;
+        }
+        Checkpoint::save_config(&dir, &config, &tokenizers)?;
         let vocab = [tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size()];
         let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
         let cpu = Cpu::detect(threads);
@@ -122,6 +127,7 @@ impl Run {
             params,
             optimizer,
             batches,
+            last_epoch: position.epoch,
             position,
             clock,
         };
@@ -136,7 +142,7 @@ impl Run {
         let ending = loop {
             let limit = self.done() >= 1.0;
             if limit && self.position.validated < self.position.update {
-                self.validate(observer)?;
+                self.validate(self.last_epoch, observer)?;
             }
             if self.is_out_of_patience() {
                 break Ending::Patience;
@@ -148,10 +154,12 @@ impl Run {
                 break Ending::Stopped;
             }
             let report = self.update()?;
+            self.last_epoch = report.epoch;
+            let is_epoch_over = self.position.epoch != report.epoch;
             self.metrics.update(&report)?;
             observer.event(Event::Update(&report));
-            if self.validation_is_due() {
-                self.validate(observer)?;
+            if self.validation_is_due(is_epoch_over) {
+                self.validate(report.epoch, observer)?;
             } else if self.position.update.is_multiple_of(self.config.train.checkpoint_every.max(1)) {
                 self.checkpoint(observer)?;
             }
@@ -234,24 +242,20 @@ impl Run {
         }
     }
 
-    fn validation_is_due(&self) -> bool {
-        match self.config.train.validate_every {
-            Some(every) => self.position.update.is_multiple_of(every.max(1)),
-            None => self.position.batch == 0,
-        }
+    fn validation_is_due(&self, is_epoch_over: bool) -> bool {
+        self.config.train.validate_every.map_or(is_epoch_over, |every| self.position.update.is_multiple_of(every))
     }
 
     fn is_out_of_patience(&self) -> bool {
         self.config.train.patience > 0 && self.position.stale >= self.config.train.patience
     }
 
-    fn validate(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    /// Validates after an update of `epoch`.
+    fn validate(&mut self, epoch: u64, observer: &mut dyn Observer) -> Result<(), TrainError> {
         observer.event(Event::Validating);
         let Self { cpu, model, params, tape, tokenizers, config, .. } = self;
         let mut validation = self.valid.run(cpu, model, params, tape, tokenizers, config)?;
-        // A validation at the end of an epoch belongs to the epoch that has ended.
-        let epoch = if self.position.batch == 0 { self.position.epoch - 1 } else { self.position.epoch };
-        (validation.update, validation.epoch) = (self.position.update, epoch.max(1));
+        (validation.update, validation.epoch) = (self.position.update, epoch);
         validation.is_best = self.position.best.is_none_or(|best| is_better(config.train.metric, &validation, &best));
         self.position.validated = self.position.update;
         if validation.is_best {
@@ -289,18 +293,24 @@ fn is_better(metric: Metric, new: &Validation, best: &Best) -> bool {
     }
 }
 
-/// Makes the folder, or refuses one that holds a training.
-fn meet(dir: &std::path::Path, start: Start) -> Result<(), TrainError> {
-    let is_occupied = [CONFIG_FILE, MODEL_FILE, STATE_FILE].iter().any(|f| dir.join(f).exists());
-    match start {
-        Start::Fresh if is_occupied => return Err(TrainError::Occupied { dir: dir.to_owned() }),
-        Start::Resume => return Ok(()),
-        Start::Fresh | Start::Overwrite => {}
+/// The files of a run.
+const FILES: [&str; 7] =
+    [CONFIG_FILE, MODEL_FILE, STATE_FILE, METRICS_FILE, "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json"];
+
+/// Refuses a folder that holds a training, if a fresh one is to begin.
+fn refuse_occupied(dir: &Path, start: Start) -> Result<(), TrainError> {
+    let is_occupied = FILES.iter().any(|file| dir.join(file).exists());
+    if start == Start::Fresh && is_occupied {
+        return Err(TrainError::Occupied { dir: dir.to_owned() });
     }
+    Ok(())
+}
+
+/// Makes the folder, without what an earlier run left in it.
+fn clear(dir: &Path) -> Result<(), TrainError> {
     let write = |path: PathBuf, source| TrainError::Checkpoint(CheckpointError::Write { path, source });
     fs::create_dir_all(dir).map_err(|e| write(dir.to_owned(), e))?;
-    for file in [MODEL_FILE, STATE_FILE, METRICS_FILE, "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json"] {
-        let path = dir.join(file);
+    for path in FILES.map(|file| dir.join(file)) {
         match fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(write(path, e)),
             _ => {}
@@ -317,17 +327,4 @@ fn train_tokenizers(config: &Config, train: &Corpus) -> Result<Tokenizers, Train
     };
     let (src, tgt) = (train.pairs.iter().map(|p| p.src.as_str()), train.pairs.iter().map(|p| p.tgt.as_str()));
     Ok(Tokenizers::train(&spec, src, tgt)?)
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-fn size(train: &Corpus) -> CorpusSize {
-    let pairs = train.pairs.len();
-    let mean = |count: &dyn Fn(&crate::data::Pair) -> usize| {
-        train.pairs.iter().map(count).sum::<usize>() as f64 / pairs.max(1) as f64
-    };
-    CorpusSize {
-        pairs,
-        words: mean(&|p| p.src.split_whitespace().count()),
-        characters: mean(&|p| p.src.chars().count().max(p.tgt.chars().count())),
-    }
 }

@@ -38,12 +38,6 @@ impl<B: Backend> Optimizer<B> {
         [&self.first, &self.second].map(|moments| moments.iter().map(narrow).collect())
     }
 
-    /// Updates made.
-    #[must_use]
-    pub fn updates(&self) -> u64 {
-        self.updates
-    }
-
     /// One update from gradients summed over `tokens` target tokens. Returns the norm of the gradient per token, before clipping; if it is not
     /// finite, nothing is changed.
     pub fn step(

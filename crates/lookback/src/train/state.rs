@@ -107,12 +107,13 @@ impl Origin {
     }
 }
 
-/// SHA-256 over all pairs, a line each.
+/// SHA-256 over the length and the bytes of every side.
 fn fingerprint(corpus: &Corpus) -> String {
     let mut hash = Sha256::new();
     for pair in &corpus.pairs {
-        for part in [&pair.src, "\t", &pair.tgt, "\n"] {
-            hash.update(part.as_bytes());
+        for side in [&pair.src, &pair.tgt] {
+            hash.update((side.len() as u64).to_le_bytes());
+            hash.update(side.as_bytes());
         }
     }
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
