@@ -117,7 +117,8 @@ mod tests {
             let (grad, sums) = run(exec, &logits, epsilon);
             assert_eq!(sums.tokens, 3);
             let error = max_grad_error(&mut logits.clone(), &grad, |x| run(exec, x, epsilon).1.loss);
-            assert!(error < 1e-6, "ε = {epsilon}: {error}"); // differences of a loss of 10 with gradients of 1e-4
+            // Rounding of a loss near 12 over a step of 1e-5, relative to gradients of 1e-4 and more.
+            assert!(error < 1e-5, "ε = {epsilon}: {error}");
             assert!(grad[V..2 * V].iter().all(|&g| g == 0.0), "an ignored row has no gradient");
         }
     }

@@ -84,6 +84,11 @@ pub fn add<T: Real>(exec: Exec<'_>, y: &mut [T], a: &[T], b: &[T]) {
     });
 }
 
+/// Sets every element.
+pub fn fill<T: Real>(exec: Exec<'_>, x: &mut [T], value: T) {
+    chunked(exec, x, |_, x| x.fill(value));
+}
+
 /// `y += x`.
 ///
 /// # Panics

@@ -10,10 +10,12 @@ use crate::{Exec, Real};
 
 /// Steps of the shared dimension per block: an NR-wide panel of the right operand stays in the first-level cache.
 const DEPTH: usize = 256;
-/// Columns per task: a packed block of `DEPTH` × `COLUMNS` stays in the second-level cache.
-const COLUMNS: usize = 128;
+/// Columns per task, at most: a packed block of `DEPTH` × `COLUMNS` stays in the second-level cache.
+const COLUMNS: usize = 256;
+/// Columns per task, at least.
+const FEW_COLUMNS: usize = 64;
 /// Rows per task, at most: enough to pay for packing the right operand once per task.
-const ROWS: usize = 768;
+const ROWS: usize = 1536;
 /// Steps of the shared dimension that are packed at a time when packing transposes.
 const RUN: usize = 16;
 /// Below this many multiply-adds a product runs on the calling thread: waking workers costs microseconds.
@@ -158,32 +160,37 @@ pub fn gemm<T: Real>(
     if m == 0 || n == 0 {
         return;
     }
-    let keep = initialise(c, stride, m, n, init) || k == 0;
+    if k == 0 {
+        return without_depth(c, stride, m, n, init);
+    }
     let serial = m * n * k <= SERIAL;
     let c = Shared::new(c);
     let mut start = 0;
     while start < k {
         let block = start..k.min(start + DEPTH);
-        let store = if keep || start > 0 { Store::Add } else { Store::Set };
+        let is_first = start == 0;
+        let store = if is_first && !matches!(init, Init::Keep) { Store::Set } else { Store::Add };
+        let bias = match init {
+            Init::Bias(bias) if is_first => Some(bias),
+            _ => None,
+        };
         with_scratch(Area::Left, m * block.len(), |left: &mut [T]| {
             pack_left_all(exec, left, a, block.clone(), kernel.mr, serial);
-            let product = Block { kernel, a: left, m, n, k, c: c.as_ptr(), stride, b, depth: block.clone(), store };
+            let product =
+                Block { kernel, a: left, m, n, k, c: c.as_ptr(), stride, b, depth: block.clone(), store, bias };
             product.run(exec, serial);
         });
         start += DEPTH;
     }
 }
 
-/// Writes what the result starts from; true if the first block must add to it.
-fn initialise<T: Real>(c: &mut [T], stride: usize, m: usize, n: usize, init: Init<'_, T>) -> bool {
-    match init {
-        Init::Zero => false,
-        Init::Keep => true,
-        Init::Bias(bias) => {
-            for i in 0..m {
-                c[i * stride..i * stride + n].copy_from_slice(bias);
-            }
-            true
+/// A product over nothing: the result is what it starts from.
+fn without_depth<T: Real>(c: &mut [T], stride: usize, m: usize, n: usize, init: Init<'_, T>) {
+    for row in c.chunks_mut(stride.max(1)).take(m) {
+        match init {
+            Init::Zero => row[..n].fill(T::ZERO),
+            Init::Keep => {}
+            Init::Bias(bias) => row[..n].copy_from_slice(bias),
         }
     }
 }
@@ -200,6 +207,8 @@ struct Block<'a, T> {
     b: Operand<'a, T>,
     depth: std::ops::Range<usize>,
     store: Store,
+    /// Added to every row, while its tile is at hand.
+    bias: Option<&'a [T]>,
 }
 
 // SAFETY: the pointer to C is written by tasks at disjoint rows and columns only.
@@ -212,11 +221,13 @@ impl<T: Real> Block<'_, T> {
         let row_blocks = self.m.div_ceil(ROWS);
         let rows = self.m.div_ceil(row_blocks).next_multiple_of(mr);
         let row_blocks = self.m.div_ceil(rows);
-        let strips = self.n.div_ceil(COLUMNS);
+        // A narrow result is cut finer, so that there is a task for everyone.
+        let columns = (self.n / 4).clamp(FEW_COLUMNS, COLUMNS) / FEW_COLUMNS * FEW_COLUMNS;
+        let strips = self.n.div_ceil(columns);
         let task = |i: usize| {
             let (row, strip) = (i % row_blocks, i / row_blocks);
-            let (top, left) = (row * rows, strip * COLUMNS);
-            self.task(top..self.m.min(top + rows), left..self.n.min(left + COLUMNS));
+            let (top, left) = (row * rows, strip * columns);
+            self.task(top..self.m.min(top + rows), left..self.n.min(left + columns));
         };
         if serial {
             (0..row_blocks * strips).for_each(task);
@@ -265,6 +276,13 @@ impl<T: Real> Block<'_, T> {
                         self.stride,
                         self.store,
                     );
+                    if let Some(bias) = self.bias {
+                        let bias = &bias[left..cols.end.min(left + nr)];
+                        for row in top..top + height {
+                            let out = std::slice::from_raw_parts_mut(self.c.add(row * self.stride + left), bias.len());
+                            out.iter_mut().zip(bias).for_each(|(c, &b)| *c += b);
+                        }
+                    }
                 }
             }
         }
@@ -317,7 +335,7 @@ fn pack_left<T: Real>(out: &mut [T], a: MatRef<'_, T>, depth: std::ops::Range<us
         for (k, group) in depth.zip(out.chunks_exact_mut(height)) {
             let column = &a.data[k * a.col_stride + top * a.row_stride..];
             if a.row_stride == 1 {
-                group.copy_from_slice(&column[..height]);
+                copy_group(group, column);
             } else {
                 for (r, value) in group.iter_mut().enumerate() {
                     *value = column[r * a.row_stride];
@@ -327,13 +345,33 @@ fn pack_left<T: Real>(out: &mut [T], a: MatRef<'_, T>, depth: std::ops::Range<us
     }
 }
 
+/// Copies as many values as `group` holds; whole tiles without a call.
+fn copy_group<T: Real>(group: &mut [T], from: &[T]) {
+    fn fixed<T: Real, const N: usize>(group: &mut [T], from: &[T]) {
+        if let (Some(group), Some(from)) = (group.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
+            *group = *from;
+        }
+    }
+    match group.len() {
+        12 => fixed::<T, 12>(group, from),
+        16 => fixed::<T, 16>(group, from),
+        32 => fixed::<T, 32>(group, from),
+        len => group.copy_from_slice(&from[..len]),
+    }
+}
+
 /// Packs the columns `left..left + nr` of `b` (zeros beyond its edge): K groups of `nr` values.
 fn pack_right<T: Real>(out: &mut [T], b: MatRef<'_, T>, depth: std::ops::Range<usize>, left: usize, nr: usize) {
     let width = nr.min(b.cols - left);
     if b.col_stride == 1 {
         for (k, group) in depth.zip(out.chunks_exact_mut(nr)) {
-            group[..width].copy_from_slice(&b.data[k * b.row_stride + left..][..width]);
-            group[width..].fill(T::ZERO);
+            let row = &b.data[k * b.row_stride + left..];
+            if width == nr {
+                copy_group(group, row);
+            } else {
+                group[..width].copy_from_slice(&row[..width]);
+                group[width..].fill(T::ZERO);
+            }
         }
         return;
     }

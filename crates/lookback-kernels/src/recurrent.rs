@@ -100,12 +100,14 @@ pub fn recurrent<C: Cell, T: Real>(
     for i in 0..steps {
         let t = shape.step(i);
         let gates = &mut state.gates[t * batch * row..][..batch * row];
-        state.h_prev[t * block..][..block].copy_from_slice(h);
-        state.c_prev[t * block..][..block].copy_from_slice(c);
         gemm(exec, gates, row, MatRef::new(h, batch, hidden), weight, Init::Bias(bias));
         let parts = (Shared::new(gates), Shared::new(h), Shared::new(c));
         let saved = Shared::new(&mut state.saved[t * block * C::SAVED..][..block * C::SAVED]);
         let out = Shared::new(&mut y[t * block..][..block]);
+        let before = (
+            Shared::new(&mut state.h_prev[t * block..][..block]),
+            Shared::new(&mut state.c_prev[t * block..][..block]),
+        );
         let x = &x[t * batch * row..][..batch * row];
         exec.pool.run(batch.div_ceil(ROWS), |task| {
             for b in task * ROWS..((task + 1) * ROWS).min(batch) {
@@ -119,6 +121,11 @@ pub fn recurrent<C: Cell, T: Real>(
                         out.part(b * hidden, hidden),
                     )
                 };
+                // SAFETY: as above.
+                let (h_prev, c_prev) =
+                    unsafe { (before.0.part(b * hidden, hidden), before.1.part(b * hidden, hidden)) };
+                h_prev.copy_from_slice(h);
+                c_prev.copy_from_slice(c);
                 if is_padding(lengths, b, t) {
                     gates.fill(T::ZERO);
                     saved.fill(T::ZERO);

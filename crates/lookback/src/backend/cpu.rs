@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
-const LOGITS: usize = 1 << 22;
+const LOGITS: usize = 1 << 23;
 
 /// The processor: a worker pool and an instruction set. `Cpu<f32>` runs models; `Cpu<f64>` is for checks.
 pub struct Cpu<T = f32> {
@@ -122,7 +122,7 @@ impl<T: Real> Backend for Cpu<T> {
     }
 
     fn fill(&self, x: &mut Vec<T>, value: T) {
-        x.fill(value);
+        kernels::fill(self.exec(), x, value);
     }
 
     fn upload(&self, x: &mut Vec<T>, from: &[T]) {

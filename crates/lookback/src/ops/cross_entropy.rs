@@ -112,7 +112,8 @@ mod tests {
                     run::<f64>(all, &targets, epsilon).0.loss
                 };
                 let mut at = [&x, &w, &b][i].clone();
-                assert!(max_grad_error(&mut at, grad, loss) < 1e-6);
+                // Rounding of a loss near 10 over a step of 1e-5, relative to gradients of 1e-4 and more.
+                assert!(max_grad_error(&mut at, grad, loss) < 1e-5);
             }
         }
     }
