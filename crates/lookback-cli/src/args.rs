@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   lookback quickstart                        a translator in minutes
   lookback train pairs.tsv --out my-model    one of your own
-  echo 'Guten Morgen!' | lookback translate -m my-model
+  echo 'Wo ist der Bahnhof?' | lookback translate -m my-model
 
 Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 data, 130 or 143 interrupted.";
 
