@@ -109,10 +109,7 @@ fn draw(seed: u64, i: u64) -> (String, Date) {
 
 /// `SplitMix64`'s output number `counter` for `seed`.
 fn hash(seed: u64, counter: u64) -> u64 {
-    let mut z = seed.wrapping_add(counter.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+    super::shuffle::mix(seed.wrapping_add(counter.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
 }
 
 /// An even choice from `0..end` by 64 random bits; the bias, below `end`/2⁶⁴, cannot be seen.
