@@ -1,12 +1,24 @@
 //! Metrics: what a translation is worth.
+//!
+//! A corpus metric implements [`Metric`]; [`Statistics`] holds what it counted on each sentence, from which scores of the corpus, of parts of
+//! it and of resampled corpora follow.
 
 mod bleu;
 mod exact;
-mod tokenize_13a;
+mod float;
+mod metric;
+mod ngrams;
+mod statistics;
+mod text;
+mod tokenize;
 
-pub use bleu::Bleu;
+pub use bleu::{Bleu, BleuMetric, BleuSmoothing};
 pub use exact::ExactMatch;
-pub use tokenize_13a::tokenize_13a;
+pub use float::Float;
+pub use lookback_kernels::Pool;
+pub use metric::{Better, Metric};
+pub use statistics::Statistics;
+pub use tokenize::{Tokenizer, tokenize_13a};
 
 /// Why lines could not be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +41,43 @@ pub enum EvalError {
         /// The sentence, counted from 1.
         line: usize,
     },
+    /// No tokeniser has this name.
+    #[error("there is no tokenizer `{name}`; it can be {}", names())]
+    UnknownTokenizer {
+        /// The name given.
+        name: String,
+    },
+    /// sacreBLEU has the tokeniser, we do not.
+    #[error("the tokenizer `{name}` is not available: {reason}")]
+    UnsupportedTokenizer {
+        /// Its name.
+        name: String,
+        /// Why not, and what to do instead.
+        reason: &'static str,
+    },
+    /// No smoothing has this name.
+    #[error("there is no smoothing `{name}`; it can be `exp`, `floor`, `add-k` or `none`")]
+    UnknownSmoothing {
+        /// The name given.
+        name: String,
+    },
+    /// A value for a smoothing that has none.
+    #[error("smoothing `{name}` takes no value; only `floor` and `add-k` do")]
+    SmoothingWithoutValue {
+        /// Its name.
+        name: String,
+    },
+    /// A value that no count can take.
+    #[error("a smoothing value of {value} is not possible; it is a number of matches, 0 or more")]
+    SmoothingValue {
+        /// The value as written.
+        value: String,
+    },
+}
+
+/// The names of all tokenisers, for people.
+fn names() -> String {
+    Tokenizer::ALL.map(|tokenizer| format!("`{}`", tokenizer.name())).join(", ")
 }
 
 /// Checks that both sides have the same number of lines, at least one.
