@@ -4,20 +4,35 @@
 //! dimension in blocks of [`DEPTH`] (Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). Each element of C is
 //! summed in ascending k, block by block, whatever the number of rows, columns or threads.
 
-use crate::microkernel::{MicroKernel, Store};
-use crate::shared::{Area, Shared, with_scratch};
-use crate::{Exec, Real};
+use std::ops::Range;
 
-/// Steps of the shared dimension per block: an NR-wide panel of the right operand stays in the first-level cache.
+use crate::microkernel::{MicroKernel, Store};
+use crate::shared::{Aligned, Area, Shared, with_scratch};
+use crate::{Exec, Pool, Real};
+use pack::{pack_left, pack_right, pack_right_panels};
+
+mod pack;
+
+/// Steps of the shared dimension per block: an NR-wide panel of the right operand stays in the first-level cache beside the rows that pass it.
 const DEPTH: usize = 256;
-/// Columns per task, at most: a packed block of `DEPTH` × `COLUMNS` stays in the second-level cache.
+/// Up to so many rows, tasks are strips of columns.
+const FEW_ROWS: usize = 256;
+/// Columns per strip, at most: a packed block of `DEPTH` × `COLUMNS` stays in the second-level cache.
 const COLUMNS: usize = 256;
-/// Columns per task, at least.
+/// Columns per strip, at least.
 const FEW_COLUMNS: usize = 64;
-/// Rows per task, at most: enough to pay for packing the right operand once per task.
-const ROWS: usize = 1536;
-/// Steps of the shared dimension that are packed at a time when packing transposes.
-const RUN: usize = 16;
+/// Values of the left operand packed at a time, for strips of columns.
+const LEFT: usize = 1 << 20;
+/// Blocks of rows, if that makes them neither too low nor too high.
+const ROW_TASKS: usize = 16;
+/// Rows per block, at least.
+const MIN_ROWS: usize = 48;
+/// Rows per block, at most: with `DEPTH` steps, and its part of the result, they stay in the second-level cache.
+const MAX_ROWS: usize = 240;
+/// Columns that blocks of rows are computed for at a time.
+const WIDE: usize = 512;
+/// Values of the right operand packed at a time, for blocks of rows.
+const RIGHT: usize = 1 << 19;
 /// Below this many multiply-adds a product runs on the calling thread: waking workers costs microseconds.
 const SERIAL: usize = 1 << 16;
 
@@ -80,7 +95,7 @@ pub enum Init<'a, T> {
 /// A right operand packed once for many products (recurrent weights).
 #[derive(Debug, Clone)]
 pub struct PackedMatrix<T> {
-    data: Vec<T>,
+    data: Aligned<T>,
     rows: usize,
     cols: usize,
     nr: usize,
@@ -90,21 +105,15 @@ impl<T: Real> PackedMatrix<T> {
     /// An empty packed matrix, to be filled by [`PackedMatrix::pack`].
     #[must_use]
     pub fn empty() -> Self {
-        Self { data: Vec::new(), rows: 0, cols: 0, nr: 0 }
+        Self { data: Aligned::empty(), rows: 0, cols: 0, nr: 0 }
     }
 
     /// Packs `b`, reusing the memory of an earlier packing.
     pub fn pack(&mut self, exec: Exec<'_>, b: MatRef<'_, T>) {
         let nr = T::micro_kernel(exec.isa).nr;
-        let panels = b.cols.div_ceil(nr);
         (self.rows, self.cols, self.nr) = (b.rows, b.cols, nr);
-        self.data.resize(panels * nr * b.rows, T::ZERO);
-        let data = Shared::new(&mut self.data);
-        exec.pool.run(panels, |panel| {
-            // SAFETY: panels do not overlap.
-            let out = unsafe { data.part(panel * nr * b.rows, nr * b.rows) };
-            pack_right(out, b, 0..b.rows, panel * nr, nr);
-        });
+        let out = self.data.resized(b.cols.next_multiple_of(nr) * b.rows);
+        pack_right_panels(exec, out, b, 0..b.rows, 0, nr);
     }
 }
 
@@ -163,24 +172,14 @@ pub fn gemm<T: Real>(
     if k == 0 {
         return without_depth(c, stride, m, n, init);
     }
-    let serial = m * n * k <= SERIAL;
-    let c = Shared::new(c);
-    let mut start = 0;
-    while start < k {
-        let block = start..k.min(start + DEPTH);
-        let is_first = start == 0;
-        let store = if is_first && !matches!(init, Init::Keep) { Store::Set } else { Store::Add };
-        let bias = match init {
-            Init::Bias(bias) if is_first => Some(bias),
-            _ => None,
-        };
-        with_scratch(Area::Left, m * block.len(), |left: &mut [T]| {
-            pack_left_all(exec, left, a, block.clone(), kernel.mr, serial);
-            let product =
-                Block { kernel, a: left, m, n, k, c: c.as_ptr(), stride, b, depth: block.clone(), store, bias };
-            product.run(exec, serial);
-        });
-        start += DEPTH;
+    let product = Product { exec, kernel, a, b, m, n, c: c.as_mut_ptr(), stride, init };
+    if m * n * k <= SERIAL {
+        let serial = Pool::new(1);
+        Product { exec: Exec { pool: &serial, ..exec }, ..product }.by_columns();
+    } else if m <= FEW_ROWS {
+        product.by_columns();
+    } else {
+        product.by_rows();
     }
 }
 
@@ -195,91 +194,157 @@ fn without_depth<T: Real>(c: &mut [T], stride: usize, m: usize, n: usize, init: 
     }
 }
 
-/// One block of the shared dimension: all tiles of C get its contribution.
-struct Block<'a, T> {
+/// A product being computed. The two ways to cut it differ in what is packed where, never in the order of a sum.
+struct Product<'a, T> {
+    exec: Exec<'a>,
     kernel: MicroKernel<T>,
-    a: &'a [T],
+    a: MatRef<'a, T>,
+    b: Operand<'a, T>,
     m: usize,
     n: usize,
-    k: usize,
     c: *mut T,
     stride: usize,
-    b: Operand<'a, T>,
-    depth: std::ops::Range<usize>,
-    store: Store,
-    /// Added to every row, while its tile is at hand.
-    bias: Option<&'a [T]>,
+    init: Init<'a, T>,
 }
 
 // SAFETY: the pointer to C is written by tasks at disjoint rows and columns only.
-unsafe impl<T: Real> Sync for Block<'_, T> {}
+unsafe impl<T: Real> Sync for Product<'_, T> {}
 
-impl<T: Real> Block<'_, T> {
-    fn run(&self, exec: Exec<'_>, serial: bool) {
-        let mr = self.kernel.mr;
-        // Row blocks of equal size, whole panels each.
-        let row_blocks = self.m.div_ceil(ROWS);
-        let rows = self.m.div_ceil(row_blocks).next_multiple_of(mr);
-        let row_blocks = self.m.div_ceil(rows);
+/// Panels of a packed right operand: panel p at `p·nr·depth`, its first row being row `start` of B.
+#[derive(Clone, Copy)]
+struct Panels<'a, T> {
+    data: &'a [T],
+    depth: usize,
+    start: usize,
+}
+
+impl<T: Real> Product<'_, T> {
+    /// Few rows: the left operand is packed whole, tasks are strips of columns, each packs its strip of the right operand.
+    fn by_columns(&self) {
+        const PANELS: usize = 2; // panels packed per task
+        let (mr, nr, k) = (self.kernel.mr, self.kernel.nr, self.a.cols);
         // A narrow result is cut finer, so that there is a task for everyone.
         let columns = (self.n / 4).clamp(FEW_COLUMNS, COLUMNS) / FEW_COLUMNS * FEW_COLUMNS;
-        let strips = self.n.div_ceil(columns);
-        let task = |i: usize| {
-            let (row, strip) = (i % row_blocks, i / row_blocks);
-            let (top, left) = (row * rows, strip * columns);
-            self.task(top..self.m.min(top + rows), left..self.n.min(left + columns));
-        };
-        if serial {
-            (0..row_blocks * strips).for_each(task);
-        } else {
-            exec.pool.run(row_blocks * strips, task);
+        for group in blocks(0..k, (LEFT / self.m / DEPTH).max(1) * DEPTH) {
+            with_scratch(Area::Left, self.m * group.len(), |left: &mut [T]| {
+                let left = self.pack_rows(left, 0..self.m, group.clone(), PANELS * mr);
+                self.exec.pool.run(self.n.div_ceil(columns), |strip| {
+                    let cols = strip * columns..self.n.min((strip + 1) * columns);
+                    for depth in blocks(group.clone(), DEPTH) {
+                        let part = &left[self.m * (depth.start - group.start)..][..self.m * depth.len()];
+                        match self.b {
+                            Operand::Plain(b) => {
+                                let size = nr * depth.len();
+                                with_scratch(Area::Right, cols.len().div_ceil(nr) * size, |right: &mut [T]| {
+                                    for (p, panel) in right.chunks_exact_mut(size).enumerate() {
+                                        pack_right(panel, b, depth.clone(), cols.start + p * nr, nr);
+                                    }
+                                    let panels = Panels { data: right, depth: depth.len(), start: depth.start };
+                                    self.tiles(part, panels, 0..self.m, cols.clone(), depth.clone());
+                                });
+                            }
+                            Operand::Packed(packed) => {
+                                let data = &packed.data.as_slice()[cols.start * k..];
+                                self.tiles(part, Panels { data, depth: k, start: 0 }, 0..self.m, cols.clone(), depth);
+                            }
+                        }
+                    }
+                });
+            });
         }
     }
 
-    /// The tiles of `rows` × `cols`; both start at a multiple of the tile size.
-    fn task(&self, rows: std::ops::Range<usize>, cols: std::ops::Range<usize>) {
-        let (nr, depth) = (self.kernel.nr, self.depth.len());
-        match self.b {
-            Operand::Plain(b) => {
-                let panels = cols.len().div_ceil(nr);
-                with_scratch(Area::Right, panels * nr * depth, |right: &mut [T]| {
-                    for (p, panel) in right.chunks_exact_mut(nr * depth).enumerate() {
-                        pack_right(panel, b, self.depth.clone(), cols.start + p * nr, nr);
+    /// Packs `rows`, block of the shared dimension after block, in tasks of `per_task` rows.
+    fn pack_rows<'l>(&self, left: &'l mut [T], rows: Range<usize>, group: Range<usize>, per_task: usize) -> &'l [T] {
+        let (shared, mr) = (Shared::new(left), self.kernel.mr);
+        self.exec.pool.run(rows.len().div_ceil(per_task), |task| {
+            let part = rows.start + task * per_task..rows.end.min(rows.start + (task + 1) * per_task);
+            for depth in blocks(group.clone(), DEPTH) {
+                let start = rows.len() * (depth.start - group.start) + task * per_task * depth.len();
+                // SAFETY: blocks and panels do not overlap.
+                let out = unsafe { shared.part(start, part.len() * depth.len()) };
+                pack_left(out, self.a, part.clone(), depth, mr);
+            }
+        });
+        left
+    }
+
+    /// Many rows: tasks are blocks of rows, which share a packed part of the right operand.
+    fn by_rows(&self) {
+        let per_task = (self.m / ROW_TASKS).clamp(MIN_ROWS, MAX_ROWS).next_multiple_of(self.kernel.mr);
+        for group in blocks(0..self.a.cols, RIGHT / WIDE) {
+            if self.n <= WIDE {
+                // Every row is needed once: each task packs its own.
+                self.strip(&group, 0..self.m, 0..self.n, per_task, None);
+                continue;
+            }
+            let most = (LEFT / group.len()).max(per_task) / per_task * per_task;
+            for rows in blocks(0..self.m, most) {
+                with_scratch(Area::Left, rows.len() * group.len(), |left: &mut [T]| {
+                    let left = self.pack_rows(left, rows.clone(), group.clone(), per_task);
+                    for cols in blocks(0..self.n, WIDE) {
+                        self.strip(&group, rows.clone(), cols, per_task, Some(left));
                     }
-                    self.tiles(&rows, &cols, |p| right[p * nr * depth..].as_ptr());
                 });
             }
+        }
+    }
+
+    /// The part `group` of the sums of `rows` × `cols`, whose right operand is packed first, by all together. `left` holds the rows, if they are packed.
+    fn strip(&self, group: &Range<usize>, rows: Range<usize>, cols: Range<usize>, per_task: usize, left: Option<&[T]>) {
+        let nr = self.kernel.nr;
+        let run = |panels: Panels<'_, T>| {
+            self.exec.pool.run(rows.len().div_ceil(per_task), |task| {
+                let first = task * per_task;
+                let part = rows.start + first..rows.end.min(rows.start + first + per_task);
+                for depth in blocks(group.clone(), DEPTH) {
+                    let len = part.len() * depth.len();
+                    if let Some(left) = left {
+                        let start = rows.len() * (depth.start - group.start) + first * depth.len();
+                        self.tiles(&left[start..start + len], panels, part.clone(), cols.clone(), depth);
+                    } else {
+                        with_scratch(Area::Left, len, |left: &mut [T]| {
+                            pack_left(left, self.a, part.clone(), depth.clone(), self.kernel.mr);
+                            self.tiles(left, panels, part.clone(), cols.clone(), depth.clone());
+                        });
+                    }
+                }
+            });
+        };
+        match self.b {
             Operand::Packed(packed) => {
-                let first = cols.start / nr;
-                let offset = self.depth.start * nr;
-                self.tiles(&rows, &cols, |p| packed.data[(first + p) * nr * self.k + offset..].as_ptr());
+                let depth = self.a.cols;
+                run(Panels { data: &packed.data.as_slice()[cols.start * depth..], depth, start: 0 });
+            }
+            Operand::Plain(b) => {
+                with_scratch(Area::Right, cols.len().next_multiple_of(nr) * group.len(), |right: &mut [T]| {
+                    pack_right_panels(self.exec, right, b, group.clone(), cols.start, nr);
+                    run(Panels { data: right, depth: group.len(), start: group.start });
+                });
             }
         }
     }
 
-    fn tiles(&self, rows: &std::ops::Range<usize>, cols: &std::ops::Range<usize>, panel: impl Fn(usize) -> *const T) {
-        let (mr, nr, depth) = (self.kernel.mr, self.kernel.nr, self.depth.len());
-        for (p, left) in cols.clone().step_by(nr).enumerate() {
-            let b = panel(p);
+    /// Adds the block `depth` of the sums to the tiles of `rows` × `cols`; `left` holds these rows, packed. Panel 0 starts at the first of `cols`.
+    fn tiles(&self, left: &[T], panels: Panels<'_, T>, rows: Range<usize>, cols: Range<usize>, depth: Range<usize>) {
+        let (mr, nr, len) = (self.kernel.mr, self.kernel.nr, depth.len());
+        let is_first = depth.start == 0;
+        let store = if is_first && !matches!(self.init, Init::Keep) { Store::Set } else { Store::Add };
+        for (p, column) in cols.clone().step_by(nr).enumerate() {
+            let b = &panels.data[(p * panels.depth + depth.start - panels.start) * nr..][..len * nr];
+            let width = nr.min(cols.end - column);
             for top in rows.clone().step_by(mr) {
                 let height = mr.min(rows.end - top);
-                // SAFETY: the packed panels hold `height` rows and `nr` columns of `depth` steps; the tile lies inside C (checked
+                let a = &left[(top - rows.start) * len..][..height * len];
+                // SAFETY: the packed panels hold `height` rows and `nr` columns of `len` steps; the tile lies inside C (checked
                 // in `gemm`), and no other task has these rows and columns.
                 unsafe {
-                    self.kernel.tile(
-                        height,
-                        nr.min(cols.end - left),
-                        depth,
-                        self.a[top * depth..].as_ptr(),
-                        b,
-                        self.c.add(top * self.stride + left),
-                        self.stride,
-                        self.store,
-                    );
-                    if let Some(bias) = self.bias {
-                        let bias = &bias[left..cols.end.min(left + nr)];
-                        for row in top..top + height {
-                            let out = std::slice::from_raw_parts_mut(self.c.add(row * self.stride + left), bias.len());
+                    let c = self.c.add(top * self.stride + column);
+                    self.kernel.tile(height, width, len, a.as_ptr(), b.as_ptr(), c, self.stride, store);
+                    if let (Init::Bias(bias), true) = (self.init, is_first) {
+                        let bias = &bias[column..column + width];
+                        for row in 0..height {
+                            let out = std::slice::from_raw_parts_mut(c.add(row * self.stride), width);
                             out.iter_mut().zip(bias).for_each(|(c, &b)| *c += b);
                         }
                     }
@@ -289,106 +354,9 @@ impl<T: Real> Block<'_, T> {
     }
 }
 
-/// Packs the columns `depth` of `a` into panels of `mr` rows (the last may have fewer): K groups of one value per row.
-fn pack_left_all<T: Real>(
-    exec: Exec<'_>,
-    out: &mut [T],
-    a: MatRef<'_, T>,
-    depth: std::ops::Range<usize>,
-    mr: usize,
-    serial: bool,
-) {
-    const PANELS: usize = 8; // panels per task
-    let len = depth.len();
-    let out = Shared::new(out);
-    let task = |t: usize| {
-        for panel in t * PANELS..((t + 1) * PANELS).min(a.rows.div_ceil(mr)) {
-            let top = panel * mr;
-            let height = mr.min(a.rows - top);
-            // SAFETY: panels do not overlap.
-            let out = unsafe { out.part(top * len, height * len) };
-            pack_left(out, a, depth.clone(), top, height);
-        }
-    };
-    let tasks = a.rows.div_ceil(mr).div_ceil(PANELS);
-    if serial {
-        (0..tasks).for_each(task);
-    } else {
-        exec.pool.run(tasks, task);
-    }
-}
-
-fn pack_left<T: Real>(out: &mut [T], a: MatRef<'_, T>, depth: std::ops::Range<usize>, top: usize, height: usize) {
-    if a.col_stride == 1 {
-        // In short runs of k, so that the lines written to stay in the first-level cache until they are full.
-        for start in depth.clone().step_by(RUN) {
-            let end = depth.end.min(start + RUN);
-            let group = &mut out[(start - depth.start) * height..(end - depth.start) * height];
-            for r in 0..height {
-                let row = &a.data[(top + r) * a.row_stride..][start..end];
-                for (k, &value) in row.iter().enumerate() {
-                    group[k * height + r] = value;
-                }
-            }
-        }
-    } else {
-        for (k, group) in depth.zip(out.chunks_exact_mut(height)) {
-            let column = &a.data[k * a.col_stride + top * a.row_stride..];
-            if a.row_stride == 1 {
-                copy_group(group, column);
-            } else {
-                for (r, value) in group.iter_mut().enumerate() {
-                    *value = column[r * a.row_stride];
-                }
-            }
-        }
-    }
-}
-
-/// Copies as many values as `group` holds; whole tiles without a call.
-fn copy_group<T: Real>(group: &mut [T], from: &[T]) {
-    fn fixed<T: Real, const N: usize>(group: &mut [T], from: &[T]) {
-        if let (Some(group), Some(from)) = (group.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
-            *group = *from;
-        }
-    }
-    match group.len() {
-        12 => fixed::<T, 12>(group, from),
-        16 => fixed::<T, 16>(group, from),
-        32 => fixed::<T, 32>(group, from),
-        len => group.copy_from_slice(&from[..len]),
-    }
-}
-
-/// Packs the columns `left..left + nr` of `b` (zeros beyond its edge): K groups of `nr` values.
-fn pack_right<T: Real>(out: &mut [T], b: MatRef<'_, T>, depth: std::ops::Range<usize>, left: usize, nr: usize) {
-    let width = nr.min(b.cols - left);
-    if b.col_stride == 1 {
-        for (k, group) in depth.zip(out.chunks_exact_mut(nr)) {
-            let row = &b.data[k * b.row_stride + left..];
-            if width == nr {
-                copy_group(group, row);
-            } else {
-                group[..width].copy_from_slice(&row[..width]);
-                group[width..].fill(T::ZERO);
-            }
-        }
-        return;
-    }
-    // A transposed matrix: its columns are the contiguous runs.
-    for start in depth.clone().step_by(RUN) {
-        let end = depth.end.min(start + RUN);
-        let group = &mut out[(start - depth.start) * nr..(end - depth.start) * nr];
-        for j in 0..width {
-            let column = &b.data[(left + j) * b.col_stride..];
-            for (i, k) in (start..end).enumerate() {
-                group[i * nr + j] = column[k * b.row_stride];
-            }
-        }
-    }
-    if width < nr {
-        out.chunks_exact_mut(nr).for_each(|group| group[width..].fill(T::ZERO));
-    }
+/// The range in blocks of at most `most`.
+fn blocks(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    range.clone().step_by(most).map(move |start| start..range.end.min(start + most))
 }
 
 /// Adds the sum of every column of `x` (N, W) to `sums` (W,): the gradient of a bias.

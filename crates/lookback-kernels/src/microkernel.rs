@@ -95,6 +95,17 @@ trait Vector<T>: Copy {
     /// `self + a·b`
     unsafe fn mul_add(self, a: Self, b: Self) -> Self;
     unsafe fn plus(self, other: Self) -> Self;
+    /// Asks for the cache line at `at`, which need not be valid.
+    #[inline(always)]
+    unsafe fn prefetch(at: *const T) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch reads nothing; every x86-64 has it.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
 }
 
 /// Vectors of plain Rust: two roundings per multiply-add, on every machine.
@@ -239,6 +250,11 @@ unsafe fn rows<T: Real, V: Vector<T>, const R: usize>(
 ) {
     // SAFETY: every access is inside what the caller promises.
     unsafe {
+        // The result is needed last: its lines are on their way while the sums are made.
+        for r in 0..R {
+            V::prefetch(c.wrapping_add(r * stride));
+            V::prefetch(c.wrapping_add(r * stride + 2 * V::LANES - 1));
+        }
         let mut acc = [[V::zero(); 2]; R];
         let (mut a, mut b) = (a, b);
         for _ in 0..depth {

@@ -1,7 +1,7 @@
 //! The workers: one pool per process, made by the caller, shared by everything.
 //!
-//! A job is a number of tiles; threads take tiles one by one. Which thread computes a tile is a matter of luck, what a tile
-//! computes is not. Workers spin briefly after a job, because the next one usually follows within microseconds, then park.
+//! A job is a number of tiles. Each thread begins with its own share of them, the same in every job, so that what it touched last time is still in its cache;
+//! who is done takes from the others. Which thread computes a tile is a matter of luck, what a tile computes is not. Workers spin briefly after a job, because the next one usually follows within microseconds, then park.
 
 use std::fmt;
 
@@ -65,6 +65,7 @@ impl Pool {
 
 #[cfg(feature = "threads")]
 mod threads {
+    use std::ops::Range;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError};
@@ -85,12 +86,18 @@ mod threads {
     // SAFETY: the pointer is to a `Sync` closure and is only used while `Workers::run` keeps it alive.
     unsafe impl Send for Job {}
 
+    /// A counter on a cache line of its own.
+    #[derive(Default)]
+    #[repr(align(64))]
+    struct Counter(AtomicUsize);
+
     struct State {
         /// Counts jobs; workers wait for it to change.
         generation: AtomicUsize,
         job: Mutex<Option<Job>>,
         wake: Condvar,
-        next: AtomicUsize,
+        /// The next tile of each thread's share.
+        next: Box<[Counter]>,
         busy: AtomicUsize,
         panicked: AtomicBool,
         stop: AtomicBool,
@@ -108,7 +115,7 @@ mod threads {
                 generation: AtomicUsize::new(0),
                 job: Mutex::new(None),
                 wake: Condvar::new(),
-                next: AtomicUsize::new(0),
+                next: (0..=count).map(|_| Counter::default()).collect(),
                 busy: AtomicUsize::new(0),
                 panicked: AtomicBool::new(false),
                 stop: AtomicBool::new(false),
@@ -117,7 +124,7 @@ mod threads {
                 .map_while(|i| {
                     let state = Arc::clone(&state);
                     // A thread the system refuses is done without: results do not depend on the number of threads.
-                    std::thread::Builder::new().name(format!("lookback-{i}")).spawn(move || work(&state)).ok()
+                    std::thread::Builder::new().name(format!("lookback-{i}")).spawn(move || work(&state, i + 1)).ok()
                 })
                 .collect();
             Self { state, handles, turn: Mutex::new(()) }
@@ -134,7 +141,9 @@ mod threads {
             // SAFETY: only the lifetime changes; this function does not return before all workers are done with it.
             let tile: *const Tile<'static> = unsafe { std::mem::transmute(std::ptr::from_ref(tile)) };
             let job = Job { tile, tiles };
-            state.next.store(0, Ordering::Relaxed);
+            for (thread, next) in state.next.iter().enumerate() {
+                next.0.store(share(tiles, thread, state.next.len()).start, Ordering::Relaxed);
+            }
             state.busy.store(self.handles.len(), Ordering::Relaxed);
             {
                 let mut slot = state.job.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +151,7 @@ mod threads {
                 state.generation.fetch_add(1, Ordering::Release);
             }
             state.wake.notify_all();
-            let own = catch_unwind(AssertUnwindSafe(|| take_tiles(state, job)));
+            let own = catch_unwind(AssertUnwindSafe(|| take_tiles(state, job, 0)));
             let mut spins = 0u32;
             while state.busy.load(Ordering::Acquire) != 0 {
                 spins += 1;
@@ -171,19 +180,29 @@ mod threads {
         }
     }
 
-    fn take_tiles(state: &State, job: Job) {
+    /// The tiles of a job that `thread` of `threads` begins with.
+    fn share(tiles: usize, thread: usize, threads: usize) -> Range<usize> {
+        tiles * thread / threads..tiles * (thread + 1) / threads
+    }
+
+    /// Computes the thread's own share, then what is left of the others'.
+    fn take_tiles(state: &State, job: Job, thread: usize) {
         // SAFETY: `Workers::run` keeps the closure alive until this worker has reported back.
         let tile = unsafe { &*job.tile };
-        loop {
-            let i = state.next.fetch_add(1, Ordering::Relaxed);
-            if i >= job.tiles {
-                return;
+        let threads = state.next.len();
+        for owner in (thread..threads).chain(0..thread) {
+            let end = share(job.tiles, owner, threads).end;
+            loop {
+                let i = state.next[owner].0.fetch_add(1, Ordering::Relaxed);
+                if i >= end {
+                    break;
+                }
+                tile(i);
             }
-            tile(i);
         }
     }
 
-    fn work(state: &State) {
+    fn work(state: &State, thread: usize) {
         let mut seen = 0;
         loop {
             let mut spins = 0u32;
@@ -203,7 +222,7 @@ mod threads {
                 return;
             }
             if let Some(job) = job
-                && catch_unwind(AssertUnwindSafe(|| take_tiles(state, job))).is_err()
+                && catch_unwind(AssertUnwindSafe(|| take_tiles(state, job, thread))).is_err()
             {
                 state.panicked.store(true, Ordering::Relaxed);
             }

@@ -31,16 +31,48 @@ impl<'a, T> Shared<'a, T> {
         // SAFETY: inside the slice, and disjoint from every other live part.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(start), len) }
     }
-
-    pub(crate) fn as_ptr(&self) -> *mut T {
-        self.data
-    }
 }
 
 /// 64 bytes on their own cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
+
+/// Numbers that start on a cache line of their own. The memory is kept.
+#[derive(Clone)]
+pub(crate) struct Aligned<T> {
+    lines: Vec<Line>,
+    len: usize,
+    number: PhantomData<T>,
+}
+
+impl<T> std::fmt::Debug for Aligned<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Aligned").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl<T: crate::Real> Aligned<T> {
+    pub(crate) const fn empty() -> Self {
+        Self { lines: Vec::new(), len: 0, number: PhantomData }
+    }
+
+    /// Room for `len` numbers; what they are is unspecified (but initialised).
+    pub(crate) fn resized(&mut self, len: usize) -> &mut [T] {
+        let lines = len.checked_mul(size_of::<T>()).expect("a buffer fits into memory").div_ceil(64);
+        if self.lines.len() < lines {
+            self.lines.resize(lines, Line([0; 64]));
+        }
+        self.len = len;
+        // SAFETY: the lines hold at least `len` numbers, aligned to 64 bytes; every bit pattern is a valid float.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<T>(), len) }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        // SAFETY: as above; `len` numbers were asked for.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<T>(), self.len) }
+    }
+}
 
 thread_local! {
     static SCRATCH: RefCell<[Vec<Line>; 5]> = const { RefCell::new([const { Vec::new() }; 5]) };
@@ -64,17 +96,12 @@ pub(crate) enum Area {
 /// Runs `work` on `len` elements of this thread's scratch memory, whose contents are unspecified (but initialised).
 /// The memory is kept, so a steady sequence of calls allocates nothing.
 pub(crate) fn with_scratch<T: crate::Real, R>(area: Area, len: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
-    let lines = len.checked_mul(size_of::<T>()).expect("scratch fits into memory").div_ceil(64);
-    let mut buffer = SCRATCH.with_borrow_mut(|areas| std::mem::take(&mut areas[area as usize]));
-    if buffer.len() < lines {
-        buffer.resize(lines, Line([0; 64]));
-    }
-    // SAFETY: the buffer holds at least `len` elements, aligned to 64 bytes; every bit pattern is a valid float.
-    let slice = unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast::<T>(), len) };
-    let result = work(slice);
+    let lines = SCRATCH.with_borrow_mut(|areas| std::mem::take(&mut areas[area as usize]));
+    let mut buffer = Aligned { lines, len: 0, number: PhantomData };
+    let result = work(buffer.resized(len));
     SCRATCH.with_borrow_mut(|areas| {
-        if areas[area as usize].len() < buffer.len() {
-            areas[area as usize] = buffer;
+        if areas[area as usize].len() < buffer.lines.len() {
+            areas[area as usize] = buffer.lines;
         }
     });
     result
