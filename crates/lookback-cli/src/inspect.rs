@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use lookback::checkpoint::{Checkpoint, MODEL_FILE, STATE_FILE};
+use lookback::config::CellKind;
 use lookback::text::Sharing;
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint) -> io::Re
         "encoder",
         format!(
             "{} of {}, {}",
-            counted(model.encoder_layers, "LSTM layer"),
+            counted(model.encoder_layers, &layer_of(model.encoder_cell())),
             model.encoder_hidden.or(model.hidden).unwrap_or_default(),
             if model.bidirectional { "in both directions" } else { "forward" },
         ),
@@ -47,7 +48,7 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint) -> io::Re
         "decoder",
         format!(
             "{} of {}, attention {}{}",
-            counted(model.decoder_layers, "LSTM layer"),
+            counted(model.decoder_layers, &layer_of(model.cell)),
             model.hidden.unwrap_or_default(),
             spelled(&model.attention),
             if model.input_feeding { ", input feeding" } else { "" },
@@ -65,6 +66,11 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint) -> io::Re
         fact(out, "training", position)?;
     }
     Ok(())
+}
+
+/// What a layer of a cell is called.
+fn layer_of(cell: CellKind) -> String {
+    format!("{} layer", cell.name().to_uppercase())
 }
 
 fn tensors(out: &mut impl Write, checkpoint: &Checkpoint) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! A recurrent layer over all time steps, one direction, generic over the cell; one step is a sequence of length 1.
 //!
 //! ```text
-//! z_t = x_t + b + W_hh·h_{t-1}        x_t: the input's projection, computed for all steps as one product
-//! (h_t, c_t) = cell(z_t, c_{t-1})
+//! u_t = W_hh·h_{t-1} + b_hh       x_t: the input's projection W_ih·input_t + b_ih, computed for all steps as one product
+//! (h_t, c_t) = cell(x_t, u_t, h_{t-1}, c_{t-1})
 //! ```
 //! At positions beyond a sentence's length the state is carried over unchanged and the output is 0. So the final state is the one after the last real
 //! position, and the backward direction, which meets the padding first, starts every sentence from the initial state.
@@ -10,18 +10,37 @@
 use crate::shared::Shared;
 use crate::{Exec, Init, Isa, MatRef, Operand, Real, column_sums, gemm};
 
-/// A recurrent cell: what happens to one row between the products.
+/// A recurrent cell: what happens to one row between the products, and what is known of its gates.
+///
+/// Slices come one by one and not as a struct, because only arguments are known not to overlap, without which loops over them would not vectorise.
 pub trait Cell: Copy + Send + Sync + 'static {
-    /// Gates: `z` has `GATES·H` values.
+    /// Gates: x and u have `GATES·H` values.
     const GATES: usize;
+    /// Width of c in units of H: 1, or 0 where h is the whole state.
+    const CELL_STATE: usize;
     /// Values kept for the backward pass besides the gates, in units of H.
     const SAVED: usize;
+    /// Whether x and u enter by more than their sum, so that their gradients differ.
+    const APART: bool;
+    /// The gate whose bias starts at 1, if there is one: open, so that early gradients live (Jozefowicz et al. 2015).
+    const OPEN_GATE: Option<usize>;
 
-    /// Turns `gates` from z into activations and updates `h` and `c`.
-    fn forward<T: Real>(isa: Isa, gates: &mut [T], saved: &mut [T], h: &mut [T], c: &mut [T]);
+    /// Turns `gates` from u into activations and updates `h` and `c`.
+    fn forward<T: Real>(isa: Isa, gates: &mut [T], x: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]);
 
-    /// Writes the gradient of z to `dgates` and turns `dc` from the gradient of the new c into that of the old one.
-    fn backward<T: Real>(isa: Isa, dgates: &mut [T], dc: &mut [T], dh: &[T], gates: &[T], saved: &[T], c_prev: &[T]);
+    /// Writes the gradient of x to `dx` and, if it differs, that of u to `gates`, over the activations. `dh` is the gradient of the new h;
+    /// `dh_prev`, zeros on entry, receives the part of the old one's that does not flow through u. `dc` turns from the gradient of the new c into that of the old one.
+    fn backward<T: Real>(
+        isa: Isa,
+        dx: &mut [T],
+        gates: &mut [T],
+        dh_prev: &mut [T],
+        dc: &mut [T],
+        dh: &[T],
+        saved: &[T],
+        h_prev: &[T],
+        c_prev: &[T],
+    );
 }
 
 /// Which way a layer reads.
@@ -56,16 +75,16 @@ impl RecurrentShape {
     }
 }
 
-/// What the forward pass leaves for the backward pass.
+/// What the forward pass leaves for the backward pass, which uses it up.
 #[derive(Debug)]
-pub struct CellState<'a, T> {
+pub struct CellTrace<'a, T> {
     /// Activations of the gates (T, B, G·H).
     pub gates: &'a mut [T],
     /// What the cell saved (T, B, SAVED·H).
     pub saved: &'a mut [T],
     /// h before each step (T, B, H).
     pub h_prev: &'a mut [T],
-    /// c before each step (T, B, H).
+    /// c before each step (T, B, H); empty for a cell without c.
     pub c_prev: &'a mut [T],
 }
 
@@ -75,8 +94,8 @@ const ROWS: usize = 8;
 /// Runs the layer.
 ///
 /// `x` (T, B, G·H) is the projected input with its bias, `bias` (G·H,) the recurrent bias, `weight` the recurrent matrix transposed to (H, G·H).
-/// `h` and `c` (B, H) hold the initial state and receive the final one; `y` (T, B, H) receives the outputs. `lengths` (B,), if given, are
-/// the real lengths.
+/// `h` and `c` (B, H) hold the initial state and receive the final one (`c` is empty for a cell without it); `y` (T, B, H) receives the outputs.
+/// `lengths` (B,), if given, are the real lengths.
 ///
 /// # Panics
 /// If the shapes disagree.
@@ -86,7 +105,7 @@ pub fn recurrent<C: Cell, T: Real>(
     y: &mut [T],
     h: &mut [T],
     c: &mut [T],
-    state: CellState<'_, T>,
+    trace: CellTrace<'_, T>,
     x: &[T],
     weight: Operand<'_, T>,
     bias: &[T],
@@ -94,36 +113,38 @@ pub fn recurrent<C: Cell, T: Real>(
 ) {
     let RecurrentShape { steps, batch, hidden, .. } = shape;
     let (row, block) = (C::GATES * hidden, batch * hidden);
+    let (cell, saves) = (C::CELL_STATE * hidden, C::SAVED * hidden);
     assert_eq!(x.len(), steps * batch * row, "x must be (T, B, G·H)");
-    assert!(y.len() == steps * block && h.len() == block && c.len() == block, "y (T, B, H), h and c (B, H)");
+    assert!(y.len() == steps * block && h.len() == block, "y must be (T, B, H), h (B, H)");
+    assert_eq!(c.len(), batch * cell, "c must be (B, H), or empty for a cell without it");
     assert!(lengths.is_none_or(|l| l.len() == batch), "one length per row");
     for i in 0..steps {
         let t = shape.step(i);
-        let gates = &mut state.gates[t * batch * row..][..batch * row];
+        let gates = &mut trace.gates[t * batch * row..][..batch * row];
         gemm(exec, gates, row, MatRef::new(h, batch, hidden), weight, Init::Bias(bias));
-        let parts = (Shared::new(gates), Shared::new(h), Shared::new(c));
-        let saved = Shared::new(&mut state.saved[t * block * C::SAVED..][..block * C::SAVED]);
-        let out = Shared::new(&mut y[t * block..][..block]);
+        let gates = Shared::new(gates);
+        let state = (Shared::new(h), Shared::new(c));
         let before = (
-            Shared::new(&mut state.h_prev[t * block..][..block]),
-            Shared::new(&mut state.c_prev[t * block..][..block]),
+            Shared::new(&mut trace.h_prev[t * block..][..block]),
+            Shared::new(&mut trace.c_prev[t * batch * cell..][..batch * cell]),
         );
+        let saved = Shared::new(&mut trace.saved[t * batch * saves..][..batch * saves]);
+        let out = Shared::new(&mut y[t * block..][..block]);
         let x = &x[t * batch * row..][..batch * row];
         exec.pool.run(batch.div_ceil(ROWS), |task| {
             for b in task * ROWS..((task + 1) * ROWS).min(batch) {
                 // SAFETY: each task has its own rows.
-                let (gates, h, c, saved, out) = unsafe {
+                let (gates, h, c, h_prev, c_prev, saved, out) = unsafe {
                     (
-                        parts.0.part(b * row, row),
-                        parts.1.part(b * hidden, hidden),
-                        parts.2.part(b * hidden, hidden),
-                        saved.part(b * hidden * C::SAVED, hidden * C::SAVED),
+                        gates.part(b * row, row),
+                        state.0.part(b * hidden, hidden),
+                        state.1.part(b * cell, cell),
+                        before.0.part(b * hidden, hidden),
+                        before.1.part(b * cell, cell),
+                        saved.part(b * saves, saves),
                         out.part(b * hidden, hidden),
                     )
                 };
-                // SAFETY: as above.
-                let (h_prev, c_prev) =
-                    unsafe { (before.0.part(b * hidden, hidden), before.1.part(b * hidden, hidden)) };
                 h_prev.copy_from_slice(h);
                 c_prev.copy_from_slice(c);
                 if is_padding(lengths, b, t) {
@@ -132,8 +153,7 @@ pub fn recurrent<C: Cell, T: Real>(
                     out.fill(T::ZERO);
                     continue;
                 }
-                gates.iter_mut().zip(&x[b * row..][..row]).for_each(|(z, &x)| *z += x);
-                C::forward(exec.isa, gates, saved, h, c);
+                C::forward(exec.isa, gates, &x[b * row..][..row], saved, h, c);
                 out.copy_from_slice(h);
             }
         });
@@ -146,7 +166,7 @@ fn is_padding(lengths: Option<&[u32]>, b: usize, t: usize) -> bool {
 
 /// The gradients of [`recurrent`].
 ///
-/// `dgates` (T, B, G·H) is written with the gradient of `x` (which is that of z); `dh` and `dc` (B, H) hold the gradients of the final state
+/// `dx` (T, B, G·H) is written with the gradient of `x`; `dh` and `dc` (B, H; `dc` empty for a cell without c) hold the gradients of the final state
 /// and receive those of the initial one; `dweight` (G·H, H) and `dbias` (G·H,) are added to. `weight` is the recurrent matrix as (G·H, H). `total` (T, B, H), if given,
 /// receives the whole gradient ∂L/∂h_t that reached each step, from its output and from later steps together (0 in padding).
 ///
@@ -155,42 +175,46 @@ fn is_padding(lengths: Option<&[u32]>, b: usize, t: usize) -> bool {
 pub fn recurrent_backward<C: Cell, T: Real>(
     exec: Exec<'_>,
     shape: RecurrentShape,
-    dgates: &mut [T],
+    dx: &mut [T],
     dh: &mut [T],
     dc: &mut [T],
     dweight: &mut [T],
     dbias: &mut [T],
     dy: Option<&[T]>,
-    state: &CellState<'_, T>,
+    trace: CellTrace<'_, T>,
     weight: Operand<'_, T>,
     lengths: Option<&[u32]>,
     mut total: Option<&mut [T]>,
 ) {
     let RecurrentShape { steps, batch, hidden, .. } = shape;
     let (row, block) = (C::GATES * hidden, batch * hidden);
-    assert_eq!(dgates.len(), steps * batch * row, "dgates must be (T, B, G·H)");
-    assert!(dh.len() == block && dc.len() == block, "dh and dc must be (B, H)");
+    let (cell, saves) = (C::CELL_STATE * hidden, C::SAVED * hidden);
+    assert_eq!(dx.len(), steps * batch * row, "dx must be (T, B, G·H)");
+    assert!(dh.len() == block && dc.len() == batch * cell, "dh must be (B, H), dc too or empty");
     crate::shared::with_scratch(crate::shared::Area::Recurrent, block, |reaching: &mut [T]| {
         for i in (0..steps).rev() {
             let t = shape.step(i);
-            let dgates = &mut dgates[t * batch * row..][..batch * row];
+            let dx = &mut dx[t * batch * row..][..batch * row];
+            let gates = &mut trace.gates[t * batch * row..][..batch * row];
             {
-                let parts = (Shared::new(dgates), Shared::new(dh), Shared::new(dc), Shared::new(reaching));
+                let products = (Shared::new(dx), Shared::new(gates));
+                let state = (Shared::new(dh), Shared::new(dc), Shared::new(reaching));
                 let dy = dy.map(|dy| &dy[t * block..][..block]);
                 exec.pool.run(batch.div_ceil(ROWS), |task| {
                     for b in task * ROWS..((task + 1) * ROWS).min(batch) {
                         // SAFETY: each task has its own rows.
-                        let (dgates, dh, dc, reaching) = unsafe {
+                        let (dx, gates, dh, dc, reaching) = unsafe {
                             (
-                                parts.0.part(b * row, row),
-                                parts.1.part(b * hidden, hidden),
-                                parts.2.part(b * hidden, hidden),
-                                parts.3.part(b * hidden, hidden),
+                                products.0.part(b * row, row),
+                                products.1.part(b * row, row),
+                                state.0.part(b * hidden, hidden),
+                                state.1.part(b * cell, cell),
+                                state.2.part(b * hidden, hidden),
                             )
                         };
                         reaching.fill(T::ZERO);
                         if is_padding(lengths, b, t) {
-                            dgates.fill(T::ZERO); // the state's gradient passes through unchanged
+                            dx.fill(T::ZERO); // the state's gradient passes through unchanged; the gates are zeros already
                             continue;
                         }
                         reaching.copy_from_slice(dh);
@@ -199,28 +223,25 @@ pub fn recurrent_backward<C: Cell, T: Real>(
                         }
                         dh.fill(T::ZERO);
                         let at = t * batch + b;
-                        C::backward(
-                            exec.isa,
-                            dgates,
-                            dc,
-                            reaching,
-                            &state.gates[at * row..][..row],
-                            &state.saved[at * hidden * C::SAVED..][..hidden * C::SAVED],
-                            &state.c_prev[at * hidden..][..hidden],
-                        );
+                        let saved = &trace.saved[at * saves..][..saves];
+                        let h_prev = &trace.h_prev[at * hidden..][..hidden];
+                        let c_prev = &trace.c_prev[at * cell..][..cell];
+                        C::backward(exec.isa, dx, gates, dh, dc, reaching, saved, h_prev, c_prev);
                     }
                 });
             }
             if let Some(total) = &mut total {
                 total[t * block..][..block].copy_from_slice(reaching);
             }
-            gemm(exec, dh, hidden, MatRef::new(dgates, batch, row), weight, Init::Keep);
+            let du = if C::APART { gates } else { dx };
+            gemm(exec, dh, hidden, MatRef::new(du, batch, row), weight, Init::Keep);
         }
     });
     let rows = steps * batch;
-    let h_prev = Operand::Plain(MatRef::new(&*state.h_prev, rows, hidden));
-    gemm(exec, dweight, hidden, MatRef::new(dgates, rows, row).t(), h_prev, Init::Keep);
-    column_sums(exec, dbias, dgates);
+    let du: &[T] = if C::APART { trace.gates } else { dx };
+    let h_prev = Operand::Plain(MatRef::new(&*trace.h_prev, rows, hidden));
+    gemm(exec, dweight, hidden, MatRef::new(du, rows, row).t(), h_prev, Init::Keep);
+    column_sums(exec, dbias, du);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde_json::Value;
 mod parse;
 mod resolve;
 
+pub use crate::backend::CellKind;
 pub use crate::text::{Sharing, TextMode};
 pub use resolve::CorpusSize;
 
@@ -70,6 +71,10 @@ pub struct ModelConfig {
     pub hidden: Option<usize>,
     /// Width of the encoder's output, both directions together; as `hidden` if not given.
     pub encoder_hidden: Option<usize>,
+    /// The recurrent cell, of encoder and decoder.
+    pub cell: CellKind,
+    /// The encoder's cell, where it is another than `cell`.
+    pub encoder_cell: Option<CellKind>,
     /// Layers of the encoder.
     pub encoder_layers: usize,
     /// Layers of the decoder.
@@ -82,8 +87,8 @@ pub struct ModelConfig {
     pub input_feeding: bool,
     /// How the encoder's final states become the decoder's first.
     pub bridge: Bridge,
-    /// Whether the output layer is the target embedding (Press & Wolf 2017); needs `embedding = hidden`.
-    pub tied_embeddings: bool,
+    /// Which embeddings share one matrix with the output layer.
+    pub tied_embeddings: TiedEmbeddings,
     /// Dropout probability: on embeddings, between layers, on the attentional state.
     pub dropout: Option<f32>,
 }
@@ -94,15 +99,25 @@ impl Default for ModelConfig {
             embedding: None,
             hidden: None,
             encoder_hidden: None,
+            cell: CellKind::Lstm,
+            encoder_cell: None,
             encoder_layers: 1,
             decoder_layers: 1,
             bidirectional: true,
             attention: AttentionKind::Dot,
             input_feeding: false,
             bridge: Bridge::Copy,
-            tied_embeddings: false,
+            tied_embeddings: TiedEmbeddings::None,
             dropout: None,
         }
+    }
+}
+
+impl ModelConfig {
+    /// The encoder's cell.
+    #[must_use]
+    pub fn encoder_cell(&self) -> CellKind {
+        self.encoder_cell.unwrap_or(self.cell)
     }
 }
 
@@ -120,10 +135,24 @@ pub enum AttentionKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bridge {
-    /// As they are, hidden state and cell.
+    /// As they are; needs equal cells, sizes and numbers of layers.
     Copy,
-    /// Through learned layers: `h = tanh(W·h + b)`, `c = W·c + b`.
-    Learned,
+    /// Through learned layers: `h = tanh(W·h + b)` and, for an LSTM, `c = W·c + b`.
+    Project,
+    /// Not at all: the decoder starts from zeros and knows the source by its attention alone.
+    Zero,
+}
+
+/// Which embeddings share one matrix with the output layer (Press & Wolf 2017). Where they are not as wide as the decoder, its states are projected first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TiedEmbeddings {
+    /// None.
+    None,
+    /// The target's.
+    Target,
+    /// Source and target; needs one vocabulary for both.
+    All,
 }
 
 /// The training.

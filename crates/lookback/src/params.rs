@@ -14,8 +14,13 @@ pub enum Init {
     Constant(f32),
     /// Uniform in ±limit.
     Uniform(f32),
-    /// The bias of an LSTM of this width: 0, but 1 for the forget gate (Jozefowicz et al. 2015), so that early gradients live.
-    ForgetGate(usize),
+    /// The bias of a cell's gates: 0, but 1 for one of them, so that it starts open.
+    OpenGate {
+        /// H, the width of a gate.
+        hidden: usize,
+        /// Which gate.
+        gate: usize,
+    },
 }
 
 /// A parameter's name, shape and start. A vector has one row.
@@ -62,7 +67,9 @@ impl ParamSpec {
                     })
                     .collect()
             }
-            Init::ForgetGate(hidden) => (0..self.len()).map(|i| if i / hidden == 1 { 1.0 } else { 0.0 }).collect(),
+            Init::OpenGate { hidden, gate } => {
+                (0..self.len()).map(|i| if i / hidden == gate { 1.0 } else { 0.0 }).collect()
+            }
         }
     }
 }
@@ -233,8 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_forget_gate_starts_open() {
-        let spec = ParamSpec { name: "b".into(), shape: vec![8], init: Init::ForgetGate(2), per_step: false };
+    fn only_one_gate_starts_open() {
+        let init = Init::OpenGate { hidden: 2, gate: 1 };
+        let spec = ParamSpec { name: "b".into(), shape: vec![8], init, per_step: false };
         assert_eq!(spec.initial(1, 0), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     }
 }

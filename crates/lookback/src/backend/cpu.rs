@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use lookback_kernels::{
-    self as kernels, CellState, Exec, Init, Isa, LstmCell, MatRef, Operand, PackedMatrix, Pool, RecurrentShape,
+    self as kernels, CellTrace, Exec, Init, Isa, MatRef, Operand, PackedMatrix, Pool, RecurrentShape,
 };
 
 use super::{
     AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, LossGradients, Precision, Purpose, RandomKey,
-    Real, RecurrentSpec, RecurrentTrace, Smoothing,
+    Real, RecurrentSpec, RecurrentTrace, Smoothing, with_cell,
 };
 
 /// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
@@ -218,29 +218,18 @@ impl<T: Real> Backend for Cpu<T> {
         spec: RecurrentSpec,
         y: &mut Vec<T>,
         h: &mut Vec<T>,
-        c: &mut Vec<T>,
+        c: Option<&mut Vec<T>>,
         trace: &mut RecurrentTrace<Vec<T>>,
         x: &Vec<T>,
         weight: &CpuWeight<T>,
         bias: &CpuWeight<T>,
         lengths: Option<&Vec<u32>>,
     ) {
-        let lengths = lengths.map(Vec::as_slice);
-        let (exec, shape, state) = (self.exec(), shape(spec), cell_state(trace));
-        match spec.cell {
-            CellKind::Lstm => kernels::recurrent::<LstmCell, T>(
-                exec,
-                shape,
-                y,
-                h,
-                c,
-                state,
-                x,
-                weight.forward(),
-                &bias.values,
-                lengths,
-            ),
-        }
+        let (exec, shape, lengths) = (self.exec(), shape(spec), lengths.map(Vec::as_slice));
+        let (c, trace, weight) = (or_empty(c), cell_trace(trace), weight.forward());
+        with_cell!(spec.cell, C => {
+            kernels::recurrent::<C, T>(exec, shape, y, h, c, trace, x, weight, &bias.values, lengths);
+        });
     }
 
     fn recurrent_backward(
@@ -248,7 +237,7 @@ impl<T: Real> Backend for Cpu<T> {
         spec: RecurrentSpec,
         dx: &mut Vec<T>,
         dh: &mut Vec<T>,
-        dc: &mut Vec<T>,
+        dc: Option<&mut Vec<T>>,
         dweight: &mut Vec<T>,
         dbias: &mut Vec<T>,
         dy: Option<&Vec<T>>,
@@ -257,23 +246,14 @@ impl<T: Real> Backend for Cpu<T> {
         lengths: Option<&Vec<u32>>,
         total: Option<&mut Vec<T>>,
     ) {
-        let (exec, shape, state) = (self.exec(), shape(spec), cell_state(trace));
-        match spec.cell {
-            CellKind::Lstm => kernels::recurrent_backward::<LstmCell, T>(
-                exec,
-                shape,
-                dx,
-                dh,
-                dc,
-                dweight,
-                dbias,
-                dy.map(Vec::as_slice),
-                &state,
-                weight.backward(),
-                lengths.map(Vec::as_slice),
-                total.map(Vec::as_mut_slice),
-            ),
-        }
+        let (exec, shape, lengths) = (self.exec(), shape(spec), lengths.map(Vec::as_slice));
+        let (dc, dy, total) = (or_empty(dc), dy.map(Vec::as_slice), total.map(Vec::as_mut_slice));
+        let (trace, weight) = (cell_trace(trace), weight.backward());
+        with_cell!(spec.cell, C => {
+            kernels::recurrent_backward::<C, T>(
+                exec, shape, dx, dh, dc, dweight, dbias, dy, trace, weight, lengths, total,
+            );
+        });
     }
 
     fn attend(
@@ -430,6 +410,16 @@ fn shape(spec: RecurrentSpec) -> RecurrentShape {
     RecurrentShape { steps: spec.steps, batch: spec.batch, hidden: spec.hidden, direction: spec.direction }
 }
 
-fn cell_state<T>(trace: &mut RecurrentTrace<Vec<T>>) -> CellState<'_, T> {
-    CellState { gates: &mut trace.gates, saved: &mut trace.saved, h_prev: &mut trace.h_prev, c_prev: &mut trace.c_prev }
+fn cell_trace<T>(trace: &mut RecurrentTrace<Vec<T>>) -> CellTrace<'_, T> {
+    CellTrace {
+        gates: &mut trace.gates,
+        saved: &mut trace.saved,
+        h_prev: &mut trace.h_prev,
+        c_prev: or_empty(trace.c_prev.as_mut()),
+    }
+}
+
+/// What a cell without c has in its place.
+fn or_empty<T>(c: Option<&mut Vec<T>>) -> &mut [T] {
+    c.map_or(&mut [], Vec::as_mut_slice)
 }

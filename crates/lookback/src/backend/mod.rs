@@ -7,6 +7,9 @@
 
 use std::fmt::Debug;
 
+use lookback_kernels::Cell;
+use serde::{Deserialize, Serialize};
+
 pub use lookback_kernels::{AdamStep, Candidates, CrossEntropy, Direction, RandomKey, Real, Smoothing};
 
 mod cpu;
@@ -14,27 +17,71 @@ mod cpu;
 pub use cpu::Cpu;
 
 /// The recurrent cells a layer can be made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CellKind {
-    /// Long short-term memory, gates i, f, g, o.
+    /// Long short-term memory (Hochreiter & Schmidhuber 1997).
     Lstm,
+    /// Gated recurrent unit (Cho et al. 2014), in PyTorch's form.
+    Gru,
+    /// `h' = tanh(W·x + U·h + b)` (Elman 1990).
+    Rnn,
 }
 
+/// Evaluates an expression with the kernels' type of a cell.
+macro_rules! with_cell {
+    ($kind:expr, $cell:ident => $then:expr) => {
+        match $kind {
+            CellKind::Lstm => {
+                type $cell = lookback_kernels::LstmCell;
+                $then
+            }
+            CellKind::Gru => {
+                type $cell = lookback_kernels::GruCell;
+                $then
+            }
+            CellKind::Rnn => {
+                type $cell = lookback_kernels::RnnCell;
+                $then
+            }
+        }
+    };
+}
+use with_cell;
+
 impl CellKind {
+    /// The name as it stands in configurations.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lstm => "lstm",
+            Self::Gru => "gru",
+            Self::Rnn => "rnn",
+        }
+    }
+
     /// Gates: the width of a cell's input projection, in units of H.
     #[must_use]
     pub fn gates(self) -> usize {
-        match self {
-            Self::Lstm => 4,
-        }
+        with_cell!(self, C => C::GATES)
+    }
+
+    /// Whether the state has a c besides h.
+    #[must_use]
+    pub fn has_c(self) -> bool {
+        with_cell!(self, C => C::CELL_STATE > 0)
     }
 
     /// What the cell keeps for the backward pass besides its gates, in units of H.
     #[must_use]
     pub fn saved(self) -> usize {
-        match self {
-            Self::Lstm => 1,
-        }
+        with_cell!(self, C => C::SAVED)
+    }
+
+    /// The gate whose bias starts at 1, if there is one.
+    #[must_use]
+    pub fn open_gate(self) -> Option<usize> {
+        with_cell!(self, C => C::OPEN_GATE)
     }
 }
 
@@ -56,7 +103,7 @@ pub struct RecurrentSpec {
 /// Sizes of an attention: T queries per row, S source positions, B sentences, G query rows per sentence (the beam), H wide keys and W wide values.
 pub type AttentionSpec = lookback_kernels::AttentionShape;
 
-/// The tensors a recurrent layer leaves for its backward pass.
+/// The tensors a recurrent layer leaves for its backward pass, which uses them up.
 #[derive(Debug)]
 pub struct RecurrentTrace<T> {
     /// Activations of the gates (T, B, G·H).
@@ -65,8 +112,8 @@ pub struct RecurrentTrace<T> {
     pub saved: T,
     /// h before each step (T, B, H).
     pub h_prev: T,
-    /// c before each step (T, B, H).
-    pub c_prev: T,
+    /// c before each step (T, B, H), if the cell has it.
+    pub c_prev: Option<T>,
 }
 
 /// What weights are about to be used for, so that a backend can lay them out.
@@ -186,13 +233,13 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn linear_backward_weight(&self, dw: &mut Self::Tensor, dy: &Self::Tensor, x: &Self::Tensor, w: &Self::Weight);
     /// `sums[j] += Σ_n x[n, j]`
     fn column_sums(&self, sums: &mut Self::Tensor, x: &Self::Tensor);
-    /// A recurrent layer over all steps; `h` and `c` hold the initial state and receive the final one. See [`lookback_kernels::recurrent`].
+    /// A recurrent layer over all steps; `h` and `c`, if the cell has it, hold the initial state and receive the final one. See [`lookback_kernels::recurrent`].
     fn recurrent(
         &self,
         spec: RecurrentSpec,
         y: &mut Self::Tensor,
         h: &mut Self::Tensor,
-        c: &mut Self::Tensor,
+        c: Option<&mut Self::Tensor>,
         trace: &mut RecurrentTrace<Self::Tensor>,
         x: &Self::Tensor,
         weight: &Self::Weight,
@@ -206,7 +253,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
         spec: RecurrentSpec,
         dx: &mut Self::Tensor,
         dh: &mut Self::Tensor,
-        dc: &mut Self::Tensor,
+        dc: Option<&mut Self::Tensor>,
         dweight: &mut Self::Tensor,
         dbias: &mut Self::Tensor,
         dy: Option<&Self::Tensor>,

@@ -1,6 +1,6 @@
 //! What a recipe leaves open is chosen from the data; what cannot be is refused with the remedy.
 
-use super::{AttentionKind, Bridge, Config, ConfigError, Schedule, Sharing, TextMode};
+use super::{AttentionKind, Bridge, Config, ConfigError, Schedule, Sharing, TextMode, TiedEmbeddings};
 
 /// What is known of a corpus when the open values are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,9 +47,10 @@ impl Config {
         self.text.sharing.get_or_insert(if joint { Sharing::Joint } else { Sharing::Separate });
         let hidden = if mode == TextMode::Char || corpus.pairs < 25_000 { 256 } else { 512 };
         let hidden = *self.model.hidden.get_or_insert(hidden);
-        let small = mode == TextMode::Char && !self.model.tied_embeddings;
+        let small = mode == TextMode::Char && self.model.tied_embeddings == TiedEmbeddings::None;
         self.model.embedding.get_or_insert(if small { hidden.min(128) } else { hidden });
         self.model.encoder_hidden.get_or_insert(hidden);
+        self.model.encoder_cell.get_or_insert(self.model.cell);
         self.model.dropout.get_or_insert(if corpus.pairs < 200_000 { 0.3 } else { 0.1 });
         self.train.batch_tokens.get_or_insert(if corpus.pairs < 10_000 { 1_000 } else { 2_000 });
         if self.train.max_updates.is_none() && self.train.max_epochs.is_none() && self.train.max_minutes.is_none() {
@@ -66,6 +67,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_sizes()?;
         self.check_model()?;
+        self.check_bridge()?;
         self.check_ranges()
     }
 
@@ -116,20 +118,48 @@ impl Config {
                 ),
             );
         }
+        if m.tied_embeddings == TiedEmbeddings::All && self.text.sharing == Some(Sharing::Separate) {
+            return invalid(
+                "model.tied_embeddings",
+                "`all` needs one vocabulary for both sides; set `text.sharing = \"joint\"`, or \
+                 `model.tied_embeddings = \"target\"`"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// What the bridge cannot carry.
+    fn check_bridge(&self) -> Result<(), ConfigError> {
+        let m = &self.model;
+        let (hidden, encoder) = (m.hidden.unwrap_or(1), m.encoder_hidden.or(m.hidden).unwrap_or(1));
+        let (from, to) = (m.encoder_cell(), m.cell);
+        if m.bridge == Bridge::Copy && from != to {
+            return invalid(
+                "model.bridge",
+                format!(
+                    "`copy` cannot hand the state of a {} to a {}; make the cells equal, or set `model.bridge = \"project\"`",
+                    from.name(),
+                    to.name()
+                ),
+            );
+        }
         if m.bridge == Bridge::Copy && (encoder != hidden || m.encoder_layers != m.decoder_layers) {
             return invalid(
                 "model.bridge",
                 format!(
                     "`copy` hands {} states of {encoder} to {} decoder layers of {hidden}; make them equal, or set \
-                     `model.bridge = \"learned\"`",
+                     `model.bridge = \"project\"`",
                     m.encoder_layers, m.decoder_layers
                 ),
             );
         }
-        if m.tied_embeddings && m.embedding.is_some_and(|e| e != hidden) {
+        if m.bridge == Bridge::Zero && m.attention == AttentionKind::None {
             return invalid(
-                "model.tied_embeddings",
-                format!("the output layer takes {hidden} values, so set `model.embedding = {hidden}`"),
+                "model.bridge",
+                "with `zero` and no attention the decoder would know nothing of the source; set `model.attention` or \
+                 another bridge"
+                    .into(),
             );
         }
         Ok(())
@@ -219,8 +249,13 @@ mod tests {
     fn what_cannot_be_is_refused_by_its_key() {
         let cases = [
             (&["model.hidden=33"][..], "model.encoder_hidden: 33"),
-            (&["model.encoder_layers=2"], "model.bridge: "),
-            (&["model.tied_embeddings=true", "model.embedding=64"], "model.tied_embeddings: "),
+            (&["model.encoder_layers=2"], "model.bridge: `copy` hands 2 states of 512 to 1 decoder layers"),
+            (&["model.encoder_cell=gru"], "model.bridge: `copy` cannot hand the state of a gru to a lstm"),
+            (&["model.bridge=zero", "model.attention=none"], "model.bridge: with `zero` and no attention"),
+            (
+                &["model.tied_embeddings=all", "text.sharing=separate"],
+                "model.tied_embeddings: `all` needs one vocabulary",
+            ),
             (&["model.dropout=1.0"], "model.dropout: 1"),
             (&["train.learning_rate=-1.0"], "train.learning_rate: "),
             (&["train.clip_norm=-1.0"], "train.clip_norm: "),

@@ -1,10 +1,12 @@
 //! The decoder: an embedding, n recurrent layers started from the encoder, attention, and the attentional state.
 
 use crate::backend::{Backend, Direction};
-use crate::config::{AttentionKind, Bridge, ModelConfig};
+use crate::config::{AttentionKind, ModelConfig};
 use crate::model::Memory;
-use crate::model::encoder::Lstm;
+use crate::model::bridge::Bridge;
 use crate::model::layout::{Layout, Sizes};
+use crate::model::output::Output;
+use crate::model::recurrent::RecurrentLayer;
 use crate::ops::{Attention, State};
 use crate::params::ParamId;
 use crate::tape::{Graph, Shape, Var};
@@ -21,7 +23,7 @@ pub struct DecoderState {
 impl DecoderState {
     /// Every value of the state, to be gathered or kept.
     pub fn vars_mut(&mut self) -> Vec<&mut Var> {
-        let layers = self.layers.iter_mut().flat_map(|s| [&mut s.h, &mut s.c]);
+        let layers = self.layers.iter_mut().flat_map(|s| std::iter::once(&mut s.h).chain(&mut s.c));
         layers.chain(self.input_feed.as_mut()).collect()
     }
 }
@@ -40,77 +42,50 @@ pub struct Decoding {
 #[derive(Debug, Clone)]
 pub(super) struct Decoder {
     embedding: ParamId,
-    layers: Vec<Lstm>,
+    layers: Vec<RecurrentLayer>,
     /// W_f (G·H, H): what the fed-back state adds to the first layer's gates.
     feed: Option<ParamId>,
-    bridge: Option<Vec<BridgeLayer>>,
+    bridge: Bridge,
     attention: AttentionKind,
     attentional: (ParamId, ParamId),
-    output: (ParamId, ParamId),
+    output: Output,
     hidden: usize,
     dropout: f32,
 }
 
-/// The learned bridge of one decoder layer, from the encoder's layer `from`.
-#[derive(Debug, Clone, Copy)]
-struct BridgeLayer {
-    from: usize,
-    h: (ParamId, ParamId),
-    c: (ParamId, ParamId),
-}
-
 impl Decoder {
-    pub(super) fn new(layout: &mut Layout, config: &ModelConfig, sizes: Sizes, vocab: usize) -> Self {
+    /// A decoder of `vocab` pieces, embedded by `embedding`.
+    pub(super) fn new(
+        layout: &mut Layout,
+        config: &ModelConfig,
+        sizes: Sizes,
+        vocab: usize,
+        embedding: ParamId,
+    ) -> Self {
         let Sizes { embedding: width, hidden, encoder, dropout } = sizes;
-        let embedding = layout.embedding("decoder.embedding", vocab, width);
-        let layers: Vec<Lstm> = (0..config.decoder_layers)
+        let layers: Vec<RecurrentLayer> = (0..config.decoder_layers)
             .map(|layer| {
                 let input = if layer == 0 { width } else { hidden };
-                Lstm::new(layout, "decoder.rnn", layer, input, hidden, Direction::Forward)
+                RecurrentLayer::new(layout, config.cell, "decoder.rnn", layer, input, hidden, Direction::Forward)
             })
             .collect();
         let feed = config.input_feeding.then(|| {
-            let gates = crate::backend::CellKind::Lstm.gates() * hidden;
+            let gates = config.cell.gates() * hidden;
             layout.matrix("decoder.feed.weight".into(), gates, hidden, hidden, true)
         });
-        let bridge = (config.bridge == Bridge::Learned).then(|| {
-            let layer = |layer: usize| {
-                // Top meets top: a deeper encoder leaves out its lowest layers, a shorter one gives its top layer several times.
-                let above = config.encoder_layers.saturating_sub(config.decoder_layers);
-                let from = (layer + above).min(config.encoder_layers - 1);
-                let mut linear =
-                    |what| layout.linear(&format!("decoder.bridge.{what}_l{layer}"), hidden, encoder, false);
-                BridgeLayer { from, h: linear("h"), c: linear("c") }
-            };
-            (0..config.decoder_layers).map(layer).collect()
-        });
+        let bridge = Bridge::new(layout, config, sizes);
         let context = if config.attention == AttentionKind::None { 0 } else { encoder };
         let attentional = layout.linear("decoder.attentional", hidden, context + hidden, config.input_feeding);
-        let output = if config.tied_embeddings {
-            let bias = layout.vector("decoder.output.bias".into(), vocab, crate::params::Init::Constant(0.0));
-            (embedding, bias)
-        } else {
-            layout.linear("decoder.output", vocab, hidden, false)
-        };
+        let output = Output::new(layout, config, sizes, vocab, embedding);
         Self { embedding, layers, feed, bridge, attention: config.attention, attentional, output, hidden, dropout }
     }
 
-    pub(super) fn output(&self) -> (ParamId, ParamId) {
-        self.output
+    pub(super) fn output(&self) -> &Output {
+        &self.output
     }
 
     pub(super) fn start<B: Backend>(&self, g: &mut Graph<'_, B>, memory: &Memory) -> DecoderState {
-        let layers: Vec<State> = match &self.bridge {
-            None => memory.last.clone(),
-            Some(layers) => layers
-                .iter()
-                .map(|bridge| {
-                    let last = memory.last[bridge.from];
-                    let h = g.linear(last.h, bridge.h.0, Some(bridge.h.1));
-                    State { h: g.tanh(h), c: g.linear(last.c, bridge.c.0, Some(bridge.c.1)) }
-                })
-                .collect(),
-        };
+        let layers = self.bridge.start(g, memory, &self.layers);
         let batch = g.shape(layers[0].h).batch;
         let input_feed = self.feed.map(|_| g.zeros(Shape::new(1, batch, self.hidden)));
         DecoderState { layers, input_feed }
@@ -146,9 +121,9 @@ impl Decoder {
         let mut layers = Vec::with_capacity(self.layers.len());
         let (mut s, last) = self.layers[0].run_projected(g, projected, initial[0], None);
         layers.push(last);
-        for (lstm, &initial) in self.layers.iter().zip(initial).skip(1) {
+        for (layer, &initial) in self.layers.iter().zip(initial).skip(1) {
             let input = g.dropout(s, self.dropout);
-            let (y, last) = lstm.run(g, input, initial, None);
+            let (y, last) = layer.run(g, input, initial, None);
             s = y;
             layers.push(last);
         }

@@ -9,12 +9,15 @@
 //! ```
 //! Luong, Pham & Manning 2015. The same code trains (on a recording graph), validates and decodes.
 
+mod bridge;
 mod decoder;
 mod encoder;
 mod layout;
+mod output;
+mod recurrent;
 
 use crate::backend::{Backend, CrossEntropy, Smoothing};
-use crate::config::{AttentionKind, ModelConfig};
+use crate::config::{AttentionKind, ModelConfig, TiedEmbeddings};
 use crate::data::Batch;
 use crate::ops::State;
 use crate::params::ParamSpec;
@@ -49,13 +52,19 @@ impl Seq2Seq {
     /// The model of a configuration, and the parameters it needs.
     ///
     /// # Panics
-    /// If the configuration was not resolved ([`Config::resolve`](crate::config::Config::resolve)).
+    /// If the configuration was not resolved ([`Config::resolve`](crate::config::Config::resolve)), or all embeddings are tied and the vocabularies differ.
     #[must_use]
     pub fn new(config: &ModelConfig, src_vocab: usize, tgt_vocab: usize) -> (Self, Vec<ParamSpec>) {
         let mut layout = Layout::default();
         let sizes = layout::Sizes::of(config);
-        let encoder = Encoder::new(&mut layout, config, sizes, src_vocab);
-        let decoder = Decoder::new(&mut layout, config, sizes, tgt_vocab);
+        let one = config.tied_embeddings == TiedEmbeddings::All;
+        assert!(!one || src_vocab == tgt_vocab, "one table for vocabularies of {src_vocab} and {tgt_vocab} pieces");
+        let name = if one { "embedding" } else { "encoder.embedding" };
+        let src_embedding = layout.embedding(name, src_vocab, sizes.embedding);
+        let encoder = Encoder::new(&mut layout, config, sizes, src_embedding);
+        let tgt_embedding =
+            if one { src_embedding } else { layout.embedding("decoder.embedding", tgt_vocab, sizes.embedding) };
+        let decoder = Decoder::new(&mut layout, config, sizes, tgt_vocab, tgt_embedding);
         (Self { encoder, decoder, attention: config.attention }, layout.specs)
     }
 
@@ -89,24 +98,21 @@ impl Seq2Seq {
 
     /// The logits (T, R, V) of attentional states.
     pub fn logits<B: Backend>(&self, g: &mut Graph<'_, B>, attentional: Var) -> Var {
-        let (weight, bias) = self.decoder.output();
-        g.linear(attentional, weight, Some(bias))
+        self.decoder.output().logits(g, attentional)
     }
 
     /// The summed loss of `tgt_out` (T, B) given the words before, in nats; padding does not count.
     pub fn loss<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch, epsilon: f32) -> CrossEntropy {
         let attentional = self.forced(g, batch).attentional;
         let targets = g.ids(&batch.tgt_out);
-        let (weight, bias) = self.decoder.output();
-        g.cross_entropy(attentional, weight, bias, targets, Smoothing { epsilon, ignore: PAD })
+        self.decoder.output().cross_entropy(g, attentional, targets, Smoothing { epsilon, ignore: PAD })
     }
 
     /// The negative log-likelihood of every target position (T, B), in nats; 0 in padding. With attention, also its weights (T, B, S).
     pub fn score<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> (Vec<f64>, Option<Var>) {
         let decoding = self.forced(g, batch);
         let targets = g.ids(&batch.tgt_out);
-        let (weight, bias) = self.decoder.output();
-        (g.token_nll(decoding.attentional, weight, bias, targets, PAD), decoding.weights)
+        (self.decoder.output().token_nll(g, decoding.attentional, targets, PAD), decoding.weights)
     }
 
     fn forced<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> Decoding {

@@ -4,7 +4,7 @@ use lookback_testkit::{Golden, assert_close_f64, max_grad_error};
 
 use super::*;
 use crate::backend::{AdamStep, Cpu, Real};
-use crate::config::{Bridge, Config};
+use crate::config::{Bridge, CellKind, Config};
 use crate::data::Example;
 use crate::params::{Gradients, Params};
 use crate::tape::{Recording, Tape};
@@ -21,10 +21,13 @@ struct Case<T: Real> {
 impl<T: Real> Case<T> {
     fn read(name: &str, config: &ModelConfig, threads: usize) -> Self {
         let golden = Golden::read(name);
-        let vocab = |name: &str| golden.shape(name)[0];
-        let (model, specs) = Seq2Seq::new(config, vocab("encoder.embedding.weight"), vocab("decoder.embedding.weight"));
+        let vocab = |side: &str| {
+            let own = format!("{side}.embedding.weight");
+            golden.shape(if golden.names().contains(&own) { &own } else { "embedding.weight" })[0]
+        };
+        let (model, specs) = Seq2Seq::new(config, vocab("encoder"), vocab("decoder"));
         let cpu = Cpu::<T>::detect(threads);
-        let values: Vec<Vec<f64>> = specs.iter().map(|s| stored(&golden, &s.name)).collect();
+        let values: Vec<Vec<f64>> = specs.iter().map(|s| stored(&golden, config, &s.name)).collect();
         for (spec, values) in specs.iter().zip(&values) {
             assert_eq!(spec.len(), values.len(), "{name}: {}", spec.name);
         }
@@ -61,9 +64,9 @@ impl<T: Real> Case<T> {
 }
 
 /// A stored parameter (or its gradient, with a prefix) by our name: the fed-back part of the first layer's input weights is a matrix of its own here.
-fn stored(golden: &Golden, name: &str) -> Vec<f64> {
+fn stored(golden: &Golden, config: &ModelConfig, name: &str) -> Vec<f64> {
     let (prefix, plain) = name.find("decoder").or(name.find("encoder")).map_or(("", name), |at| name.split_at(at));
-    let width = golden.shape("decoder.embedding.weight")[1];
+    let width = config.embedding.unwrap();
     let joined = format!("{prefix}decoder.rnn.weight_ih_l0");
     let columns = |range: std::ops::Range<usize>| {
         let all = golden.shape(&joined)[1];
@@ -110,9 +113,25 @@ fn all() -> Vec<(String, ModelConfig)> {
         }
     }
     let dot = AttentionKind::Dot;
-    let tied = ModelConfig { embedding: Some(8), tied_embeddings: true, ..config(true, 1, dot, false) };
-    all.push(("model_tied".into(), tied));
-    all.push(("model_bridge".into(), ModelConfig { bridge: Bridge::Learned, ..config(true, 2, dot, true) }));
+    let mut add = |name: &str, config: ModelConfig| all.push((name.to_owned(), config));
+    let tied = |of: TiedEmbeddings, base: ModelConfig| ModelConfig { tied_embeddings: of, ..base };
+    add("model_tied", ModelConfig { embedding: Some(8), ..tied(TiedEmbeddings::Target, config(true, 1, dot, false)) });
+    let project = ModelConfig { bridge: Bridge::Project, ..config(true, 2, dot, true) };
+    add("model_bridge", project.clone());
+    let (lstm, gru) = (CellKind::Lstm, CellKind::Gru);
+    for cell in [gru, CellKind::Rnn] {
+        for (direction, bidirectional) in [("uni", false), ("bi", true)] {
+            for (feeding, input_feeding) in [("feed", true), ("nofeed", false)] {
+                let config = ModelConfig { cell, ..config(bidirectional, 1, dot, input_feeding) };
+                add(&format!("model_{direction}_{}_{feeding}", cell.name()), config);
+            }
+        }
+    }
+    add("model_gru_to_lstm", ModelConfig { encoder_cell: Some(gru), ..project.clone() });
+    add("model_lstm_to_gru", ModelConfig { encoder_cell: Some(lstm), cell: gru, ..project });
+    add("model_zero", ModelConfig { cell: gru, bridge: Bridge::Zero, ..config(true, 1, dot, false) });
+    add("model_tied_projected", tied(TiedEmbeddings::Target, config(true, 1, dot, false)));
+    add("model_tied_all", tied(TiedEmbeddings::All, ModelConfig { cell: gru, ..config(true, 1, dot, true) }));
     all
 }
 
@@ -123,7 +142,7 @@ fn agrees_with_pytorch<T: Real>(name: &str, config: &ModelConfig, rel: f64, abs:
     for (spec, gradient) in case.params.specs().iter().zip(gradients.all()) {
         let got: Vec<f64> = gradient.iter().map(|v| v.to_f64()).collect();
         let what = format!("{name}: gradient of {}", spec.name);
-        assert_close_f64(&what, &got, &stored(&case.golden, &format!("grad.{}", spec.name)), rel, abs);
+        assert_close_f64(&what, &got, &stored(&case.golden, config, &format!("grad.{}", spec.name)), rel, abs);
     }
     let mut tape = Tape::new();
     let mut g = Graph::inference(&case.cpu, &case.params, &mut tape);
@@ -185,7 +204,7 @@ fn ten_adam_steps_follow_ten_losses_of_pytorch() {
         let values = case.params.values(&case.cpu);
         for (spec, got) in case.params.specs().iter().zip(values) {
             let got: Vec<f64> = got.into_iter().map(f64::from).collect();
-            let want = stored(&case.golden, &format!("after.{}", spec.name));
+            let want = stored(&case.golden, &config, &format!("after.{}", spec.name));
             assert_close_f64(&format!("{name} {}", spec.name), &got, &want, 1e-6, 1e-6);
         }
     }
@@ -193,10 +212,10 @@ fn ten_adam_steps_follow_ten_losses_of_pytorch() {
 
 #[test]
 fn the_whole_gradient_agrees_with_differences_in_every_parameter() {
-    let config = ModelConfig { bridge: Bridge::Learned, ..config(true, 2, AttentionKind::Dot, true) };
+    let (_, config) = all().into_iter().find(|(name, _)| name == "model_bridge").expect("in the list");
     let case = Case::<f64>::read("model_bridge", &config, 1);
     let (_, gradients) = case.gradients();
-    let values: Vec<Vec<f64>> = case.params.specs().iter().map(|s| stored(&case.golden, &s.name)).collect();
+    let values: Vec<Vec<f64>> = case.params.specs().iter().map(|s| stored(&case.golden, &config, &s.name)).collect();
     let mut changed = Case::<f64>::read("model_bridge", &config, 1);
     for i in 0..values.len() {
         let error = max_grad_error(&mut values[i].clone(), &gradients.all()[i], |v| {
@@ -216,7 +235,8 @@ fn the_whole_gradient_agrees_with_differences_in_every_parameter() {
 fn threads_change_no_bit_of_loss_or_gradient() {
     // Large enough that every product and every loop has several tiles.
     let size = Some(64);
-    let config = ModelConfig {
+    let config = |cell| ModelConfig {
+        cell,
         embedding: size,
         hidden: size,
         encoder_hidden: size,
@@ -226,8 +246,8 @@ fn threads_change_no_bit_of_loss_or_gradient() {
     let examples: Vec<Example> =
         (0..40).map(|b| Example { src: sentence(b, 20 + b % 9), tgt: sentence(b + 7, 15 + b % 11), line: 1 }).collect();
     let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
-    let bits = |threads| {
-        let (model, specs) = Seq2Seq::new(&config, 300, 300);
+    let bits = |cell, threads| {
+        let (model, specs) = Seq2Seq::new(&config(cell), 300, 300);
         let cpu = Cpu::<f32>::detect(threads);
         let params = Params::init(&cpu, specs, 1);
         let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, &params));
@@ -237,15 +257,19 @@ fn threads_change_no_bit_of_loss_or_gradient() {
         let all: Vec<u32> = gradients.all().iter().flatten().map(|v| v.to_bits()).collect();
         (loss.to_bits(), all)
     };
-    let one = bits(1);
-    assert!(one == bits(2) && one == bits(4));
+    for cell in [CellKind::Lstm, CellKind::Gru, CellKind::Rnn] {
+        let one = bits(cell, 1);
+        assert!(one == bits(cell, 2) && one == bits(cell, 4), "{cell:?}");
+    }
 }
 
 #[test]
-fn a_learned_bridge_lets_every_layer_learn_also_when_depths_differ() {
-    for (encoder_layers, decoder_layers) in [(1, 2), (2, 1)] {
+fn a_projecting_bridge_lets_every_layer_learn_also_when_depths_and_cells_differ() {
+    let (lstm, gru, rnn) = (CellKind::Lstm, CellKind::Gru, CellKind::Rnn);
+    for (encoder_layers, decoder_layers, from, to) in [(1, 2, lstm, lstm), (2, 1, gru, lstm), (2, 1, lstm, rnn)] {
         let base = config(true, 1, AttentionKind::None, false);
-        let config = ModelConfig { encoder_layers, decoder_layers, bridge: Bridge::Learned, ..base };
+        let cells = ModelConfig { encoder_cell: Some(from), cell: to, ..base };
+        let config = ModelConfig { encoder_layers, decoder_layers, bridge: Bridge::Project, ..cells };
         let (model, specs) = Seq2Seq::new(&config, 20, 20);
         let cpu = Cpu::<f64>::detect(1);
         let params = Params::init(&cpu, specs, 1);
@@ -255,7 +279,7 @@ fn a_learned_bridge_lets_every_layer_learn_also_when_depths_differ() {
         model.loss(&mut g, &Batch::new(&[&example]), 0.0);
         g.backward();
         for (spec, gradient) in params.specs().iter().zip(gradients.all()) {
-            assert!(gradient.iter().any(|g| g.abs() > 0.0), "{encoder_layers}/{decoder_layers}: {}", spec.name);
+            assert!(gradient.iter().any(|g| g.abs() > 0.0), "{from:?} to {to:?}: {}", spec.name);
         }
     }
 }

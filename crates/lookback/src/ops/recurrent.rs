@@ -1,7 +1,7 @@
 //! A recurrent layer, one direction, over all steps of a sequence; with a sequence of length 1 it is the single step of decoding.
 //!
 //! ```text
-//! z_t = x_t + b_hh + W_hh·h_{t-1}        (h_t, c_t) = cell(z_t, c_{t-1})
+//! u_t = W_hh·h_{t-1} + b_hh        (h_t, c_t) = cell(x_t, u_t, h_{t-1}, c_{t-1})
 //! ```
 //! `x_t` is the input's projection `W_ih·input_t + b_ih`, computed for all steps as one [`Graph::linear`]. Beyond a sentence's length the state is carried
 //! over and the output is 0, in both directions.
@@ -29,8 +29,8 @@ pub struct Recurrent {
 pub struct State {
     /// h (1, B, H).
     pub h: Var,
-    /// c (1, B, H).
-    pub c: Var,
+    /// c (1, B, H), if the cell has it.
+    pub c: Option<Var>,
 }
 
 /// What a recurrent layer gives.
@@ -57,7 +57,7 @@ pub(crate) struct RecurrentNode<B: Backend> {
 impl<B: Backend> RecurrentNode<B> {
     pub(super) fn release(self, put: &mut dyn FnMut(B::Tensor)) {
         let RecurrentTrace { gates, saved, h_prev, c_prev } = self.trace;
-        [gates, saved, h_prev, c_prev].into_iter().for_each(put);
+        [gates, saved, h_prev].into_iter().chain(c_prev).for_each(put);
     }
 }
 
@@ -86,6 +86,8 @@ impl<B: Backend> Graph<'_, B> {
         let (steps, batch, hidden) = (shape.steps, shape.batch, state.width);
         assert_eq!(shape.width, layer.cell.gates() * hidden, "recurrent: gates of the projected input");
         assert_eq!((state.steps, state.batch), (1, batch), "recurrent: one initial state per row");
+        assert_eq!(initial.c.is_some(), layer.cell.has_c(), "recurrent: c is part of the state of some cells only");
+        assert!(initial.c.is_none_or(|c| self.shape(c) == state), "recurrent: c has the shape of h");
         let spec = RecurrentSpec { cell: layer.cell, steps, batch, hidden, direction: layer.direction };
         let rows = steps * batch;
         let out = Shape::new(steps, batch, hidden);
@@ -94,38 +96,46 @@ impl<B: Backend> Graph<'_, B> {
             gates: self.alloc(rows * layer.cell.gates() * hidden),
             saved: self.alloc(rows * layer.cell.saved() * hidden),
             h_prev: self.alloc(rows * hidden),
-            c_prev: self.alloc(rows * hidden),
+            c_prev: initial.c.map(|_| self.alloc(rows * hidden)),
         };
-        let (mut y, mut h, mut c) = (self.alloc(rows * hidden), self.alloc(batch * hidden), self.alloc(batch * hidden));
-        self.backend.copy(&mut h, 0, self.tensor(initial.h), 0, batch * hidden);
-        self.backend.copy(&mut c, 0, self.tensor(initial.c), 0, batch * hidden);
+        let mut y = self.alloc(rows * hidden);
+        let (mut h, mut c) = (self.copied(initial.h), initial.c.map(|c| self.copied(c)));
         self.backend.recurrent(
             spec,
             &mut y,
             &mut h,
-            &mut c,
+            c.as_mut(),
             &mut trace,
             self.tensor(x),
             self.params.weight(layer.weight),
             self.params.weight(layer.bias),
             lengths.map(|l| self.ids_of(l)),
         );
-        let output =
-            RecurrentOutput { y: self.push(y, out), last: State { h: self.push(h, state), c: self.push(c, state) } };
+        let last = State { h: self.push(h, state), c: c.map(|c| self.push(c, state)) };
+        let output = RecurrentOutput { y: self.push(y, out), last };
         self.record(Node::Recurrent(RecurrentNode { spec, layer, x, initial, output, lengths, trace, total }));
         output
+    }
+
+    /// A buffer with the numbers of `x`.
+    fn copied(&mut self, x: Var) -> B::Tensor {
+        let len = self.shape(x).len();
+        let mut copy = self.alloc(len);
+        self.backend.copy(&mut copy, 0, self.tensor(x), 0, len);
+        copy
     }
 }
 
 pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, mut node: RecurrentNode<B>) {
     let RecurrentNode { spec, layer, x, initial, output, lengths, total, .. } = node;
-    let reached = [output.y, output.last.h, output.last.c].into_iter().any(|v| graph.has_gradient(v));
+    let reached = [output.y, output.last.h].into_iter().chain(output.last.c).any(|v| graph.has_gradient(v));
     if !reached {
         node.release(&mut |tensor| graph.release(tensor));
         return;
     }
     let dy = graph.take_output_gradient(output.y);
-    let (mut dh, mut dc) = (graph.take_gradient(output.last.h), graph.take_gradient(output.last.c));
+    let mut dh = graph.take_gradient(output.last.h);
+    let mut dc = output.last.c.map(|c| graph.take_gradient(c));
     let mut dx = graph.alloc(graph.shape(x).len());
     let mut dtotal = total.map(|total| graph.take_gradient(total));
     let (backend, params, tape, gradients) = graph.split();
@@ -134,7 +144,7 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, mut node: Recurrent
         spec,
         &mut dx,
         &mut dh,
-        &mut dc,
+        dc.as_mut(),
         dweight,
         dbias,
         dy.as_ref(),
@@ -148,69 +158,116 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, mut node: Recurrent
     }
     graph.add_gradient(x, dx);
     graph.add_gradient(initial.h, dh);
-    graph.add_gradient(initial.c, dc);
+    if let (Some(c), Some(dc)) = (initial.c, dc) {
+        graph.add_gradient(c, dc);
+    }
     dy.into_iter().for_each(|dy| graph.release(dy));
     node.release(&mut |tensor| graph.release(tensor));
 }
 
 impl State {
-    /// A state of zeros for `batch` rows of `hidden`.
-    pub fn zeros<B: Backend>(graph: &mut Graph<'_, B>, batch: usize, hidden: usize) -> Self {
+    /// A cell's state of zeros for `batch` rows of `hidden`.
+    pub fn zeros<B: Backend>(graph: &mut Graph<'_, B>, cell: CellKind, batch: usize, hidden: usize) -> Self {
         let shape = Shape::new(1, batch, hidden);
-        Self { h: graph.zeros(shape), c: graph.zeros(shape) }
+        Self { h: graph.zeros(shape), c: cell.has_c().then(|| graph.zeros(shape)) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::checks::{check_gradients, golden_with_ids, matrix, vector, wave};
+    use crate::ops::checks::{check_gradients, golden_op, golden_with_ids, matrix, vector, wave};
 
-    fn layer(weight: ParamId, bias: ParamId, direction: Direction) -> Recurrent {
-        Recurrent { cell: CellKind::Lstm, weight, bias, direction }
+    const CELLS: [CellKind; 3] = [CellKind::Lstm, CellKind::Gru, CellKind::Rnn];
+    const PARAMS: [&str; 4] = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"];
+
+    /// The state in inputs x, h and perhaps c.
+    fn state(cell: CellKind, inputs: &[Var]) -> State {
+        State { h: inputs[1], c: cell.has_c().then(|| inputs[2]) }
+    }
+
+    fn values(output: RecurrentOutput) -> Vec<Var> {
+        [output.y, output.last.h].into_iter().chain(output.last.c).collect()
+    }
+
+    /// Names for a cell with or without c.
+    fn names<'a>(cell: CellKind, all: &[&'a str]) -> Vec<&'a str> {
+        all.iter().copied().filter(|name| cell.has_c() || !name.starts_with('c')).collect()
     }
 
     #[test]
     fn gradients_agree_with_differences_in_both_directions_with_and_without_lengths() {
-        let state = Shape::new(1, 2, 3);
-        let inputs = [(wave(4 * 2 * 12, 0.3), Shape::new(4, 2, 12)), (wave(6, 0.7), state), (wave(6, 1.1), state)];
-        let params = || vec![(matrix("w", 12, 3), wave(36, 0.9)), (vector("b", 12), wave(12, 1.3))];
-        for direction in [Direction::Forward, Direction::Backward] {
-            for lengths in [None, Some([4, 2])] {
-                check_gradients(&inputs, params(), |g, x, p| {
-                    let lengths = lengths.map(|l| g.ids(&l));
-                    let initial = State { h: x[1], c: x[2] };
-                    let out = g.recurrent(layer(p[0], p[1], direction), x[0], initial, lengths);
-                    vec![out.y, out.last.h, out.last.c]
-                });
+        for cell in CELLS {
+            let (gates, shape) = (cell.gates() * 3, Shape::new(1, 2, 3));
+            let mut inputs = vec![(wave(4 * 2 * gates, 0.3), Shape::new(4, 2, gates)), (wave(6, 0.7), shape)];
+            inputs.extend(cell.has_c().then(|| (wave(6, 1.1), shape)));
+            let params = || vec![(matrix("w", gates, 3), wave(gates * 3, 0.9)), (vector("b", gates), wave(gates, 1.3))];
+            for direction in [Direction::Forward, Direction::Backward] {
+                for lengths in [None, Some([4, 2])] {
+                    check_gradients(&inputs, params(), |g, x, p| {
+                        let lengths = lengths.map(|l| g.ids(&l));
+                        let layer = Recurrent { cell, weight: p[0], bias: p[1], direction };
+                        values(g.recurrent(layer, x[0], state(cell, x), lengths))
+                    });
+                }
             }
         }
     }
 
     #[test]
     fn whole_layers_agree_with_pytorch_in_both_directions() {
-        let params = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"];
-        let outputs = ["y:r_y", "h_n:r_h_n", "c_n:r_c_n"];
-        for (name, direction) in [("lstm_forward", Direction::Forward), ("lstm_reverse", Direction::Backward)] {
-            golden_with_ids(name, "lengths", &["x", "h0", "c0"], &params, &outputs, |g, x, p, lengths| {
-                let lengths = g.ids(lengths);
-                let projected = g.linear(x[0], p[0], Some(p[2]));
-                let initial = State { h: x[1], c: x[2] };
-                let out = g.recurrent(layer(p[1], p[3], direction), projected, initial, Some(lengths));
-                vec![out.y, out.last.h, out.last.c]
-            });
+        for cell in CELLS {
+            for (way, direction) in [("forward", Direction::Forward), ("reverse", Direction::Backward)] {
+                let name = format!("{}_{way}", cell.name());
+                let mut outputs = vec!["y:r_y"];
+                outputs.extend(names(cell, &["h_n:r_h_n", "c_n:r_c_n"]));
+                let mut inputs = vec!["x"];
+                inputs.extend(names(cell, &["h0", "c0"]));
+                golden_with_ids(&name, "lengths", &inputs, &PARAMS, &outputs, |g, x, p, lengths| {
+                    let lengths = g.ids(lengths);
+                    let projected = g.linear(x[0], p[0], Some(p[2]));
+                    let layer = Recurrent { cell, weight: p[1], bias: p[3], direction };
+                    values(g.recurrent(layer, projected, state(cell, x), Some(lengths)))
+                });
+            }
         }
     }
 
     #[test]
     fn one_step_agrees_with_pytorch() {
-        let params = ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"];
-        let outputs = ["h_n:r_h_n", "c_n:r_c_n"];
-        crate::ops::checks::golden_op("lstm_step", &["x", "h0", "c0"], &params, &outputs, |g, x, p| {
-            let projected = g.linear(x[0], p[0], Some(p[2]));
-            let initial = State { h: x[1], c: x[2] };
-            let out = g.recurrent(layer(p[1], p[3], Direction::Forward), projected, initial, None);
-            vec![out.last.h, out.last.c]
-        });
+        for cell in CELLS {
+            let mut inputs = vec!["x"];
+            inputs.extend(names(cell, &["h0", "c0"]));
+            let outputs = names(cell, &["h_n:r_h_n", "c_n:r_c_n"]);
+            golden_op(&format!("{}_step", cell.name()), &inputs, &PARAMS, &outputs, |g, x, p| {
+                let projected = g.linear(x[0], p[0], Some(p[2]));
+                let layer = Recurrent { cell, weight: p[1], bias: p[3], direction: Direction::Forward };
+                let last = g.recurrent(layer, projected, state(cell, x), None).last;
+                [last.h].into_iter().chain(last.c).collect()
+            });
+        }
+    }
+
+    #[test]
+    fn the_probe_of_a_step_receives_what_later_steps_and_the_final_state_send_back() {
+        for cell in CELLS {
+            let gates = cell.gates() * 3;
+            let params = vec![(matrix("w", gates, 3), wave(gates * 3, 0.9)), (vector("b", gates), wave(gates, 1.3))];
+            let shape = Shape::new(1, 2, 3);
+            let mut inputs = vec![(wave(2 * gates, 0.3), Shape::new(1, 2, gates)), (wave(6, 0.7), shape)];
+            inputs.extend(cell.has_c().then(|| (wave(6, 1.1), shape)));
+            inputs.push((wave(6, 0.5), shape));
+            // With one step the total gradient is that of its output and of the final h together: as if the probe were added to both.
+            let run = |probed: bool| {
+                crate::ops::checks::gradients(&inputs, &params, |g, x, p| {
+                    let layer = Recurrent { cell, weight: p[0], bias: p[1], direction: Direction::Forward };
+                    let probe = x[x.len() - 1];
+                    let out = g.recurrent_probed(layer, x[0], state(cell, x), None, probed.then_some(probe));
+                    if probed { vec![out.y, out.last.h] } else { vec![g.add(out.y, probe), g.add(out.last.h, probe)] }
+                })
+            };
+            let at = inputs.len() - 1;
+            assert_eq!(run(true)[at], run(false)[at], "{cell:?}");
+        }
     }
 }
