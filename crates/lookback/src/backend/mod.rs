@@ -69,7 +69,7 @@ impl CellKind {
     /// Whether the state has a c besides h.
     #[must_use]
     pub fn has_c(self) -> bool {
-        with_cell!(self, C => C::CELL_STATE > 0)
+        with_cell!(self, C => C::CELL_STATE != 0)
     }
 
     /// What the cell keeps for the backward pass besides its gates, in units of H.
