@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lookback::config::SearchConfig;
 use lookback::data::Columns;
+
+mod decoding;
+
+pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
 #[derive(Debug, Parser)]
@@ -46,6 +49,8 @@ pub(crate) enum Verb {
     Translate(TranslateArgs),
     /// Score translations: BLEU and exact match
     Eval(EvalArgs),
+    /// Tell how probable a model finds translations
+    Score(ScoreArgs),
     /// Show where a model looks
     Attend(AttendArgs),
     /// Tell what a model folder holds
@@ -149,68 +154,6 @@ pub(crate) struct PairArgs {
     pub(crate) columns: Option<Columns>,
 }
 
-/// How to search; what is not given is the model's own.
-#[derive(Debug, Args)]
-pub(crate) struct SearchArgs {
-    /// Hypotheses kept at every step; 1 is greedy.
-    #[arg(short, long, value_name = "K", alias = "beam")]
-    pub(crate) beam_size: Option<usize>,
-    /// Compare hypotheses by log-probability / length^A.
-    #[arg(long, value_name = "A", visible_alias = "normalize", aliases = ["lenpen", "length-penalty-alpha"])]
-    pub(crate) length_penalty: Option<f64>,
-    /// No N-gram twice in a translation; 0 allows it.
-    #[arg(long, value_name = "N")]
-    pub(crate) no_repeat_ngram_size: Option<usize>,
-    /// Longest translation, as a multiple of the source's pieces.
-    #[arg(long, value_name = "R")]
-    pub(crate) max_length_ratio: Option<f64>,
-}
-
-impl SearchArgs {
-    /// The model's own search, changed by what was given.
-    pub(crate) fn over(&self, own: &SearchConfig) -> SearchConfig {
-        SearchConfig {
-            beam_size: self.beam_size.unwrap_or(own.beam_size),
-            length_penalty: self.length_penalty.unwrap_or(own.length_penalty),
-            no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(own.no_repeat_ngram_size),
-            max_length_ratio: self.max_length_ratio.unwrap_or(own.max_length_ratio),
-            ..own.clone()
-        }
-    }
-}
-
-const TRANSLATE: &str = "\
-Examples:
-  echo 'Wo ist der Bahnhof?' | lookback translate -m my-model
-  lookback translate -m my-model -i news.de -o news.en --beam-size 8
-  lookback translate -m my-model --n-best 3 < news.de
-
-A line in, a line out, in the same order; an empty line stays empty. Whatever has
-arrived is answered when input pauses for 100 ms, so it can run as a coprocess.
-With --n-best: `line ||| text ||| F0= log-probability ||| score`, lines from 0.";
-
-#[derive(Debug, Args)]
-#[command(after_help = TRANSLATE)]
-pub(crate) struct TranslateArgs {
-    /// The model folder.
-    #[arg(short, long, value_name = "DIR", alias = "models")]
-    pub(crate) model: PathBuf,
-    /// Read this file instead of standard input.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
-    /// Write this file instead of standard output.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) search: SearchArgs,
-    /// The N best translations of each line.
-    #[arg(long, value_name = "N", alias = "nbest", default_value_t = 1, hide_default_value = true)]
-    pub(crate) n_best: usize,
-    /// Translate at most so many lines at once.
-    #[arg(long, value_name = "N", default_value_t = 512)]
-    pub(crate) batch: usize,
-}
-
 const EVAL: &str = "\
 Examples:
   lookback eval --ref test.en --hyp translated.en
@@ -229,7 +172,7 @@ pub(crate) struct EvalArgs {
     #[arg(long = "ref", value_name = "FILE", required_unless_present = "pairs")]
     pub(crate) reference: Option<PathBuf>,
     /// Translations to score.
-    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with_all = ["model", "pairs", "src", "columns", "hyp_out", "beam_size", "length_penalty", "no_repeat_ngram_size", "max_length_ratio"], requires = "reference")]
+    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with_all = ["model", "pairs", "src", "columns", "hyp_out", "beam_size", "length_penalty", "coverage_penalty", "no_repeat_ngram_size", "min_length_ratio", "max_length_ratio"], requires = "reference")]
     pub(crate) hyp: Option<PathBuf>,
     /// Translate with this model first.
     #[arg(short, long, value_name = "DIR")]
@@ -269,7 +212,7 @@ pub(crate) struct AttendArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
     /// Read lines of `source TAB target`; nothing is searched.
-    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["input", "beam_size", "length_penalty", "no_repeat_ngram_size", "max_length_ratio"])]
+    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["input", "beam_size", "length_penalty", "coverage_penalty", "no_repeat_ngram_size", "min_length_ratio", "max_length_ratio"])]
     pub(crate) pairs: Option<PathBuf>,
     /// Columns of source and target in PAIRS, from 1.
     #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", conflicts_with = "input")]

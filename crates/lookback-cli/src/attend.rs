@@ -34,7 +34,7 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
         let config = args.search.over(&translator.config().search);
         // A beam asked for is a beam to be seen.
         let nbest = args.search.beam_size.unwrap_or(1);
-        let options = SearchOptions { config, nbest, weights: KeepWeights::Yes };
+        let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
         let mut rounds = Rounds::open(args.input.as_deref(), ROUND)?;
         let mut first = 0;
         while let Some(lines) = rounds.next()? {

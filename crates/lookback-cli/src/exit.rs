@@ -3,13 +3,16 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use lookback::TranslateError;
 use lookback::config::ConfigError;
 use lookback::data::DataError;
 use lookback::eval::EvalError;
 use lookback::search::SearchError;
 use lookback::text::TextError;
 use lookback::train::TrainError;
+use lookback::{EnsembleError, TranslateError};
+
+use crate::score::BadEntry;
+use crate::translate::BadRequest;
 
 /// A usage error found after parsing.
 #[derive(Debug, thiserror::Error)]
@@ -66,12 +69,19 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Usage>() || cause.is::<ConfigError>() {
         return Some(2);
     }
-    if cause.is::<DataError>() || cause.is::<EvalError>() {
+    if cause.is::<DataError>() || cause.is::<EvalError>() || cause.is::<BadRequest>() || cause.is::<BadEntry>() {
         return Some(3);
     }
-    if let Some(TranslateError::Search(SearchError::Option { .. }) | TranslateError::NoAttention) = cause.downcast_ref()
+    if let Some(
+        TranslateError::Search(SearchError::Option { .. } | SearchError::Constraint { .. })
+        | TranslateError::NoAttention,
+    ) = cause.downcast_ref()
     {
         return Some(2);
+    }
+    match cause.downcast_ref() {
+        None | Some(EnsembleError::Checkpoint(_)) => {}
+        Some(_) => return Some(2),
     }
     // The vocabulary's size is a value of the configuration.
     if let Some(TextError::VocabTooSmall { .. }) = cause.downcast_ref() {

@@ -10,6 +10,7 @@ mod exit;
 mod input;
 mod inspect;
 mod quickstart;
+mod score;
 #[cfg_attr(not(unix), path = "signals_elsewhere.rs")]
 mod signals;
 mod train;
@@ -35,6 +36,7 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Train(args) => train::run(args, cli.common),
         Verb::Translate(args) => translate::run(args, cli.common),
         Verb::Eval(args) => eval::run(args, cli.common),
+        Verb::Score(args) => score::run(args, cli.common),
         Verb::Attend(args) => attend::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Quickstart(args) => quickstart::run(args, cli.common),

@@ -2,50 +2,234 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use anyhow::Context;
-use lookback::search::{KeepWeights, SearchOptions};
-use lookback::{Translation, Translator};
+use lookback::data::{DataError, read_lines};
+use lookback::search::{Constraints, SearchOptions};
+use lookback::{Request, Translation, Translator};
 
 use crate::args::{Common, TranslateArgs};
+use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
 use crate::input::Rounds;
 
+mod json;
+
+pub(crate) use json::BadRequest;
+use json::JsonLine;
+
 pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> {
-    if args.batch == 0 || args.n_best == 0 {
-        return Err(Usage("--batch and --n-best must be at least 1".into()).into());
-    }
-    let translator = Translator::load_with(&args.model, common.threads)?;
-    let config = args.search.over(&translator.config().search);
-    if args.n_best > config.beam_size {
-        let (n_best, beam) = (args.n_best, config.beam_size);
-        return Err(Usage(format!("--n-best {n_best} needs --beam-size {n_best} or more; it is {beam}")).into());
-    }
-    let options = SearchOptions { config, nbest: args.n_best, weights: KeepWeights::No };
-    let mut rounds = Rounds::open(args.input.as_deref(), args.batch)?;
+    check(args)?;
+    let translator = Translator::load_ensemble(&args.model, common.threads)?;
+    let options = options(args, &translator)?;
+    let mut lines = Lines::open(args)?;
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),
         None => Box::new(io::stdout()),
     };
-    let mut first = 0;
-    while let Some(lines) = rounds.next()? {
-        let sources: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let translations = translator.translate_with(&sources, &options)?;
-        write(&mut out, first, &translations, args.n_best).context("cannot write translations")?;
-        first += lines.len();
+    let mut counts = Counts::default();
+    while let Some(round) = lines.next()? {
+        let requests: Vec<Request> = round.iter().map(|line| line.request.clone()).collect();
+        let translations =
+            translator.translate_requests(&requests, &options).map_err(|error| lines.place(error, &round))?;
+        counts.take(&translations);
+        write(&mut out, &round, &translations, args, &translator).context("cannot write translations")?;
     }
+    lines.finish()?;
+    counts.tell(&mut Screen::new(common.quiet));
     Ok(Done::Whole)
 }
 
-/// Writes a round whose first line has number `first`, from 0.
-fn write(out: &mut impl Write, first: usize, round: &[Vec<Translation>], n_best: usize) -> io::Result<()> {
+fn check(args: &TranslateArgs) -> Result<(), Usage> {
+    if args.batch == 0 || args.n_best == 0 {
+        return Err(Usage("--batch and --n-best must be at least 1".into()));
+    }
+    if let Some(dir) = args.sentences.iter().find(|sentence| Path::new(sentence).join("config.json").exists()) {
+        return Err(Usage(format!("`{dir}` is a model folder; give every model its own -m")));
+    }
+    if args.prefix_file.is_some() && !args.sentences.is_empty() {
+        return Err(Usage("--prefix-file goes with lines of a file or of standard input; use --prefix".into()));
+    }
+    Ok(())
+}
+
+/// The model's own search, changed by what was given. More translations than the model's beam holds widen it; a beam that was given stays.
+fn options(args: &TranslateArgs, translator: &Translator) -> Result<SearchOptions, Usage> {
+    let mut config = args.search.over(&translator.config().search);
+    let sampling = args.sample.sampling();
+    if args.n_best > config.beam_size && sampling.is_none() {
+        if let Some(beam) = args.search.beam_size {
+            let n_best = args.n_best;
+            return Err(Usage(format!("--n-best {n_best} needs --beam-size {n_best} or more; it is {beam}")));
+        }
+        config.beam_size = args.n_best;
+    }
+    Ok(SearchOptions { nbest: args.n_best, sampling, ..config.into() })
+}
+
+/// A line to translate.
+struct Line {
+    request: Request,
+    /// What stood beside it in its JSON object.
+    beside: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where lines come from.
+enum Origin {
+    Given(std::vec::IntoIter<String>),
+    Read(Rounds),
+}
+
+/// Lines to translate, in rounds.
+struct Lines<'a> {
+    args: &'a TranslateArgs,
+    origin: Origin,
+    /// The lines of `--prefix-file`.
+    prefixes: Option<(&'a Path, Vec<String>)>,
+    constraints: Constraints,
+    /// Lines so far.
+    seen: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn open(args: &'a TranslateArgs) -> anyhow::Result<Self> {
+        let origin = if args.sentences.is_empty() {
+            Origin::Read(Rounds::open(args.input.as_deref(), args.batch)?)
+        } else {
+            Origin::Given(args.sentences.clone().into_iter())
+        };
+        let prefixes = match &args.prefix_file {
+            Some(path) => Some((path.as_path(), read_lines(path)?.0)),
+            None => None,
+        };
+        let (prefix, must) = (args.prefix.clone().unwrap_or_default(), args.must.clone());
+        let constraints = Constraints { prefix, must, must_not: args.must_not.clone() };
+        Ok(Self { args, origin, prefixes, constraints, seen: 0 })
+    }
+
+    fn next(&mut self) -> anyhow::Result<Option<Vec<Line>>> {
+        let texts = match &mut self.origin {
+            Origin::Given(sentences) => {
+                Some(sentences.by_ref().take(self.args.batch).collect()).filter(|s: &Vec<_>| !s.is_empty())
+            }
+            Origin::Read(rounds) => rounds.next()?,
+        };
+        let Some(texts) = texts else { return Ok(None) };
+        texts.into_iter().map(|text| self.line(text)).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn line(&mut self, text: String) -> anyhow::Result<Line> {
+        let number = self.seen;
+        self.seen += 1;
+        let mut constraints = self.constraints.clone();
+        if let Some((path, prefixes)) = &self.prefixes {
+            let prefix = prefixes.get(number).ok_or_else(|| {
+                let (path, lines) = (path.display(), prefixes.len());
+                BadRequest::new(self.name(), number, format!("{path} has {lines} lines; it needs one for every source"))
+            })?;
+            constraints.prefix.clone_from(prefix);
+        }
+        let request = |text, constraints| Request { text, constraints, number: number as u64 };
+        if !self.args.json_input {
+            return Ok(Line { request: request(text, constraints), beside: serde_json::Map::new() });
+        }
+        let parsed = JsonLine::parse(&text, constraints);
+        let JsonLine { text, constraints, beside } =
+            parsed.map_err(|message| BadRequest::new(self.name(), number, message))?;
+        Ok(Line { request: request(text, constraints), beside })
+    }
+
+    /// The input, as messages call it.
+    fn name(&self) -> String {
+        match (&self.origin, &self.args.input) {
+            (Origin::Given(_), _) => "sentence".to_owned(),
+            (Origin::Read(_), Some(path)) => path.display().to_string(),
+            (Origin::Read(_), None) => "standard input".to_owned(),
+        }
+    }
+
+    /// An error of a sentence of the last round, with the line of the input where constraints came with it.
+    fn place(&self, error: lookback::TranslateError, round: &[Line]) -> anyhow::Error {
+        use lookback::search::SearchError;
+        match error {
+            lookback::TranslateError::Search(SearchError::Constraint { sentence, source })
+                if self.args.json_input || self.prefixes.is_some() =>
+            {
+                BadRequest::new(self.name(), self.seen - round.len() + sentence, source.to_string()).into()
+            }
+            lookback::TranslateError::Search(SearchError::Constraint { source, .. }) => {
+                Usage(source.to_string()).into()
+            }
+            lookback::TranslateError::Search(error) => {
+                let first = self.seen - round.len();
+                lookback::TranslateError::Search(error.of_sentence(|sentence| first + sentence)).into()
+            }
+            other => other.into(),
+        }
+    }
+
+    /// Whether everything was used.
+    fn finish(&self) -> Result<(), DataError> {
+        match &self.prefixes {
+            Some((path, prefixes)) if prefixes.len() != self.seen => Err(DataError::LineCounts {
+                src: self.name().into(),
+                src_lines: self.seen as u64,
+                tgt: (*path).to_owned(),
+                tgt_lines: prefixes.len() as u64,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What went less well, to be told at the end.
+#[derive(Debug, Default)]
+struct Counts {
+    translations: usize,
+    cut: usize,
+    unmet: usize,
+}
+
+impl Counts {
+    fn take(&mut self, round: &[Vec<Translation>]) {
+        for best in round.iter().filter_map(|translations| translations.first()) {
+            self.translations += 1;
+            self.cut += usize::from(best.hypothesis.is_cut);
+            self.unmet += usize::from(!best.hypothesis.unmet.is_empty());
+        }
+    }
+
+    fn tell(&self, screen: &mut Screen) {
+        let all = counted(self.translations, "translation");
+        if self.cut > 0 {
+            screen.line(&format!("{} of {all} met the length limit and are cut", self.cut));
+        }
+        if self.unmet > 0 {
+            screen.line(&format!("{} of {all} lack words that must be said", self.unmet));
+        }
+    }
+}
+
+/// Writes a round.
+fn write(
+    out: &mut impl Write,
+    round: &[Line],
+    translations: &[Vec<Translation>],
+    args: &TranslateArgs,
+    translator: &Translator,
+) -> io::Result<()> {
     let mut out = BufWriter::new(out);
-    for (i, translations) in round.iter().enumerate() {
+    for (line, translations) in round.iter().zip(translations) {
+        if args.json || args.json_input {
+            writeln!(out, "{}", json::object(line, translations, args.n_best, &translator.tokenizers().tgt))?;
+            continue;
+        }
         for t in translations {
-            if n_best == 1 {
+            if args.n_best == 1 {
                 writeln!(out, "{}", one_line(&t.text))?;
             } else {
-                let (id, text, found) = (first + i, one_line(&t.text), &t.hypothesis);
+                let (id, text, found) = (line.request.number, one_field(&t.text), &t.hypothesis);
                 writeln!(out, "{id} ||| {text} ||| F0= {:.6} ||| {:.6}", found.log_prob, found.score)?;
             }
         }
@@ -57,3 +241,11 @@ fn write(out: &mut impl Write, first: usize, round: &[Vec<Translation>], n_best:
 pub(crate) fn one_line(text: &str) -> String {
     text.replace('\n', " ")
 }
+
+/// A field of an n-best list ends where we say, too.
+pub(crate) fn one_field(text: &str) -> String {
+    one_line(text).replace("|||", ESCAPED_BARS)
+}
+
+/// `|||` in a field of an n-best list.
+pub(crate) const ESCAPED_BARS: &str = "&#124;&#124;&#124;";

@@ -262,8 +262,12 @@ pub struct SearchConfig {
     pub beam_size: usize,
     /// Length normalisation α: hypotheses are compared by log-probability / lengthᵅ.
     pub length_penalty: f64,
+    /// Coverage penalty β (Wu et al. 2016): hypotheses lose β·|log| of what they did not look at of each source position; 0 for none. Needs attention.
+    pub coverage_penalty: f64,
     /// No n-gram of this size twice in a translation; 0 allows it.
     pub no_repeat_ngram_size: usize,
+    /// Shortest translation, as a multiple of the source's pieces.
+    pub min_length_ratio: f64,
     /// Longest translation, as a multiple of the source's pieces …
     pub max_length_ratio: f64,
     /// … plus so many.
@@ -272,7 +276,15 @@ pub struct SearchConfig {
 
 impl Default for SearchConfig {
     fn default() -> Self {
-        Self { beam_size: 5, length_penalty: 1.0, no_repeat_ngram_size: 0, max_length_ratio: 2.0, max_length_extra: 20 }
+        Self {
+            beam_size: 5,
+            length_penalty: 1.0,
+            coverage_penalty: 0.0,
+            no_repeat_ngram_size: 0,
+            min_length_ratio: 0.0,
+            max_length_ratio: 2.0,
+            max_length_extra: 20,
+        }
     }
 }
 

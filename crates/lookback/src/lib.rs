@@ -18,4 +18,4 @@ pub mod train;
 pub mod translator;
 pub mod view;
 
-pub use translator::{PairScore, TranslateError, Translation, Translator};
+pub use translator::{EnsembleError, PairScore, Request, TranslateError, Translation, Translator};

@@ -1,4 +1,4 @@
-//! A trained model, ready to use: text in, text out.
+//! Trained models, ready to use: text in, text out.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,20 +9,28 @@ use crate::backend::{Cpu, Purpose};
 #[cfg(feature = "files")]
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::config::Config;
-use crate::data::{Batch, Example};
+use crate::data::Batch;
 use crate::model::Seq2Seq;
 use crate::params::Params;
-use crate::search::{Hypothesis, KeepWeights, SearchError, SearchOptions, search};
-use crate::tape::{Graph, Tape};
+use crate::search::{
+    Constraints, Hypothesis, KeepWeights, Member, SearchError, SearchOptions, Sentence, search_together,
+};
+use crate::tape::Tape;
 use crate::text::{EOS, Tokenizer, Tokenizers};
 use crate::view::{AttentionMap, Side, ViewError};
+
+mod ensemble;
+mod given;
+
+pub use ensemble::EnsembleError;
+pub use given::PairScore;
 
 /// The most sentences searched together.
 const BATCH_SENTENCES: usize = 64;
 /// The most source positions of a batch, padding included.
 const BATCH_POSITIONS: usize = 4_000;
 
-/// A model with its tokenizers, on the processor: translates, scores, and shows where it looked.
+/// A model with its tokenizers, or an ensemble, on the processor: translates, scores, and shows where it looked.
 ///
 /// All methods take `&self` and may be called from any number of threads. Results keep the order of the input; inside, sentences of similar length are
 /// computed together. Sources longer than anything the model was trained on are translated all the same: nothing is cut off or skipped.
@@ -58,12 +66,30 @@ const BATCH_POSITIONS: usize = 4_000;
 #[derive(Debug)]
 pub struct Translator {
     cpu: Cpu<f32>,
-    params: Params<Cpu<f32>>,
-    model: Seq2Seq,
     tokenizers: Tokenizers,
+    /// One model, or several with the same vocabularies.
+    models: Vec<Loaded>,
+    /// Buffers of calls that are over: a tape for each model.
+    tapes: Mutex<Vec<Vec<Tape<Cpu<f32>>>>>,
+}
+
+/// A model on the processor.
+#[derive(Debug)]
+struct Loaded {
     config: Config,
-    /// Buffers of calls that are over.
-    tapes: Mutex<Vec<Tape<Cpu<f32>>>>,
+    model: Seq2Seq,
+    params: Params<Cpu<f32>>,
+}
+
+/// A text to translate, and what its translation has to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The text.
+    pub text: String,
+    /// How the translation starts, what it says and what it does not say.
+    pub constraints: Constraints,
+    /// The number its samples are drawn with.
+    pub number: u64,
 }
 
 /// One translation of a source.
@@ -73,17 +99,8 @@ pub struct Translation {
     pub text: String,
     /// The source's ids, `</s>` included: the columns of the attention weights. Only `</s>` for a blank source.
     pub src_ids: Vec<u32>,
-    /// What was found. For a blank source nothing is searched: no ids, log-probability and score 0.
+    /// What was found. For a blank source nothing is searched: no ids, log-probability and score 0, and nothing that must be said is.
     pub hypothesis: Hypothesis,
-}
-
-/// How probable the model finds a translation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PairScore {
-    /// Log-probability of the target given the source, in nats, summed over `tokens`.
-    pub log_prob: f64,
-    /// Target pieces, `</s>` included.
-    pub tokens: usize,
 }
 
 /// Why text could not be translated, scored or shown.
@@ -93,7 +110,7 @@ pub enum TranslateError {
     /// The search failed. Sentences are counted as they were given, from 0.
     #[error(transparent)]
     Search(#[from] SearchError),
-    /// The model has no attention to show.
+    /// No model has attention to show.
     #[error("the model has no attention (`model.attention = \"none\"`), so there are no weights to show")]
     NoAttention,
     /// The probability of a given translation is not a number.
@@ -146,13 +163,19 @@ impl Translator {
         let (model, specs) = Seq2Seq::new(&config.model, src, tgt);
         let mut params = Params::from_values(&cpu, specs, values);
         params.prepare(&cpu, Purpose::Decode);
-        Self { cpu, params, model, tokenizers, config, tapes: Mutex::default() }
+        Self { cpu, tokenizers, models: vec![Loaded { config, model, params }], tapes: Mutex::default() }
     }
 
-    /// The configuration of the model folder.
+    /// The configuration of the model folder; of the first, if there are several.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.models[0].config
+    }
+
+    /// How many models translate together.
+    #[must_use]
+    pub fn models(&self) -> usize {
+        self.models.len()
     }
 
     /// The tokenizers of both sides.
@@ -164,7 +187,7 @@ impl Translator {
     /// The search settings of the model folder, for the best hypothesis without weights.
     #[must_use]
     pub fn search_options(&self) -> SearchOptions {
-        self.config.search.clone().into()
+        self.config().search.clone().into()
     }
 
     /// The best translation of every source, with the search settings of the model folder. A blank source (empty or white space only) has an empty one.
@@ -176,8 +199,8 @@ impl Translator {
         Ok(translations.into_iter().map(|best| best.into_iter().next().map(|t| t.text).unwrap_or_default()).collect())
     }
 
-    /// The best translations of every source: between 1 and `options.nbest`, best first, of different ids (two may spell the same text). A blank source has one
-    /// translation, which is empty.
+    /// The best translations of every source: between 1 and `options.nbest`, best first, of different ids (two may spell the same text). Samples come as they were
+    /// drawn, numbered by the place of their source. A blank source has one translation, which is empty.
     ///
     /// # Errors
     /// If an option is out of range, or the model's numbers are not finite.
@@ -186,16 +209,35 @@ impl Translator {
         sources: &[&str],
         options: &SearchOptions,
     ) -> Result<Vec<Vec<Translation>>, TranslateError> {
+        let request = |(number, &text): (u64, &&str)| Request { text: text.to_owned(), number, ..Request::default() };
+        self.translate_requests(&(0..).zip(sources).map(request).collect::<Vec<_>>(), options)
+    }
+
+    /// As [`Translator::translate_with`], each source with its own constraints. A blank source is not searched: its translation is empty, whatever is asked of it.
+    ///
+    /// # Errors
+    /// If an option is out of range, constraints contradict themselves, or the model's numbers are not finite.
+    pub fn translate_requests(
+        &self,
+        requests: &[Request],
+        options: &SearchOptions,
+    ) -> Result<Vec<Vec<Translation>>, TranslateError> {
         options.check()?;
-        let ids: Vec<Vec<u32>> = sources.iter().map(|source| self.tokenizers.src.encode(source)).collect();
-        let mut found: Vec<Vec<Translation>> = sources.iter().map(|_| vec![blank()]).collect();
-        let searched = (0..sources.len()).filter(|&i| !sources[i].trim().is_empty());
+        let ids: Vec<Vec<u32>> = requests.iter().map(|request| self.tokenizers.src.encode(&request.text)).collect();
+        let blank = |request: &Request| vec![blank(request.constraints.must.len())];
+        let mut found: Vec<Vec<Translation>> = requests.iter().map(blank).collect();
+        let searched = (0..requests.len()).filter(|&i| !requests[i].text.trim().is_empty());
         let batches = batches(searched, |i| ids[i].len() + 1);
-        self.with_tape(|tape| {
+        self.with_tapes(|tapes| {
             for lines in batches {
                 let batch = Batch::from_sources(&lines.iter().map(|&i| ids[i].clone()).collect::<Vec<_>>());
+                let sentence =
+                    |&i: &usize| Sentence { constraints: &requests[i].constraints, number: requests[i].number };
+                let sentences: Vec<Sentence<'_>> = lines.iter().map(sentence).collect();
+                let member = |(loaded, tape)| Loaded::member(loaded, tape);
+                let mut members: Vec<Member<'_, _>> = self.models.iter().zip(&mut *tapes).map(member).collect();
                 let tgt = &self.tokenizers.tgt;
-                let beams = search(&self.cpu, &self.params, tape, &self.model, tgt, &batch, options)
+                let beams = search_together(&self.cpu, &mut members, tgt, &batch, &sentences, options)
                     .map_err(|error| error.of_sentence(|sentence| lines[sentence]))?;
                 for (&i, hypotheses) in lines.iter().zip(beams) {
                     let translation = |hypothesis| self.translation(&ids[i], hypothesis);
@@ -227,66 +269,12 @@ impl Translator {
         translations.into_iter().enumerate().map(maps).collect()
     }
 
-    /// Where the model looks while it reads given translations: `(source, target)` pairs, one map each, in their order.
-    ///
-    /// # Errors
-    /// If the model has no attention, or its numbers are not finite.
-    pub fn attend_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<AttentionMap>, TranslateError> {
-        self.need_attention()?;
-        let map = |pair: Forced<'_>| {
-            let ended = |ids: &[u32]| ids.iter().copied().chain([EOS]).collect::<Vec<u32>>();
-            let (src_text, tgt_text) = pairs[pair.number];
-            let src = side(&self.tokenizers.src, src_text.to_owned(), &ended(&pair.example.src));
-            let tgt = side(&self.tokenizers.tgt, tgt_text.to_owned(), &ended(&pair.example.tgt));
-            Ok(AttentionMap::new(pair.number, src, tgt, pair.weights(), pair.log_prob)?)
-        };
-        self.force(pairs, map)
-    }
-
-    /// How probable the model finds given translations: `(source, target)` pairs, in their order.
-    ///
-    /// # Errors
-    /// If the model's numbers are not finite.
-    pub fn score_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<PairScore>, TranslateError> {
-        self.force(pairs, |pair| Ok(PairScore { log_prob: pair.log_prob, tokens: pair.example.tgt.len() + 1 }))
-    }
-
-    /// Runs the model over given translations.
-    fn force<R>(
-        &self,
-        pairs: &[(&str, &str)],
-        result: impl Fn(Forced<'_>) -> Result<R, TranslateError>,
-    ) -> Result<Vec<R>, TranslateError> {
-        let Tokenizers { src, tgt, .. } = &self.tokenizers;
-        let example =
-            |&(source, target): &(&str, &str)| Example { src: src.encode(source), tgt: tgt.encode(target), line: 0 };
-        let examples: Vec<Example> = pairs.iter().map(example).collect();
-        let batches = batches(0..pairs.len(), |i| examples[i].src.len().max(examples[i].tgt.len()) + 1);
-        let mut results: Vec<Option<R>> = pairs.iter().map(|_| None).collect();
-        self.with_tape(|tape| {
-            for numbers in batches {
-                let batch = Batch::new(&numbers.iter().map(|&i| &examples[i]).collect::<Vec<_>>());
-                tape.reset();
-                let mut g = Graph::inference(&self.cpu, &self.params, tape);
-                let (nll, weights) = self.model.score(&mut g, &batch);
-                let weights = weights.map(|weights| g.download(weights));
-                for (row, &number) in numbers.iter().enumerate() {
-                    let steps = batch.tgt_len[row] as usize;
-                    let log_prob = -(0..steps).map(|t| nll[t * batch.batch + row]).sum::<f64>();
-                    if !log_prob.is_finite() {
-                        return Err(TranslateError::NotFinite { pair: number });
-                    }
-                    let (example, weights) = (&examples[number], weights.as_deref());
-                    results[number] = Some(result(Forced { number, example, log_prob, batch: &batch, row, weights })?);
-                }
-            }
-            tape.reset();
-            Ok(results.into_iter().flatten().collect())
-        })
-    }
-
     fn need_attention(&self) -> Result<(), TranslateError> {
-        if self.model.has_attention() { Ok(()) } else { Err(TranslateError::NoAttention) }
+        if self.models.iter().any(|loaded| loaded.model.has_attention()) {
+            Ok(())
+        } else {
+            Err(TranslateError::NoAttention)
+        }
     }
 
     fn translation(&self, src: &[u32], hypothesis: Hypothesis) -> Translation {
@@ -294,41 +282,28 @@ impl Translator {
         Translation { text: self.tokenizers.tgt.decode(&hypothesis.ids), src_ids, hypothesis }
     }
 
-    /// Lends a tape: a new one if other threads have all there are.
-    fn with_tape<R>(&self, work: impl FnOnce(&mut Tape<Cpu<f32>>) -> R) -> R {
+    /// Lends a tape for each model: new ones if other threads have all there are.
+    fn with_tapes<R>(&self, work: impl FnOnce(&mut [Tape<Cpu<f32>>]) -> R) -> R {
         let tapes = || self.tapes.lock().unwrap_or_else(PoisonError::into_inner);
         let lent = tapes().pop();
-        let mut tape = lent.unwrap_or_default();
-        let result = work(&mut tape);
-        tapes().push(tape);
+        let mut lent = lent.unwrap_or_default();
+        lent.resize_with(self.models.len(), Tape::new);
+        let result = work(&mut lent);
+        tapes().push(lent);
         result
     }
 }
 
-/// A given translation, read by the model.
-struct Forced<'a> {
-    number: usize,
-    example: &'a Example,
-    log_prob: f64,
-    batch: &'a Batch,
-    row: usize,
-    /// (T, B, S) of the whole batch.
-    weights: Option<&'a [f32]>,
-}
-
-impl Forced<'_> {
-    /// The weights of this pair alone, (T, S) without padding.
-    fn weights(&self) -> Vec<f32> {
-        let Batch { batch, src_max, .. } = *self.batch;
-        let rows = (0..=self.example.tgt.len()).map(|t| (t * batch + self.row) * src_max);
-        let weights = self.weights.unwrap_or_default();
-        rows.flat_map(|start| &weights[start..][..=self.example.src.len()]).copied().collect()
+impl Loaded {
+    fn member<'a>(&'a self, tape: &'a mut Tape<Cpu<f32>>) -> Member<'a, Cpu<f32>> {
+        Member { model: &self.model, params: &self.params, tape }
     }
 }
 
 /// The translation of a blank source.
-fn blank() -> Translation {
-    let hypothesis = Hypothesis { ids: Vec::new(), log_prob: 0.0, score: 0.0, weights: None, is_cut: false };
+fn blank(must: usize) -> Translation {
+    let unmet = (0..must).collect();
+    let hypothesis = Hypothesis { ids: Vec::new(), log_prob: 0.0, score: 0.0, weights: None, is_cut: false, unmet };
     Translation { text: String::new(), src_ids: vec![EOS], hypothesis }
 }
 

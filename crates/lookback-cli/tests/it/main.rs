@@ -2,6 +2,7 @@
 
 mod arguments;
 mod corpus;
+mod decoding;
 mod program;
 mod quickstart;
 mod round_trip;

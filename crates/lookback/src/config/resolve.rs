@@ -162,6 +162,9 @@ impl Config {
                     .into(),
             );
         }
+        if m.attention == AttentionKind::None && self.search.coverage_penalty > 0.0 {
+            return invalid("search.coverage_penalty", "a model without attention covers nothing; set it to 0".into());
+        }
         Ok(())
     }
 
@@ -194,6 +197,8 @@ impl Config {
         let not_negative = [
             ("train.clip_norm", train.clip_norm),
             ("search.length_penalty", self.search.length_penalty),
+            ("search.coverage_penalty", self.search.coverage_penalty),
+            ("search.min_length_ratio", self.search.min_length_ratio),
             ("search.max_length_ratio", self.search.max_length_ratio),
         ];
         if let Some((key, value)) = not_negative.iter().find(|(_, v)| !(v.is_finite() && *v >= 0.0)) {
@@ -263,6 +268,9 @@ mod tests {
             (&["train.validate_every=0"], "train.validate_every: 0"),
             (&["train.max_minutes=-1.0"], "train.max_minutes: -1"),
             (&["search.length_penalty=-1.0"], "search.length_penalty: -1"),
+            (&["search.coverage_penalty=-1.0"], "search.coverage_penalty: -1"),
+            (&["search.coverage_penalty=0.2", "model.attention=none"], "search.coverage_penalty: "),
+            (&["search.min_length_ratio=-1.0"], "search.min_length_ratio: -1"),
             (&["model.decoder_layers=1000000"], "model.decoder_layers: 1000000 is outside 1..=64"),
             (&["search.beam_size=0"], "search.beam_size: 0"),
         ];

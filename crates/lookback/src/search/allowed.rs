@@ -22,6 +22,24 @@ impl List {
             Self::Only(ids) => Candidates::Only(ids),
         }
     }
+
+    fn has(&self, id: u32) -> bool {
+        match self {
+            Self::Except(ids) => !ids.contains(&id),
+            Self::Only(ids) => ids.contains(&id),
+        }
+    }
+
+    /// The list without `blocked`; none if it would be empty.
+    pub(super) fn without(&self, blocked: &[u32]) -> Option<Self> {
+        match self {
+            Self::Except(ids) => Some(Self::Except([ids, blocked].concat())),
+            Self::Only(ids) => {
+                let rest: Vec<u32> = ids.iter().copied().filter(|id| !blocked.contains(id)).collect();
+                (!rest.is_empty()).then_some(Self::Only(rest))
+            }
+        }
+    }
 }
 
 /// The candidates of a row.
@@ -54,32 +72,43 @@ impl<'a> Allowed<'a> {
         Self { tgt, bytes, lists: Vec::new(), ngram, history: Vec::new() }
     }
 
+    /// Pieces there are.
+    pub(super) fn width(&self) -> usize {
+        self.tgt.vocab_size()
+    }
+
     pub(super) fn list(&self, number: usize) -> &List {
         &self.lists[number].2
     }
 
-    /// What may follow a hypothesis at `utf8` with room for `left` more ids. `backwards` gives its ids, the last first.
+    /// What may follow a hypothesis at `utf8` with room for `left` more ids, but for `blocked`. `backwards` gives its ids, the last first.
     ///
-    /// There is always something: where a sentence may end, `</s>`; inside a character, where forbidding repetition would leave no byte, it is not forbidden.
-    pub(super) fn choose(&mut self, utf8: Utf8State, left: usize, backwards: impl Iterator<Item = u32>) -> Choice {
+    /// There is always something: where a sentence may end, the characters of ASCII; inside a character, where blocking would leave no byte, nothing is blocked.
+    pub(super) fn choose(
+        &mut self,
+        utf8: Utf8State,
+        left: usize,
+        backwards: impl Iterator<Item = u32>,
+        mut blocked: Vec<u32>,
+    ) -> Choice {
         let usual = self.usual(utf8, left);
-        if self.ngram == 0 {
+        if self.ngram > 0 {
+            self.history.clear();
+            self.history.extend(backwards);
+            blocked.extend(repeats(&self.history, self.ngram));
+        }
+        if blocked.is_empty() {
             return Choice::Usual(usual);
         }
-        self.history.clear();
-        self.history.extend(backwards);
-        let repeated = repeats(&self.history, self.ngram);
-        match self.list(usual) {
-            List::Except(ids) => {
-                let mut ids = ids.clone();
-                ids.extend(repeated);
-                Choice::Own(List::Except(ids))
-            }
-            List::Only(ids) => {
-                let repeated: Vec<u32> = repeated.collect();
-                let rest: Vec<u32> = ids.iter().copied().filter(|id| !repeated.contains(id)).collect();
-                if rest.is_empty() { Choice::Usual(usual) } else { Choice::Own(List::Only(rest)) }
-            }
+        self.list(usual).without(&blocked).map_or(Choice::Usual(usual), Choice::Own)
+    }
+
+    /// Whether `id` is among the choices.
+    pub(super) fn permits(&self, choice: &Choice, id: u32) -> bool {
+        match choice {
+            Choice::Nothing => false,
+            Choice::Usual(list) => self.list(*list).has(id),
+            Choice::Own(list) => list.has(id),
         }
     }
 

@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::backend::Cpu;
-use crate::config::{AttentionKind, Bridge, Config, ModelConfig};
+use crate::config::{AttentionKind, Bridge, Config, ModelConfig, SearchConfig};
 use crate::data::Example;
 use crate::params::ParamSpec;
+use crate::tape::Graph;
 use crate::text::{BOS, EOS, PAD, TextMode, TokenizerSpec, Tokenizers, UNK, Utf8State};
+
+mod constrained;
+mod sampled;
+mod together;
 
 /// A small model, its tokenizer (bytes, a space and five letters), and a processor.
 struct Toy {
@@ -33,7 +38,7 @@ fn model_config(attention: AttentionKind, input_feeding: bool) -> ModelConfig {
     }
 }
 
-fn tokenizer() -> Tokenizer {
+pub(super) fn tokenizer() -> Tokenizer {
     let spec = TokenizerSpec { mode: TextMode::Char, ..TokenizerSpec::default() };
     Tokenizers::train(&spec, ["ab ced"], []).unwrap().tgt
 }
@@ -61,7 +66,7 @@ fn toy(seed: u64) -> Toy {
 
 fn options(beam_size: usize, nbest: usize) -> SearchOptions {
     let config = SearchConfig { beam_size, max_length_ratio: 1.5, max_length_extra: 6, ..SearchConfig::default() };
-    SearchOptions { config, nbest, weights: KeepWeights::Yes }
+    SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() }
 }
 
 impl Toy {
@@ -72,6 +77,30 @@ impl Toy {
     fn search(&self, sources: &[Vec<u32>], options: &SearchOptions) -> Vec<Vec<Hypothesis>> {
         let batch = Batch::from_sources(sources);
         search(&self.cpu, &self.params, &mut Tape::new(), &self.model, &self.tgt, &batch, options).unwrap()
+    }
+
+    /// As `search`, each source with the same constraints; its number is its place.
+    fn search_for(
+        &self,
+        sources: &[Vec<u32>],
+        constraints: &Constraints,
+        options: &SearchOptions,
+    ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
+        let batch = Batch::from_sources(sources);
+        let sentence = |number| Sentence { constraints, number };
+        let sentences: Vec<Sentence<'_>> = (0..).take(sources.len()).map(sentence).collect();
+        let mut tape = Tape::new();
+        let mut members = [Member { model: &self.model, params: &self.params, tape: &mut tape }];
+        search_together(&self.cpu, &mut members, &self.tgt, &batch, &sentences, options)
+    }
+
+    /// The attention weights of reading `targets`, (T, S) each.
+    fn weights(&self, src: &[u32], tgt: &[u32]) -> Vec<f32> {
+        let batch = Batch::new(&[&Example { src: src.to_vec(), tgt: tgt.to_vec(), line: 0 }]);
+        let mut tape = Tape::new();
+        let mut g = Graph::inference(&self.cpu, &self.params, &mut tape);
+        let weights = self.model.score(&mut g, &batch).1.unwrap();
+        g.download(weights)
     }
 
     /// The log-probability of every id and `</s>` after them, by the model run over the whole target.
@@ -186,9 +215,8 @@ fn a_beam_wide_enough_for_everything_is_exhaustive_search() {
             max_length_extra: 0,
             ..SearchConfig::default()
         };
-        let mut found = toy
-            .search(std::slice::from_ref(&src), &SearchOptions { config, nbest: 400, weights: KeepWeights::No })
-            .remove(0);
+        let mut found =
+            toy.search(std::slice::from_ref(&src), &SearchOptions { nbest: 400, ..config.into() }).remove(0);
         found.retain(|h| h.ids.iter().all(|id| plausible.contains(id)));
         let all = all_sequences(&toy, &plausible, 3);
         let targets: Vec<Vec<u32>> =
@@ -374,11 +402,7 @@ fn every_token_has_a_distribution_over_the_real_source() {
                 assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{row:?}");
             }
             // They are those of reading the same translation.
-            let batch = Batch::new(&[&Example { src: src.clone(), tgt, line: 0 }]);
-            let mut tape = Tape::new();
-            let mut g = Graph::inference(&toy.cpu, &toy.params, &mut tape);
-            let want = toy.model.score(&mut g, &batch).1.unwrap();
-            let want = g.download(want);
+            let want = toy.weights(src, &tgt);
             lookback_testkit::assert_close("weights", &weights, &want[..weights.len()], 1e-4, 1e-6);
         }
     }
@@ -460,6 +484,7 @@ fn options_out_of_range_are_refused_by_name() {
     let toy = toy(1);
     let batch = Batch::from_sources(&[vec![]]);
     let config = SearchConfig::default;
+    let drawn = |sampling| SearchOptions { sampling: Some(sampling), ..SearchOptions::default() };
     let cases = [
         (SearchOptions { nbest: 0, ..SearchOptions::default() }, "nbest"),
         (SearchOptions { nbest: 6, ..SearchOptions::default() }, "nbest"),
@@ -467,6 +492,13 @@ fn options_out_of_range_are_refused_by_name() {
         (SearchConfig { length_penalty: -0.1, ..config() }.into(), "length_penalty"),
         (SearchConfig { length_penalty: f64::NAN, ..config() }.into(), "length_penalty"),
         (SearchConfig { max_length_ratio: f64::INFINITY, ..config() }.into(), "max_length_ratio"),
+        (SearchConfig { coverage_penalty: -1.0, ..config() }.into(), "coverage_penalty"),
+        (SearchConfig { min_length_ratio: f64::NAN, ..config() }.into(), "min_length_ratio"),
+        (SearchConfig { min_length_ratio: 3.0, ..config() }.into(), "min_length_ratio"),
+        (drawn(Sampling { temperature: 0.0, ..Sampling::default() }), "temperature"),
+        (drawn(Sampling { top_k: Some(0), ..Sampling::default() }), "top_k"),
+        (drawn(Sampling { top_p: 1.1, ..Sampling::default() }), "top_p"),
+        (SearchOptions { nbest: 2000, ..drawn(Sampling::default()) }, "nbest"),
     ];
     for (options, key) in cases {
         let error =

@@ -124,7 +124,7 @@ impl Tokenizer {
     }
 
     /// What `id` adds to the text before escapes are taken back.
-    pub(super) fn raw_bytes(&self, id: u32) -> &[u8] {
+    pub(crate) fn raw_bytes(&self, id: u32) -> &[u8] {
         self.inner.pieces.get(id as usize).map_or(&[], |piece| &piece.raw)
     }
 }

@@ -59,7 +59,7 @@ fn the_best_translations_come_with_what_they_were_found_by() {
     let found = translator.translate_with(&SOURCES, &three_best(&translator)).unwrap();
     for (source, found) in SOURCES.iter().zip(&found) {
         if source.trim().is_empty() {
-            assert_eq!(*found, [blank()]);
+            assert_eq!(*found, [blank(0)]);
             continue;
         }
         assert_eq!(found.len(), 3);
@@ -127,7 +127,7 @@ fn a_translation_given_back_has_the_map_and_the_score_it_was_found_with() {
                 lookback_testkit::assert_close("weights", forced.weights(), map.weights(), 1e-4, 1e-6);
                 assert!((forced.log_prob() - score).abs() < 1e-4 && forced.rank().is_none());
                 let pair = translator.score_pairs(given).unwrap().remove(0);
-                assert_eq!(pair, PairScore { log_prob: forced.log_prob(), tokens: map.tgt().tokens.len() });
+                assert_eq!((pair.log_prob, pair.tokens), (forced.log_prob(), map.tgt().tokens.len()));
             }
         }
     }
@@ -141,7 +141,7 @@ fn pairs_keep_the_order_of_the_input() {
     let (maps, scores) = (translator.attend_pairs(&pairs).unwrap(), translator.score_pairs(&pairs).unwrap());
     for (i, (map, score)) in maps.iter().zip(&scores).enumerate() {
         assert_eq!((map.id(), map.src().text.as_str(), map.tgt().text.as_str()), (i, pairs[i].0, pairs[i].1));
-        let alone = translator.score_pairs(&pairs[i..=i]).unwrap()[0];
+        let alone = translator.score_pairs(&pairs[i..=i]).unwrap().remove(0);
         assert!((alone.log_prob - score.log_prob).abs() < 1e-4 && alone.tokens == score.tokens);
         assert_eq!(score.tokens, map.tgt().tokens.len());
     }
@@ -184,4 +184,102 @@ fn batches_hold_neighbours_in_length_within_both_limits() {
     }
     seen.sort_unstable();
     assert_eq!(seen, (0..lengths.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_request_brings_its_own_constraints_and_a_blank_one_is_not_searched() {
+    let translator = translator();
+    let constraints = Constraints { must: vec!["tree".into()], ..Constraints::default() };
+    let request = |text: &str, prefix: &str| Request {
+        text: text.into(),
+        constraints: Constraints { prefix: prefix.into(), ..constraints.clone() },
+        number: 0,
+    };
+    let config = SearchConfig { beam_size: 12, max_length_extra: 20, ..translator.search_options().config };
+    let options = SearchOptions { nbest: 3, ..config.into() };
+    let requests = [request("ein Haus", ""), request(" ", "a"), request("Baum", "the h")];
+    let found = translator.translate_requests(&requests, &options).unwrap();
+    for (request, found) in requests.iter().zip(&found) {
+        if request.text.trim().is_empty() {
+            assert_eq!(*found, [blank(1)]);
+            continue;
+        }
+        assert!(found[0].text.starts_with(&request.constraints.prefix), "{found:?}");
+        assert!(found[0].text.contains("tree") && found[0].hypothesis.unmet.is_empty(), "{found:?}");
+    }
+    let wrong = Request {
+        text: "Haus".into(),
+        constraints: Constraints { must_not: vec!["tree".into()], ..constraints },
+        number: 0,
+    };
+    let error = translator.translate_requests(&[Request::default(), wrong], &options).unwrap_err();
+    assert!(error.to_string().starts_with("sentence 1: `tree` is asked for"), "{error}");
+}
+
+#[test]
+fn samples_do_not_depend_on_how_lines_are_batched() {
+    let translator = translator();
+    let sampling = Some(crate::search::Sampling { seed: 3, ..Default::default() });
+    let options = SearchOptions { nbest: 2, sampling, ..translator.search_options() };
+    let request = |(number, text): (u64, &&str)| Request { text: (*text).into(), number, ..Request::default() };
+    let requests: Vec<Request> = (0..).zip(&SOURCES).map(request).collect();
+    let text = |found: Vec<Vec<Translation>>| found.into_iter().flatten().map(|t| t.text).collect::<Vec<_>>();
+    let together = text(translator.translate_requests(&requests, &options).unwrap());
+    let alone =
+        requests.iter().flat_map(|r| text(translator.translate_requests(std::slice::from_ref(r), &options).unwrap()));
+    assert_eq!(together, alone.collect::<Vec<_>>());
+}
+
+#[test]
+fn an_ensemble_scores_what_it_finds_and_a_model_with_itself_is_the_model() {
+    let load = |attention, seed| Translator::from_checkpoint(checkpoint(attention, seed), Cpu::detect(1));
+    let (one, two) = (translator(), translator().join(translator()).unwrap());
+    let options = three_best(&one);
+    assert_eq!(two.models(), 2);
+    assert_eq!(one.translate_with(&SOURCES, &options).unwrap(), two.translate_with(&SOURCES, &options).unwrap());
+    let (mixed, other) = (translator().join(load(AttentionKind::None, 2)).unwrap(), load(AttentionKind::None, 2));
+    let mut compared = 0;
+    for (source, found) in SOURCES.iter().zip(mixed.translate_with(&SOURCES, &options).unwrap()) {
+        for Translation { text, hypothesis, .. } in found {
+            let spelt = mixed.tokenizers().tgt.encode(&text);
+            // Other pieces may spell the same text.
+            if spelt.is_empty() || spelt != hypothesis.ids[..hypothesis.ids.len() - usize::from(!hypothesis.is_cut)] {
+                continue;
+            }
+            compared += 1;
+            let given = &[(*source, text.as_str())];
+            let score = |translator: &Translator| translator.score_pairs(given).unwrap().remove(0);
+            let (all, first, second) = (score(&mixed), score(&one), score(&other));
+            let log_prob: f64 = all.per_token[..hypothesis.ids.len()].iter().sum();
+            assert!((log_prob - hypothesis.log_prob).abs() < 1e-4, "{log_prob}: {hypothesis:?}");
+            let mean = first.per_token.iter().zip(&second.per_token).map(|(a, b)| (a + b) / 2.0);
+            assert!(all.per_token.iter().zip(mean).all(|(a, b)| (a - b).abs() < 1e-9));
+            assert!((all.per_token.iter().sum::<f64>() - all.log_prob).abs() < 1e-9);
+            let map = mixed.attend_pairs(given).unwrap().remove(0);
+            let weights = hypothesis.weights.unwrap();
+            lookback_testkit::assert_close("weights", &map.weights()[..weights.len()], &weights, 1e-4, 1e-6);
+        }
+    }
+    assert!(compared > 0, "no hypothesis could be compared");
+}
+
+#[test]
+fn models_of_different_vocabularies_do_not_translate_together() {
+    let with = |src: &str, tgt: &str| {
+        let spec =
+            TokenizerSpec { mode: TextMode::Char, sharing: crate::text::Sharing::Separate, ..TokenizerSpec::default() };
+        let tokenizers = Tokenizers::train(&spec, [src], [tgt]).unwrap();
+        let config = checkpoint(AttentionKind::Dot, 1).config;
+        let (_, specs) = Seq2Seq::new(&config.model, tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
+        let values = (0..).zip(&specs).map(|(place, spec)| spec.initial(1, place)).collect();
+        Translator::from_checkpoint(Checkpoint::new(config, tokenizers, values), Cpu::detect(1))
+    };
+    let said = |other: Translator| with("abc", "xyz").join(other).unwrap_err().to_string();
+    assert!(with("abc", "xyz").join(with("abc", "xyz")).is_ok());
+    let message = said(with("abd", "xyz"));
+    assert!(message.starts_with("model 2: source piece 262 is `d`, in model 1 it is `c`"), "{message}");
+    let message = said(with("abc", "xyz한"));
+    assert!(message.starts_with("model 2: its target vocabulary has 265 pieces, that of model 1 has 264"), "{message}");
+    let dirs: [&str; 0] = [];
+    assert!(matches!(Translator::load_ensemble(&dirs, 1), Err(EnsembleError::Empty)));
 }
