@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features fixtures corpus bench page
+.PHONY: check fmt clippy test doc features fixtures corpus bench bench-metrics page
 
 check: fmt clippy test features doc
 
@@ -24,7 +24,7 @@ doc:
 fixtures:
 	test -d fixtures/.venv || python3 -m venv fixtures/.venv
 	fixtures/.venv/bin/pip install --quiet --requirement fixtures/gen/requirements.txt
-	for script in operations recurrent training models bleu; do fixtures/.venv/bin/python fixtures/gen/$$script.py || exit 1; done
+	for script in operations recurrent training models metrics significance; do fixtures/.venv/bin/python fixtures/gen/$$script.py || exit 1; done
 
 # Rewrites the quickstart corpus: `make corpus DATA=folder`, see scripts/make-corpus.py.
 corpus:
@@ -37,6 +37,13 @@ bench:
 	test -d bench/.venv || python3 -m venv bench/.venv
 	bench/.venv/bin/pip install --quiet --requirement bench/requirements.txt
 	bench/.venv/bin/python bench/run.py --record
+
+# Scores, lines and p-values beside sacreBLEU's on random odd text, then the times of both.
+bench-metrics:
+	test -d bench/.venv || python3 -m venv bench/.venv
+	bench/.venv/bin/pip install --quiet --requirement bench/requirements-metrics.txt
+	bench/.venv/bin/python bench/metrics.py
+	bench/.venv/bin/python bench/metrics.py --speed
 
 # Opens the attention page in a browser and uses it; pictures end up in target/page. Needs node, npm and chromium.
 page:

@@ -4,20 +4,27 @@
 //! it and of resampled corpora follow.
 
 mod bleu;
+mod chrf;
+mod compare;
 mod exact;
 mod float;
 mod metric;
 mod ngrams;
+mod numpy_random;
 mod statistics;
+mod ter;
 mod text;
 mod tokenize;
 
 pub use bleu::{Bleu, BleuMetric, BleuSmoothing};
+pub use chrf::ChrfMetric;
+pub use compare::{Compared, Interval, PairedTest, Sampling, bootstrap_interval, compare};
 pub use exact::ExactMatch;
 pub use float::Float;
 pub use lookback_kernels::Pool;
 pub use metric::{Better, Metric};
 pub use statistics::Statistics;
+pub use ter::TerMetric;
 pub use tokenize::{Tokenizer, tokenize_13a};
 
 /// Why lines could not be scored.
@@ -66,6 +73,26 @@ pub enum EvalError {
     SmoothingWithoutValue {
         /// Its name.
         name: String,
+    },
+    /// A comparison needs two.
+    #[error("nothing to compare; give a baseline and at least one other system")]
+    NothingToCompare,
+    /// Systems that did not translate the same sentences.
+    #[error("the baseline has {baseline} sentences, another system {other}; a paired test needs the same ones")]
+    UnequalSystems {
+        /// Sentences of the baseline.
+        baseline: usize,
+        /// Sentences of the other one.
+        other: usize,
+    },
+    /// Resampling without samples.
+    #[error("no sample to draw; ask for at least 1")]
+    NoSample,
+    /// More sentences than the random numbers reach.
+    #[error("{sentences} sentences are too many to resample; 4294967295 are possible")]
+    TooManySentences {
+        /// How many there are.
+        sentences: usize,
     },
     /// A value that no count can take.
     #[error("a smoothing value of {value} is not possible; it is a number of matches, 0 or more")]

@@ -69,6 +69,11 @@ impl Statistics {
         self.values.len() / self.width
     }
 
+    /// Values per sentence.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
     /// References per sentence, `None` if their number varies.
     #[must_use]
     pub fn references(&self) -> Option<usize> {

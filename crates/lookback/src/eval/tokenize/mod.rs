@@ -1,6 +1,8 @@
 //! How BLEU cuts lines into tokens: sacreBLEU's tokenisers that need no dictionary.
 
+mod intl;
 mod western;
+mod zh;
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -9,6 +11,7 @@ use super::EvalError;
 use super::text::{trim_end, words};
 
 pub use western::tokenize_13a;
+pub(super) use western::{is_symbol, space_points};
 
 /// A way to cut a line into tokens, under sacreBLEU's name for it.
 ///
@@ -26,6 +29,10 @@ pub enum Tokenizer {
     /// Splits off ASCII punctuation: [`tokenize_13a`].
     #[default]
     Western,
+    /// Splits off punctuation and symbols of all scripts.
+    Intl,
+    /// Chinese characters are tokens, the rest as [`Tokenizer::Western`].
+    Zh,
     /// Every character is a token.
     Char,
     /// Tokens are what stands between spaces.
@@ -34,13 +41,15 @@ pub enum Tokenizer {
 
 impl Tokenizer {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Western, Self::Char, Self::None];
+    pub const ALL: [Self; 5] = [Self::Western, Self::Intl, Self::Zh, Self::Char, Self::None];
 
     /// sacreBLEU's name, as it stands in signatures.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Western => "13a",
+            Self::Intl => "intl",
+            Self::Zh => "zh",
             Self::Char => "char",
             Self::None => "none",
         }
@@ -57,6 +66,8 @@ impl Tokenizer {
         let line = trim_end(line);
         match self {
             Self::Western => western::space_13a(line).into(),
+            Self::Intl => intl::space_intl(line).into(),
+            Self::Zh => zh::space_zh(line).into(),
             Self::Char => line.chars().flat_map(|c| [c, ' ']).collect::<String>().into(),
             Self::None => line.into(),
         }
