@@ -108,7 +108,7 @@ def case(rng: random.Random) -> dict:
     if request["options"].get("smooth_method") == "add-k":
         # There, sacreBLEU adds to whole numbers and loses the fraction.
         request["options"].pop("smooth_value", None)
-    request["refs"] = [r[:1] * max(widths) for r in refs]
+    request["refs"] = [r[:1] + [edited(r[0], rng, words) for _ in range(max(widths) - 1)] for r in refs]
     systems = [[edited(r[0], rng, words) for r in refs] for _ in range(rng.randint(2, 3))]
     return request | {"test": test, "samples": rng.choice([1, 10, 100, 300]), "seed": rng.randint(1, 2**48), "systems": systems}
 
