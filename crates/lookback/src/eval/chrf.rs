@@ -21,7 +21,7 @@ use super::{Better, Metric};
 ///
 /// let chrf = ChrfMetric::plus_plus();
 /// assert_eq!(chrf.name(), "chrF2++");
-/// assert_eq!(format!("{:.2}", chrf.sentence_score("the cat sat", &["the cat sits"])), "60.69");
+/// assert_eq!(format!("{:.2}", chrf.sentence_score("the cat sat", &["the cat sits"])), "60.39");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChrfMetric {
