@@ -55,6 +55,12 @@ pub(crate) enum Verb {
     Attend(AttendArgs),
     /// Tell what a model folder holds
     Inspect(InspectArgs),
+    /// Cut lines into the pieces a model reads
+    #[command(after_help = TOKENIZE)]
+    Tokenize(TokenizeArgs),
+    /// Put pieces together again
+    #[command(after_help = DETOKENIZE)]
+    Detokenize(TokenizeArgs),
 }
 
 const QUICKSTART: &str = "\
@@ -95,15 +101,29 @@ const TRAIN: &str = "\
 Examples:
   lookback train pairs.tsv --out my-model
   lookback train --src train.de --tgt train.en --valid dev.tsv --out my-model
+  lookback train mine.tsv crawled.tsv.zst --corpus-weights 3,0.5 --out my-model
+  zcat *.tsv.gz | shuf | lookback train - --out my-model
   lookback train pairs.tsv.gz --columns 2,1 -o my-model --set train.max_epochs=9
   lookback train pairs.tsv --dump-config > run.toml
   lookback train pairs.tsv --out my-model --resume";
 
 #[derive(Debug, Args)]
-#[command(after_help = TRAIN, override_usage = "lookback train [OPTIONS] --out DIR PAIRS\n       lookback train [OPTIONS] --out DIR --src FILE --tgt FILE")]
+#[command(after_help = TRAIN, override_usage = "lookback train [OPTIONS] --out DIR PAIRS...\n       lookback train [OPTIONS] --out DIR --src FILE --tgt FILE")]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) pairs: PairArgs,
+    /// How often a pair of each corpus is seen in an epoch, as `3,0.5`.
+    #[arg(long, value_name = "W,…", value_delimiter = ',')]
+    pub(crate) corpus_weights: Vec<f64>,
+    /// Use this tokenizer.json for both sides instead of training one.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["src_tokenizer", "tgt_tokenizer"])]
+    pub(crate) tokenizer: Option<PathBuf>,
+    /// Use this tokenizer.json for the sources.
+    #[arg(long, value_name = "FILE", requires = "tgt_tokenizer")]
+    pub(crate) src_tokenizer: Option<PathBuf>,
+    /// Use this tokenizer.json for the targets.
+    #[arg(long, value_name = "FILE", requires = "src_tokenizer")]
+    pub(crate) tgt_tokenizer: Option<PathBuf>,
     /// Pairs to validate on; if not given, some are held out.
     #[arg(long, value_name = "PAIRS", conflicts_with_all = ["valid_src", "valid_tgt"])]
     pub(crate) valid: Option<PathBuf>,
@@ -140,15 +160,15 @@ pub(crate) struct TrainArgs {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(crate) struct PairArgs {
-    /// Lines of `source TAB target`; plain, .gz or .zst, as every file.
+    /// Lines of `source TAB target`, one file or several; plain, .gz or .zst, as every file; `-` for a stream on standard input.
     #[arg(value_name = "PAIRS", required_unless_present = "src", conflicts_with = "src")]
-    pub(crate) pairs: Option<PathBuf>,
-    /// Sources, a line each.
+    pub(crate) pairs: Vec<PathBuf>,
+    /// Sources, a line each (repeatable).
     #[arg(long, value_name = "FILE", requires = "tgt")]
-    pub(crate) src: Option<PathBuf>,
-    /// Targets: line n translates line n of the sources.
+    pub(crate) src: Vec<PathBuf>,
+    /// Targets: line n translates line n of the sources (repeatable, in their order).
     #[arg(long, value_name = "FILE", requires = "src")]
-    pub(crate) tgt: Option<PathBuf>,
+    pub(crate) tgt: Vec<PathBuf>,
     /// Columns of source and target in PAIRS and --valid, from 1.
     #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]
     pub(crate) columns: Option<Columns>,
@@ -260,6 +280,46 @@ pub(crate) struct InspectArgs {
     /// The model folder.
     #[arg(value_name = "DIR")]
     pub(crate) model: PathBuf,
+}
+
+const TOKENIZE: &str = "\
+Examples:
+  lookback tokenize -m my-model < news.de
+  lookback tokenize --tokenizer tokenizer.json --ids -i news.de > news.ids
+  lookback tokenize -m my-model < news.de | lookback detokenize -m my-model
+
+A line in, a line out, pieces separated by spaces; a space of the text is part of a piece, `▁`.";
+
+const DETOKENIZE: &str = "\
+Examples:
+  lookback tokenize -m my-model < news.de | lookback detokenize -m my-model
+  lookback detokenize -m my-model --side tgt --ids -i news.ids
+
+Gives back what `tokenize` was given, normalised as the vocabulary is; of words, white space is not kept.";
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenizeArgs {
+    /// The model folder.
+    #[arg(short, long, value_name = "DIR", required_unless_present = "tokenizer", conflicts_with = "tokenizer")]
+    pub(crate) model: Option<PathBuf>,
+    /// A tokenizer.json instead.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokenizer: Option<PathBuf>,
+    /// Which of the model's tokenizers.
+    #[arg(long, value_enum, default_value_t = TextSide::Src, conflicts_with = "tokenizer")]
+    pub(crate) side: TextSide,
+    /// Numbers instead of pieces.
+    #[arg(long)]
+    pub(crate) ids: bool,
+    /// Read this file instead of standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TextSide {
+    Src,
+    Tgt,
 }
 
 /// `2,1`: counted from 1 as people do.

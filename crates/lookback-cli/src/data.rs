@@ -1,11 +1,15 @@
 //! Pairs, read as the arguments say, and told about.
 
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use lookback::data::{Columns, Corpus, DataError, FileReport, HoldOutReport, read_parallel, read_tsv};
+use lookback::data::{
+    Columns, Corpus, DataError, FileReport, HoldOutReport, PairStream, ReadReport, read_parallel, read_tsv,
+};
 
 use crate::args::PairArgs;
 use crate::display::{Screen, counted};
+use crate::exit::Usage;
 
 /// Where pairs are.
 #[derive(Debug, Clone)]
@@ -34,13 +38,62 @@ impl Source {
     }
 }
 
+/// What to learn from.
+#[derive(Debug)]
+pub(crate) enum Sources {
+    /// Files, read whole.
+    Files(Vec<Source>),
+    /// Standard input, read as it comes.
+    Stream(Option<Columns>),
+}
+
 impl PairArgs {
     /// Where the pairs are; the parser has seen to it that one of the forms was given.
-    pub(crate) fn source(&self) -> Option<Source> {
-        match (&self.pairs, &self.src, &self.tgt) {
-            (Some(pairs), ..) => Some(Source::Table(pairs.clone(), self.columns)),
-            (None, Some(src), Some(tgt)) => Some(Source::Parallel(src.clone(), tgt.clone())),
-            _ => None,
+    pub(crate) fn sources(&self) -> Result<Sources, Usage> {
+        if self.src.len() != self.tgt.len() {
+            let (src, tgt) = (self.src.len(), self.tgt.len());
+            return Err(Usage(format!("--src was given {src} times and --tgt {tgt} times; each corpus has both")));
+        }
+        let is_stream = |path: &PathBuf| path.as_os_str() == "-";
+        if self.pairs.iter().any(is_stream) {
+            return match self.pairs.len() {
+                1 => Ok(Sources::Stream(self.columns)),
+                _ => Err(Usage("`-` is the only corpus, or none: a stream is read once, files are read again".into())),
+            };
+        }
+        let tables = self.pairs.iter().map(|path| Source::Table(path.clone(), self.columns));
+        let parallel = self.src.iter().zip(&self.tgt).map(|(src, tgt)| Source::Parallel(src.clone(), tgt.clone()));
+        Ok(Sources::Files(tables.chain(parallel).collect()))
+    }
+}
+
+impl Sources {
+    /// How many corpora there are.
+    pub(crate) fn corpora(&self) -> usize {
+        match self {
+            Self::Files(files) => files.len(),
+            Self::Stream(_) => 1,
+        }
+    }
+
+    /// Reads files whole, and of a stream the first `buffer` pairs; tells what was read. The rest of the stream comes with them.
+    pub(crate) fn read_aloud(
+        &self,
+        buffer: usize,
+        screen: &mut Screen,
+    ) -> Result<(Corpus, Option<PairStream>), DataError> {
+        match self {
+            Self::Files(files) => {
+                let corpora = files.iter().map(|file| file.read_aloud(screen)).collect::<Result<Vec<_>, _>>()?;
+                Ok((Corpus::concat(corpora), None))
+            }
+            Self::Stream(columns) => {
+                let mut stream = PairStream::new("-".into(), Box::new(BufReader::new(io::stdin())), *columns);
+                let first = stream.next_buffer(buffer)?;
+                screen.line(&told(stream.report()));
+                let report = ReadReport { files: vec![stream.report().clone()] };
+                Ok((Corpus { pairs: first.pairs, report }, Some(stream)))
+            }
         }
     }
 }

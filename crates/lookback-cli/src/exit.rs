@@ -12,6 +12,7 @@ use lookback::train::TrainError;
 use lookback::{EnsembleError, TranslateError};
 
 use crate::score::BadEntry;
+use crate::tokenize::Unknown;
 use crate::translate::BadRequest;
 
 /// A usage error found after parsing.
@@ -69,7 +70,8 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Usage>() || cause.is::<ConfigError>() {
         return Some(2);
     }
-    if cause.is::<DataError>() || cause.is::<EvalError>() || cause.is::<BadRequest>() || cause.is::<BadEntry>() {
+    let is_data = cause.is::<DataError>() || cause.is::<EvalError>();
+    if is_data || cause.is::<BadRequest>() || cause.is::<BadEntry>() || cause.is::<Unknown>() {
         return Some(3);
     }
     if let Some(

@@ -1,13 +1,13 @@
 //! Lines as they arrive, in rounds: a round ends when the input pauses, so that the program can be a coprocess.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use lookback::data::{DataError, read_lines};
+use lookback::data::{DataError, Lines};
 
 /// The input pauses if nothing comes for so long.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -30,17 +30,16 @@ impl Rounds {
         let (send, lines) = sync_channel(AHEAD);
         match file {
             Some(path) if packed(path) => {
-                let (all, _) = read_lines(path)?;
-                thread::spawn(move || all.into_iter().try_for_each(|line| send.send(Ok(line))));
+                let lines = Lines::open(path)?;
+                thread::spawn(move || forward(lines, &send));
             }
             Some(path) => {
-                let (path, file) = (path.to_owned(), File::open(path));
-                let file = file.map_err(|source| DataError::Io { path: path.clone(), source })?;
-                thread::spawn(move || Lines::new(path, file).try_for_each(|line| send.send(line)));
+                let file = File::open(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
+                let lines = Lines::new(path.to_owned(), BufReader::new(file));
+                thread::spawn(move || forward(lines, &send));
             }
             None => {
-                let lines = || Lines::new("standard input".into(), io::stdin());
-                thread::spawn(move || lines().try_for_each(|line| send.send(line)));
+                thread::spawn(move || forward(Lines::new("standard input".into(), BufReader::new(io::stdin())), &send));
             }
         }
         Ok(Self { lines, most, failed: None })
@@ -71,41 +70,18 @@ impl Rounds {
     }
 }
 
-/// Lines by the rules of `lookback::data`: they end at `\n` only, one `\r` before it is stripped, and so is a byte order mark.
-struct Lines<R> {
-    name: PathBuf,
-    reader: BufReader<R>,
-    line: u64,
-}
-
-impl<R: Read> Lines<R> {
-    fn new(name: PathBuf, reader: R) -> Self {
-        Self { name, reader: BufReader::new(reader), line: 0 }
-    }
-}
-
-impl<R: Read> Iterator for Lines<R> {
-    type Item = Result<String, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut bytes = Vec::new();
-        match self.reader.read_until(b'\n', &mut bytes) {
-            Ok(0) => return None,
-            Ok(_) => self.line += 1,
-            Err(source) => return Some(Err(DataError::Io { path: self.name.clone(), source })),
+/// Sends every line, up to the first error or until nobody listens.
+fn forward<R: BufRead>(mut lines: Lines<R>, to: &SyncSender<Result<String, DataError>>) {
+    loop {
+        let line = match lines.next_line() {
+            Ok(None) => return,
+            Ok(Some((_, text))) => Ok(text.to_owned()),
+            Err(error) => Err(error),
+        };
+        let is_last = line.is_err();
+        if to.send(line).is_err() || is_last {
+            return;
         }
-        for end in [b"\n", b"\r"] {
-            bytes.truncate(bytes.strip_suffix(end).map_or(bytes.len(), <[u8]>::len));
-        }
-        if self.line == 1 && bytes.starts_with(b"\xEF\xBB\xBF") {
-            bytes.drain(..3);
-        }
-        let (path, line) = (self.name.clone(), self.line);
-        Some(match String::from_utf8(bytes) {
-            Ok(text) if text.contains('\0') => Err(DataError::Nul { path, line }),
-            Ok(text) => Ok(text),
-            Err(error) => Err(DataError::Utf8 { path, line, byte: error.utf8_error().valid_up_to() + 1 }),
-        })
     }
 }
 
@@ -113,21 +89,15 @@ impl<R: Read> Iterator for Lines<R> {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8]) -> Vec<Result<String, String>> {
-        Lines::new("x".into(), bytes).map(|line| line.map_err(|e| e.to_string())).collect()
-    }
-
     #[test]
-    fn a_line_ends_at_a_newline_and_loses_one_carriage_return() {
-        let lines = read("\u{FEFF}a\u{2028}b\u{85}\r\n\n\r\r\nc\r".as_bytes());
-        assert_eq!(lines, ["a\u{2028}b\u{85}", "", "\r", "c"].map(|line| Ok(line.to_owned())));
-    }
-
-    #[test]
-    fn what_is_no_text_is_named_by_line() {
-        let lines = read(b"a\nb\xFF\n\0\n");
-        assert_eq!(lines[1], Err("x:2: not UTF-8 at byte 2 of the line; convert the file to UTF-8".into()));
-        assert!(lines[2].as_ref().is_err_and(|e| e.starts_with("x:3: a NUL character")));
+    fn lines_are_sent_up_to_the_first_error() {
+        let (send, lines) = sync_channel(8);
+        forward(Lines::new("x".into(), &b"a\r\n\nb\xFF\nc\n"[..]), &send);
+        drop(send);
+        let said: Vec<Result<String, String>> = lines.iter().map(|line| line.map_err(|e| e.to_string())).collect();
+        assert_eq!(said[..2], [Ok("a".to_owned()), Ok(String::new())]);
+        assert_eq!(said[2], Err("x:3: not UTF-8 at byte 2 of the line; convert the file to UTF-8".into()));
+        assert_eq!(said.len(), 3);
     }
 
     #[test]

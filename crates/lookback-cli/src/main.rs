@@ -13,6 +13,7 @@ mod quickstart;
 mod score;
 #[cfg_attr(not(unix), path = "signals_elsewhere.rs")]
 mod signals;
+mod tokenize;
 mod train;
 mod translate;
 
@@ -39,6 +40,8 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Score(args) => score::run(args, cli.common),
         Verb::Attend(args) => attend::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Tokenize(args) => tokenize::tokenize(args),
+        Verb::Detokenize(args) => tokenize::detokenize(args),
         Verb::Quickstart(args) => quickstart::run(args, cli.common),
     }
 }

@@ -61,6 +61,8 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
     let job = Job {
         config,
         train: corpora.train,
+        rest: None,
+        tokenizers: None,
         valid: corpora.valid,
         dir: dir.clone(),
         threads: common.threads,

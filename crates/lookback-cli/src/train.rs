@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{self, Write};
 
 use anyhow::Context;
-use lookback::config::{Config, CorpusSize};
+use lookback::config::{Config, CorpusSize, TextMode};
 use lookback::data::hold_out;
+use lookback::text::{TextError, Tokenizer, Tokenizers};
 use lookback::train::{Ending, Job, Outcome, Start, train};
 
 use crate::args::{Common, TrainArgs};
@@ -15,20 +16,35 @@ use crate::exit::{Done, Usage};
 use crate::signals::Watch;
 
 pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
-    let config = configuration(args)?;
-    let source = args.pairs.source().ok_or_else(|| Usage("give PAIRS, or --src and --tgt".into()))?;
+    let mut config = configuration(args)?;
+    let sources = args.pairs.sources()?;
+    let (weights, corpora) = (config.data.corpus_weights.len(), sources.corpora());
+    if weights > 0 && weights != corpora {
+        return Err(
+            Usage(format!("{weights} corpus weights for {}; give one for each", counted(corpora, "file"))).into()
+        );
+    }
+    let tokenizers = given_tokenizers(args)?;
+    if let Some(given) = &tokenizers {
+        config.text.mode.get_or_insert(TextMode::File);
+        config.text.sharing.get_or_insert(given.sharing);
+    }
     let mut screen = Screen::new(common.quiet);
-    let corpus = source.read_aloud(&mut screen)?;
+    let (corpus, mut rest) = sources.read_aloud(config.data.stream_buffer, &mut screen)?;
     let (corpus, valid) = match validation(args) {
         Some(valid) => (corpus, valid.read_aloud(&mut screen)?),
         None => {
             let (corpus, valid, report) = hold_out(corpus, config.seed, config.data.hold_out)?;
             tell_hold_out(&mut screen, &report);
+            if let Some(rest) = &mut rest {
+                rest.keep_out(&valid);
+            }
             (corpus, valid)
         }
     };
     if args.dump_config {
-        let config = config.resolve(CorpusSize::of(&corpus))?;
+        let size = CorpusSize::of(&corpus);
+        let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
         io::stdout().write_all(config.to_toml()?.as_bytes())?;
         return Ok(Done::Whole);
     }
@@ -39,7 +55,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         _ => Start::Fresh,
     };
     let watch = Watch::start()?;
-    let job = Job { config, train: corpus, valid, dir: dir.clone(), threads: common.threads, start };
+    let job = Job { config, train: corpus, rest, tokenizers, valid, dir: dir.clone(), threads: common.threads, start };
     let mut display = TrainingDisplay::new(screen);
     let outcome = train(job, &watch.stop, &mut display)?;
     let (mut screen, _) = display.into_parts();
@@ -58,8 +74,18 @@ fn configuration(args: &TrainArgs) -> anyhow::Result<Config> {
         files.push((path.display().to_string(), text));
     }
     let seed = args.seed.map(|seed| format!("seed={seed}"));
-    let sets: Vec<String> = args.set.iter().cloned().chain(seed).collect();
+    let weights = (!args.corpus_weights.is_empty()).then(|| format!("data.corpus_weights={:?}", args.corpus_weights));
+    let sets: Vec<String> = args.set.iter().cloned().chain(seed).chain(weights).collect();
     Config::from_layers(&files, &sets).context("configuration")
+}
+
+/// The tokenizers that take the place of trained ones.
+fn given_tokenizers(args: &TrainArgs) -> Result<Option<Tokenizers>, TextError> {
+    Ok(match (&args.tokenizer, &args.src_tokenizer, &args.tgt_tokenizer) {
+        (Some(joint), ..) => Some(Tokenizers::joint(Tokenizer::read(joint)?)),
+        (None, Some(src), Some(tgt)) => Some(Tokenizers::separate(Tokenizer::read(src)?, Tokenizer::read(tgt)?)),
+        _ => None,
+    })
 }
 
 fn validation(args: &TrainArgs) -> Option<Source> {

@@ -6,11 +6,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::data::Limits;
+
 mod parse;
 mod resolve;
 
 pub use crate::backend::CellKind;
-pub use crate::text::{Sharing, TextMode};
+pub use crate::text::{Normalization, Sharing, TextMode};
 pub use resolve::CorpusSize;
 
 /// Everything a run is made of, except its data.
@@ -35,12 +37,20 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TextConfig {
-    /// Subwords or characters.
+    /// Subwords, characters or words.
     pub mode: Option<TextMode>,
-    /// Pieces in the vocabulary, special and byte pieces included (`bpe`).
+    /// Pieces in the vocabulary, special and byte pieces included.
     pub vocab_size: Option<usize>,
     /// One vocabulary for both sides, or one each.
     pub sharing: Option<Sharing>,
+    /// The normalization form of Unicode all text is brought to.
+    pub normalization: Normalization,
+    /// Whether capitals become small letters on both sides; the model then writes none.
+    pub lowercase: bool,
+    /// How often a pair (`bpe`), character (`char`) or word (`word`) must be seen to have a piece.
+    pub min_frequency: Option<u64>,
+    /// Probability that a merge is left out when training pairs are cut, anew in each epoch (`bpe`; Provilkov et al. 2020).
+    pub bpe_dropout: f64,
 }
 
 /// Which pairs take part.
@@ -51,13 +61,40 @@ pub struct DataConfig {
     pub max_src: usize,
     /// Longest target, in pieces.
     pub max_tgt: usize,
+    /// Fewest pieces of the shorter side.
+    pub min_length: usize,
+    /// How many times as long as the shorter side, in pieces, the longer one may be.
+    pub max_ratio: Option<f64>,
     /// Pairs held out for validation when no validation file is given.
     pub hold_out: Option<usize>,
+    /// How often a pair of each corpus is seen in an epoch, on average: 3 times, or 0.5 (another half each time). Once, if not given.
+    pub corpus_weights: Vec<f64>,
+    /// At most so many pairs an epoch, drawn anew each time.
+    pub sample: Option<usize>,
+    /// Pairs of a stream that are held and shuffled together; the first ones choose vocabulary, sizes and hold-out.
+    pub stream_buffer: usize,
+}
+
+impl DataConfig {
+    /// Which pairs take part.
+    pub fn limits(&self) -> Limits {
+        let Self { max_src, max_tgt, min_length: min, max_ratio, .. } = *self;
+        Limits { max_src, max_tgt, min, max_ratio }
+    }
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { max_src: 150, max_tgt: 150, hold_out: None }
+        Self {
+            max_src: 150,
+            max_tgt: 150,
+            min_length: 0,
+            max_ratio: None,
+            hold_out: None,
+            corpus_weights: Vec::new(),
+            sample: None,
+            stream_buffer: 200_000,
+        }
     }
 }
 

@@ -34,6 +34,8 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
     Job {
         config: config(sets),
         train: Corpus::from_pairs(splits.train),
+        rest: None,
+        tokenizers: None,
         valid: Corpus::from_pairs(splits.valid),
         dir: dir.to_owned(),
         threads,

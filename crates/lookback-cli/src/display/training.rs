@@ -6,8 +6,8 @@
 //! ```
 
 use lookback::config::Sharing;
-use lookback::data::LengthReport;
-use lookback::train::{Event, Observer, Ready, UpdateReport, Validation};
+use lookback::data::{FilterReport, Reason, Skipped};
+use lookback::train::{BufferReport, Event, Observer, Ready, UpdateReport, Validation};
 
 use super::{Screen, bar, counted, duration, grouped};
 
@@ -72,9 +72,13 @@ impl TrainingDisplay {
 
     fn ready(&mut self, ready: &Ready) {
         for (which, report) in ["training", "validation"].iter().zip(&ready.skipped) {
-            if report.skipped > 0 {
-                self.screen.line(&skipped(which, report));
+            for line in skipped(which, report) {
+                self.screen.line(&line);
             }
+        }
+        if ready.config.text.lowercase {
+            self.screen
+                .line("warning: `text.lowercase` is on: capitals are lost on both sides, the model will write none");
         }
         let [src, tgt] = ready.vocab;
         let vocabulary = match ready.config.text.sharing {
@@ -88,8 +92,9 @@ impl TrainingDisplay {
             counted(ready.parameters, "parameter"),
         ));
         self.screen.line(&format!(
-            "{} an epoch, {:.1} % of their positions real tokens; {}, {}",
-            format_args!("{} batches", grouped(ready.batches)),
+            "{} batches {}, {:.1} % of their positions real tokens; {}, {}",
+            grouped(ready.batches),
+            if ready.is_stream { "in this buffer" } else { "an epoch" },
             100.0 * ready.fill.both,
             counted(ready.threads, "thread"),
             ready.isa,
@@ -98,6 +103,21 @@ impl TrainingDisplay {
             self.screen.line(&format!("resumed after update {update}"));
         }
         self.ready = Some(ready.clone());
+    }
+
+    fn buffer(&mut self, report: &BufferReport) {
+        let (lines, kept) = (usize::try_from(report.lines).unwrap_or(usize::MAX), report.filter.kept.iter().sum());
+        let mut text = format!("buffer {}, up to line {}: {}", report.number, grouped(lines), counted(kept, "pair"));
+        if report.kept_out > 0 {
+            text += &format!(
+                "; {} that share a sentence with the validation pairs dropped",
+                counted(report.kept_out, "pair")
+            );
+        }
+        self.screen.line(&text);
+        for line in skipped("training", &report.filter) {
+            self.screen.line(&line);
+        }
     }
 
     fn update(&mut self, update: &UpdateReport) {
@@ -168,6 +188,7 @@ impl Observer for TrainingDisplay {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Ready(ready) => self.ready(ready),
+            Event::Buffer(report) => self.buffer(report),
             Event::Update(update) => self.update(update),
             Event::Validating => self.draw("validating"),
             Event::Validated(validation) => self.validated(validation),
@@ -196,15 +217,28 @@ fn left(u: &UpdateReport) -> String {
     if u.done <= 0.0 { "?".into() } else { duration(u.elapsed * (1.0 - u.done.min(1.0)) / u.done) }
 }
 
-fn skipped(which: &str, report: &LengthReport) -> String {
-    let lines = report.lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let more = if report.skipped > report.lines.len() { ", …" } else { "" };
-    format!(
-        "skipped {} longer than {} source or {} target pieces (lines {lines}{more})",
-        counted(report.skipped, &format!("{which} pair")),
-        report.limits.max_src,
-        report.limits.max_tgt,
-    )
+/// A line for each reason for which something was left out.
+fn skipped(which: &str, report: &FilterReport) -> Vec<String> {
+    let limits = &report.limits;
+    let several = report.kept.len() > 1;
+    let line = |(reason, skipped): (Reason, &Skipped)| {
+        let what = match reason {
+            Reason::TooLong => format!("longer than {} source or {} target pieces", limits.max_src, limits.max_tgt),
+            Reason::TooShort => format!("with a side shorter than {} pieces", limits.min),
+            Reason::Ratio => {
+                format!("with one side over {} times as long as the other", limits.max_ratio.unwrap_or_default())
+            }
+        };
+        let place = |&(corpus, line): &(u32, u64)| match several {
+            true => format!("{line} of corpus {}", corpus + 1),
+            false => line.to_string(),
+        };
+        let places = skipped.places.iter().map(place).collect::<Vec<_>>().join(", ");
+        let more = if skipped.count > skipped.places.len() { ", …" } else { "" };
+        format!("skipped {} {what} (lines {places}{more})", counted(skipped.count, &format!("{which} pair")))
+    };
+    let reasons = [Reason::TooLong, Reason::TooShort, Reason::Ratio].into_iter().zip(&report.skipped);
+    reasons.filter(|(_, skipped)| skipped.count > 0).map(line).collect()
 }
 
 #[cfg(test)]
@@ -239,9 +273,19 @@ mod tests {
 
     #[test]
     fn skipped_pairs_name_their_first_lines() {
-        let limits = Limits { max_src: 9, max_tgt: 8 };
-        let report = LengthReport { kept: 1, skipped: 5, lines: vec![3, 4, 7], limits };
-        let want = "skipped 5 training pairs longer than 9 source or 8 target pieces (lines 3, 4, 7, …)";
+        let limits = Limits { max_src: 9, max_tgt: 8, min: 2, max_ratio: Some(2.5) };
+        let mut report = FilterReport { kept: vec![1], ..FilterReport::new(limits) };
+        assert!(skipped("training", &report).is_empty());
+        report.skipped[0] = Skipped { count: 5, places: vec![(0, 3), (0, 4), (0, 7)] };
+        report.skipped[2] = Skipped { count: 1, places: vec![(0, 9)] };
+        let want = [
+            "skipped 5 training pairs longer than 9 source or 8 target pieces (lines 3, 4, 7, …)",
+            "skipped 1 training pair with one side over 2.5 times as long as the other (lines 9)",
+        ];
+        assert_eq!(skipped("training", &report), want);
+        report.kept = vec![1, 1];
+        report.skipped = [Skipped::default(), Skipped { count: 1, places: vec![(1, 9)] }, Skipped::default()];
+        let want = ["skipped 1 training pair with a side shorter than 2 pieces (lines 9 of corpus 2)"];
         assert_eq!(skipped("training", &report), want);
     }
 }

@@ -9,7 +9,8 @@ use crate::program::{pairs, run};
 #[test]
 fn every_help_has_examples_and_the_short_one_fits_one_screen() {
     let dir = TempDir::new().unwrap();
-    for verb in ["", "quickstart", "train", "translate", "eval", "score", "attend", "inspect"] {
+    for verb in ["", "quickstart", "train", "translate", "eval", "score", "attend", "inspect", "tokenize", "detokenize"]
+    {
         for flag in ["--help", "-h"] {
             let help = run(dir.path(), &format!("{verb} {flag}"), "").ok();
             assert!(help.contains("\nExamples:\n  "), "{verb}: {help}");

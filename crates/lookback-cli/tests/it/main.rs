@@ -8,3 +8,4 @@ mod quickstart;
 mod round_trip;
 #[cfg(unix)]
 mod signals;
+mod text;

@@ -1,6 +1,6 @@
 //! What a recipe leaves open is chosen from the data; what cannot be is refused with the remedy.
 
-use super::{AttentionKind, Bridge, Config, ConfigError, Schedule, Sharing, TextMode, TiedEmbeddings};
+use super::{AttentionKind, Bridge, Config, ConfigError, Schedule, Sharing, TextConfig, TextMode, TiedEmbeddings};
 
 /// What is known of a corpus when the open values are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,8 +42,13 @@ impl Config {
         let mode = *self.text.mode.get_or_insert(if short { TextMode::Char } else { TextMode::Bpe });
         let sizes = [(5_000, 1_000), (20_000, 2_000), (50_000, 4_000), (1_000_000, 8_000)];
         let vocab = sizes.iter().find(|s| corpus.pairs < s.0).map_or(16_000, |s| s.1);
-        self.text.vocab_size.get_or_insert(vocab);
-        let joint = mode == TextMode::Bpe;
+        // As many words as Bahdanau et al. (2015) had; a small corpus has fewer.
+        match mode {
+            TextMode::File => {}
+            TextMode::Word => _ = self.text.vocab_size.get_or_insert(30_000),
+            _ => _ = self.text.vocab_size.get_or_insert(vocab),
+        }
+        let joint = matches!(mode, TextMode::Bpe | TextMode::Unigram);
         self.text.sharing.get_or_insert(if joint { Sharing::Joint } else { Sharing::Separate });
         let hidden = if mode == TextMode::Char || corpus.pairs < 25_000 { 256 } else { 512 };
         let hidden = *self.model.hidden.get_or_insert(hidden);
@@ -60,12 +65,40 @@ impl Config {
         Ok(self)
     }
 
+    /// As [`resolve`](Self::resolve), for a stream of which `buffer` is the size of the first buffer. A stream is read once, so what counts epochs
+    /// is refused; validation without a period comes after every buffer.
+    ///
+    /// # Errors
+    /// As there, and for what belongs to epochs or several corpora.
+    pub fn resolve_stream(mut self, buffer: CorpusSize) -> Result<Self, ConfigError> {
+        let refuse = |key, what: &str| invalid(key, format!("{what}, and a stream is read once; leave it out"));
+        if self.train.max_epochs.is_some_and(|epochs| epochs != 1) {
+            refuse("train.max_epochs", "it counts passes over the data")?;
+        }
+        if self.data.sample.is_some() {
+            refuse("data.sample", "it is drawn anew from all pairs in each epoch")?;
+        }
+        if !self.data.corpus_weights.is_empty() {
+            refuse("data.corpus_weights", "they are for several corpora")?;
+        }
+        let (updates, minutes) = (self.train.max_updates, self.train.max_minutes);
+        if self.train.schedule == Schedule::Linear && updates.is_none() && minutes.is_none() {
+            let message = "`linear` falls to 0 at the end of the run, and where a stream ends is not known; set `train.max_updates`, or \
+                           another schedule";
+            invalid("train.schedule", message.into())?;
+        }
+        self.train.max_epochs = Some(1);
+        self.resolve(buffer)
+    }
+
     /// Checks values against each other and their ranges.
     ///
     /// # Errors
     /// Names the key and what to do.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_sizes()?;
+        self.check_text()?;
+        self.check_data()?;
         self.check_model()?;
         self.check_bridge()?;
         self.check_ranges()
@@ -93,6 +126,60 @@ impl Config {
         ];
         if let Some(&(key, size, most)) = limited.iter().find(|(_, size, most)| !(1..=*most).contains(size)) {
             return invalid(key, format!("{size} is outside 1..={most}"));
+        }
+        Ok(())
+    }
+
+    fn check_text(&self) -> Result<(), ConfigError> {
+        let text = &self.text;
+        if text.mode == Some(TextMode::File) {
+            let file = TextConfig { mode: text.mode, sharing: text.sharing, ..TextConfig::default() };
+            if *text != file {
+                let message =
+                    "with a given tokenizer only `text.sharing` may be set beside it; all else is as the file says";
+                return invalid("text.mode", message.into());
+            }
+        }
+        if !(0.0..=1.0).contains(&text.bpe_dropout) {
+            return invalid("text.bpe_dropout", format!("{} is outside 0..=1", text.bpe_dropout));
+        }
+        if text.bpe_dropout > 0.0 && text.mode.is_some_and(|mode| mode != TextMode::Bpe) {
+            let message = "only `bpe` has merges to leave out; set `text.mode = \"bpe\"`, or leave it out";
+            return invalid("text.bpe_dropout", message.into());
+        }
+        match (text.min_frequency, text.mode) {
+            (Some(0), _) => invalid("text.min_frequency", "0 is not a number of times; 1 keeps everything".into()),
+            (Some(_), Some(TextMode::Unigram)) => invalid(
+                "text.min_frequency",
+                "`unigram` keeps pieces by likelihood, not by frequency; leave it out, or set `text.mode = \"bpe\"`"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_data(&self) -> Result<(), ConfigError> {
+        let data = &self.data;
+        if let Some(weight) = data.corpus_weights.iter().find(|w| !(w.is_finite() && **w > 0.0 && **w <= 1000.0)) {
+            return invalid(
+                "data.corpus_weights",
+                format!("{weight} is outside 0..=1000; leave out a corpus that is not used"),
+            );
+        }
+        if let Some(ratio) = data.max_ratio.filter(|ratio| !(ratio.is_finite() && *ratio >= 1.0)) {
+            return invalid("data.max_ratio", format!("{ratio} is below 1, which no pair of sides can meet"));
+        }
+        if data.sample == Some(0) {
+            return invalid("data.sample", "0 pairs teach nothing; leave it out for all".into());
+        }
+        if data.stream_buffer < 2 {
+            return invalid("data.stream_buffer", format!("{} pairs are too few to hold any out", data.stream_buffer));
+        }
+        if data.min_length > data.max_src.min(data.max_tgt) {
+            return invalid(
+                "data.min_length",
+                format!("{} is above `data.max_src` or `data.max_tgt`", data.min_length),
+            );
         }
         Ok(())
     }
@@ -245,6 +332,26 @@ mod tests {
     }
 
     #[test]
+    fn what_counts_epochs_is_refused_for_a_stream() {
+        let of = |sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+            Config::from_layers(&[], &sets).expect("the keys exist").resolve_stream(sentences(30_000))
+        };
+        let refused = |set: &str| of(&[set]).expect_err("refused").to_string();
+        for key in ["train.max_epochs", "data.sample"] {
+            let said = refused(&format!("{key}=3"));
+            assert!(
+                said.starts_with(&format!("{key}: ")) && said.ends_with("a stream is read once; leave it out"),
+                "{said}"
+            );
+        }
+        assert!(refused("data.corpus_weights=[1.0]").starts_with("data.corpus_weights: "));
+        assert!(refused("train.schedule=linear").starts_with("train.schedule: `linear`"));
+        assert!(of(&["train.schedule=linear", "train.max_updates=9"]).is_ok());
+        assert_eq!(of(&[]).expect("defaults are valid").train.max_epochs, Some(1));
+    }
+
+    #[test]
     fn dot_with_unequal_sizes_names_the_remedies() {
         let message = refused(&["model.hidden=512", "model.encoder_hidden=256"]);
         assert!(message.contains("`model.encoder_hidden = 512`") && message.contains("`model.attention = \"none\"`"));
@@ -273,6 +380,17 @@ mod tests {
             (&["search.min_length_ratio=-1.0"], "search.min_length_ratio: -1"),
             (&["model.decoder_layers=1000000"], "model.decoder_layers: 1000000 is outside 1..=64"),
             (&["search.beam_size=0"], "search.beam_size: 0"),
+            (&["text.min_frequency=0"], "text.min_frequency: 0"),
+            (&["text.mode=file", "text.vocab_size=900"], "text.mode: with a given tokenizer"),
+            (&["text.mode=file", "text.lowercase=true"], "text.mode: with a given tokenizer"),
+            (&["text.mode=unigram", "text.bpe_dropout=0.1"], "text.bpe_dropout: only `bpe`"),
+            (&["text.bpe_dropout=1.5"], "text.bpe_dropout: 1.5"),
+            (&["data.corpus_weights=[1, 0]"], "data.corpus_weights: 0 is outside"),
+            (&["data.max_ratio=0.5"], "data.max_ratio: 0.5"),
+            (&["data.sample=0"], "data.sample: 0"),
+            (&["data.stream_buffer=1"], "data.stream_buffer: 1"),
+            (&["data.min_length=200"], "data.min_length: 200 is above"),
+            (&["text.mode=unigram", "text.min_frequency=2"], "text.min_frequency: `unigram`"),
         ];
         for (sets, start) in cases {
             let message = refused(sets);

@@ -13,6 +13,8 @@ pub struct Pair {
     pub tgt: String,
     /// The line it came from, from 1.
     pub line: u64,
+    /// Which of several corpora it came from, from 0.
+    pub corpus: u32,
 }
 
 /// Pairs in the order of their lines.
@@ -35,8 +37,29 @@ impl Corpus {
     /// A corpus that was made rather than read; lines count from 1.
     #[must_use]
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let pairs = (1u64..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line }).collect();
+        let pairs = (1u64..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line, corpus: 0 }).collect();
         Self { pairs, report: ReadReport { files: Vec::new() } }
+    }
+
+    /// Several corpora after one another, each pair with the number of its own.
+    ///
+    /// # Panics
+    /// If there are 2³² corpora or more.
+    #[must_use]
+    pub fn concat(corpora: impl IntoIterator<Item = Self>) -> Self {
+        let mut whole = Self { pairs: Vec::new(), report: ReadReport { files: Vec::new() } };
+        for (number, corpus) in corpora.into_iter().enumerate() {
+            let number = u32::try_from(number).expect("there are fewer than 2^32 corpora");
+            whole.pairs.extend(corpus.pairs.into_iter().map(|pair| Pair { corpus: number, ..pair }));
+            whole.report.files.extend(corpus.report.files);
+        }
+        whole
+    }
+
+    /// How many corpora the pairs are from.
+    #[must_use]
+    pub fn corpora(&self) -> usize {
+        self.pairs.iter().map(|pair| pair.corpus as usize + 1).max().unwrap_or(0)
     }
 }
 
@@ -63,24 +86,29 @@ pub struct Columns {
 /// # Errors
 /// Every [`DataError`] of a line names `file:line`: too few or too many columns, an empty side, NUL, text that is not UTF-8.
 pub fn read_tsv(path: &Path, columns: Option<Columns>) -> Result<Corpus, DataError> {
-    let Columns { src, tgt } = columns.unwrap_or(Columns { src: 0, tgt: 1 });
-    let needed = src.max(tgt) + 1;
     let mut pairs = Vec::new();
     let file = for_each_line(path, |line, text| {
-        let cells: Vec<&str> = text.split('\t').collect();
-        let found = if text.is_empty() { 0 } else { cells.len() };
-        if found < needed {
-            return Err(DataError::TooFewColumns { path: path.to_owned(), line, found, needed });
-        }
-        if columns.is_none() && found > needed {
-            return Err(DataError::TooManyColumns { path: path.to_owned(), line, found });
-        }
-        not_empty(path, line, Side::Src, cells[src])?;
-        not_empty(path, line, Side::Tgt, cells[tgt])?;
-        pairs.push(Pair { src: cells[src].to_owned(), tgt: cells[tgt].to_owned(), line });
+        pairs.push(pair_of(path, line, text, columns)?);
         Ok(())
     })?;
     Ok(Corpus { pairs, report: ReadReport { files: vec![file] } })
+}
+
+/// The pair of a line of `source TAB target`; the rules are those of [`read_tsv`].
+pub(super) fn pair_of(path: &Path, line: u64, text: &str, columns: Option<Columns>) -> Result<Pair, DataError> {
+    let Columns { src, tgt } = columns.unwrap_or(Columns { src: 0, tgt: 1 });
+    let needed = src.max(tgt) + 1;
+    let cells: Vec<&str> = text.split('\t').collect();
+    let found = if text.is_empty() { 0 } else { cells.len() };
+    if found < needed {
+        return Err(DataError::TooFewColumns { path: path.to_owned(), line, found, needed });
+    }
+    if columns.is_none() && found > needed {
+        return Err(DataError::TooManyColumns { path: path.to_owned(), line, found });
+    }
+    not_empty(path, line, Side::Src, cells[src])?;
+    not_empty(path, line, Side::Tgt, cells[tgt])?;
+    Ok(Pair { src: cells[src].to_owned(), tgt: cells[tgt].to_owned(), line, corpus: 0 })
 }
 
 /// Reads two files of which line n of one translates line n of the other.
@@ -102,7 +130,7 @@ pub fn read_parallel(src: &Path, tgt: &Path) -> Result<Corpus, DataError> {
     for ((line, src_text), tgt_text) in (1..).zip(src_lines).zip(tgt_lines) {
         not_empty(src, line, Side::Src, &src_text)?;
         not_empty(tgt, line, Side::Tgt, &tgt_text)?;
-        pairs.push(Pair { src: src_text, tgt: tgt_text, line });
+        pairs.push(Pair { src: src_text, tgt: tgt_text, line, corpus: 0 });
     }
     Ok(Corpus { pairs, report: ReadReport { files: vec![src_file, tgt_file] } })
 }
@@ -205,10 +233,19 @@ mod tests {
     #[test]
     fn parallel_files_are_paired_by_line() {
         let corpus = parallel("ein\tTab\r\nzwei\r\n", "one\ntwo").unwrap();
-        assert_eq!(corpus.pairs[0], Pair { src: "ein\tTab".into(), tgt: "one".into(), line: 1 });
-        assert_eq!(corpus.pairs[1], Pair { src: "zwei".into(), tgt: "two".into(), line: 2 });
+        assert_eq!(corpus.pairs[0], Pair { src: "ein\tTab".into(), tgt: "one".into(), line: 1, corpus: 0 });
+        assert_eq!(corpus.pairs[1], Pair { src: "zwei".into(), tgt: "two".into(), line: 2, corpus: 0 });
         assert_eq!((corpus.report.files.len(), corpus.report.carriage_returns()), (2, 2));
         assert!(corpus.report.files[1].path.ends_with("p.en"));
+    }
+
+    #[test]
+    fn several_corpora_keep_their_lines_and_numbers() {
+        let of = |pairs: &[(&str, &str)]| Corpus::from_pairs(pairs.iter().map(|(s, t)| (s.to_string(), t.to_string())));
+        let whole = Corpus::concat([of(&[("a", "x"), ("b", "y")]), of(&[("c", "z")])]);
+        let places: Vec<_> = whole.pairs.iter().map(|pair| (pair.src.as_str(), pair.corpus, pair.line)).collect();
+        assert_eq!(places, [("a", 0, 1), ("b", 0, 2), ("c", 1, 1)]);
+        assert_eq!((whole.corpora(), of(&[]).corpora()), (2, 0));
     }
 
     #[test]

@@ -57,6 +57,14 @@ pub enum DataError {
         /// The first invalid byte of the line, from 1.
         byte: usize,
     },
+    /// A line is longer than [`MAX_LINE`](super::MAX_LINE).
+    #[error("{}:{line}: the line is longer than 1,000,000 bytes; split it into sentences, one a line", path.display())]
+    LineTooLong {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+    },
     /// A line holds U+0000.
     #[error("{}:{line}: a NUL character; this is not a text file, or UTF-16", path.display())]
     Nul {

@@ -209,6 +209,11 @@ impl Sides {
     }
 }
 
+/// What equal sentences have in common.
+pub(super) fn key(sentence: &str) -> String {
+    sentence.trim().nfc().collect()
+}
+
 /// Numbers equal sentences equally; returns each sentence's number and each number's sentences.
 fn number<'a>(sentences: impl Iterator<Item = &'a str>) -> (Vec<usize>, Vec<Vec<usize>>) {
     let mut numbers: HashMap<String, usize> = HashMap::new();
@@ -217,7 +222,7 @@ fn number<'a>(sentences: impl Iterator<Item = &'a str>) -> (Vec<usize>, Vec<Vec<
         .enumerate()
         .map(|(i, sentence)| {
             let next = members.len();
-            let number = *numbers.entry(sentence.trim().nfc().collect()).or_insert(next);
+            let number = *numbers.entry(key(sentence)).or_insert(next);
             if number == next {
                 members.push(Vec::new());
             }
@@ -236,7 +241,7 @@ mod tests {
     use super::*;
 
     fn corpus(pairs: impl IntoIterator<Item = (String, String)>) -> Corpus {
-        let pairs = (1..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line }).collect();
+        let pairs = (1..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line, corpus: 0 }).collect();
         Corpus { pairs, report: ReadReport { files: Vec::new() } }
     }
 

@@ -1,13 +1,12 @@
-//! Lines of a file, plain or compressed; the rules stand on the page of [`data`](super).
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+//! Lines of a file, plain or compressed, or of a stream; the rules stand on the page of [`data`](super).
+use std::io::{BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
-
 use super::DataError;
+use super::packed::open;
+
+/// The longest line, in bytes: nothing that is learned or translated as one sentence is longer.
+pub const MAX_LINE: usize = 1_000_000;
 
 /// What was read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,121 +21,94 @@ pub struct FileReport {
     pub byte_order_mark: bool,
 }
 
+/// Lines as they are read, one in memory at a time.
+///
+/// ```
+/// use lookback::data::Lines;
+/// let mut lines = Lines::new("standard input".into(), "ein\r\nzwei".as_bytes());
+/// assert_eq!(lines.next_line()?, Some((1, "ein")));
+/// assert_eq!(lines.next_line()?, Some((2, "zwei")));
+/// assert_eq!(lines.next_line()?, None);
+/// # Ok::<(), lookback::data::DataError>(())
+/// ```
+#[derive(Debug)]
+pub struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    report: FileReport,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The lines of `reader`, called `name` in messages.
+    pub fn new(name: PathBuf, reader: R) -> Self {
+        let report = FileReport { path: name, lines: 0, carriage_returns: 0, byte_order_mark: false };
+        Self { reader, buffer: Vec::new(), report }
+    }
+
+    /// The next line with its number, from 1; `None` at the end.
+    ///
+    /// # Errors
+    /// What cannot be read, is not UTF-8, holds NUL or is longer than [`MAX_LINE`], by `name:line`.
+    pub fn next_line(&mut self) -> Result<Option<(u64, &str)>, DataError> {
+        self.buffer.clear();
+        let path = || self.report.path.clone();
+        // Room for the longest line and its `\r\n`.
+        let mut limited = self.reader.by_ref().take(MAX_LINE as u64 + 2);
+        if limited.read_until(b'\n', &mut self.buffer).map_err(|source| DataError::Io { path: path(), source })? == 0 {
+            return Ok(None);
+        }
+        let line = self.report.lines + 1;
+        let mut bytes = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+        let stripped = bytes.strip_suffix(b"\r");
+        bytes = stripped.unwrap_or(bytes);
+        if bytes.len() > MAX_LINE {
+            return Err(DataError::LineTooLong { path: path(), line });
+        }
+        let unmarked = bytes.strip_prefix(b"\xEF\xBB\xBF").filter(|_| line == 1);
+        bytes = unmarked.unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|error| DataError::Utf8 {
+            path: path(),
+            line,
+            byte: error.valid_up_to() + 1,
+        })?;
+        if text.contains('\0') {
+            return Err(DataError::Nul { path: path(), line });
+        }
+        self.report.lines = line;
+        self.report.carriage_returns += u64::from(stripped.is_some());
+        self.report.byte_order_mark |= unmarked.is_some();
+        Ok(Some((line, text)))
+    }
+
+    /// What was read so far.
+    pub fn report(&self) -> &FileReport {
+        &self.report
+    }
+}
+
+impl Lines<Box<dyn BufRead + Send>> {
+    /// The lines of a file, plain, `.gz` or `.zst`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is empty, or its name and its content do not agree about compression.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        Ok(Self::new(path.to_owned(), open(path)?))
+    }
+}
+
 /// Calls `line` with each line of `path` and its number, from 1.
 pub(super) fn for_each_line(
     path: &Path,
     mut line: impl FnMut(u64, &str) -> Result<(), DataError>,
 ) -> Result<FileReport, DataError> {
-    let io_error = |source| DataError::Io { path: path.to_owned(), source };
-    let mut reader = open(path)?;
-    let mut report = FileReport { path: path.to_owned(), lines: 0, carriage_returns: 0, byte_order_mark: false };
-    let mut buffer = Vec::new();
-    loop {
-        buffer.clear();
-        if reader.read_until(b'\n', &mut buffer).map_err(io_error)? == 0 {
-            break;
-        }
-        report.lines += 1;
-        let mut bytes = buffer.strip_suffix(b"\n").unwrap_or(&buffer);
-        if let Some(stripped) = bytes.strip_suffix(b"\r") {
-            report.carriage_returns += 1;
-            bytes = stripped;
-        }
-        if report.lines == 1
-            && let Some(stripped) = bytes.strip_prefix(b"\xEF\xBB\xBF")
-        {
-            report.byte_order_mark = true;
-            bytes = stripped;
-        }
-        let text = std::str::from_utf8(bytes).map_err(|error| DataError::Utf8 {
-            path: path.to_owned(),
-            line: report.lines,
-            byte: error.valid_up_to() + 1,
-        })?;
-        if text.contains('\0') {
-            return Err(DataError::Nul { path: path.to_owned(), line: report.lines });
-        }
-        line(report.lines, text)?;
+    let mut lines = Lines::open(path)?;
+    while let Some((number, text)) = lines.next_line()? {
+        line(number, text)?;
     }
-    if report.lines == 0 {
+    if lines.report.lines == 0 {
         return Err(DataError::Empty { path: path.to_owned() });
     }
-    Ok(report)
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Format {
-    Plain,
-    Gzip,
-    Zstd,
-}
-
-impl Format {
-    fn of_name(path: &Path) -> Self {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some(extension) if extension.eq_ignore_ascii_case("gz") => Self::Gzip,
-            Some(extension) if extension.eq_ignore_ascii_case("zst") => Self::Zstd,
-            _ => Self::Plain,
-        }
-    }
-
-    fn of_content(start: &[u8]) -> Self {
-        match start {
-            [0x1F, 0x8B, ..] => Self::Gzip,
-            // A frame, or one to skip. The latter is "P*M" to "_*M" and a control character: text in name only.
-            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Self::Zstd,
-            _ => Self::Plain,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "not compressed",
-            Self::Gzip => "gzip",
-            Self::Zstd => "Zstandard",
-        }
-    }
-}
-
-fn open(path: &Path) -> Result<Box<dyn BufRead>, DataError> {
-    let io_error = |source| DataError::Io { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io_error)?;
-    let mut start = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut start).map_err(io_error)?;
-    if start.is_empty() {
-        return Err(DataError::Empty { path: path.to_owned() });
-    }
-    let (named, found) = (Format::of_name(path), Format::of_content(&start));
-    if named != found {
-        return Err(DataError::Compression { path: path.to_owned(), named: named.name(), found: found.name() });
-    }
-    let whole = BufReader::new(io::Cursor::new(start).chain(file));
-    Ok(match found {
-        Format::Plain => Box::new(whole),
-        Format::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(whole))),
-        Format::Zstd => Box::new(io::Cursor::new(unpack_zstd(whole).map_err(io_error)?)),
-    })
-}
-
-/// Unpacks all frames. The decoder neither passes over skippable frames nor compares checksums, so that is done here.
-fn unpack_zstd(mut packed: impl BufRead) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let mut decoder = FrameDecoder::new();
-    while !packed.fill_buf()?.is_empty() {
-        match StreamingDecoder::new_with_decoder(&mut packed, &mut decoder) {
-            Ok(mut frame) => frame.read_to_end(&mut text)?,
-            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
-                io::copy(&mut packed.by_ref().take(u64::from(length)), &mut io::sink())?;
-                continue;
-            }
-            Err(error) => return Err(io::Error::other(error)),
-        };
-        let (said, found) = (decoder.get_checksum_from_data(), decoder.get_calculated_checksum());
-        if said.is_some() && said != found {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the Zstandard checksum does not match"));
-        }
-    }
-    Ok(text)
+    Ok(lines.report)
 }
 
 #[cfg(test)]
@@ -245,6 +217,19 @@ mod tests {
         );
         assert_eq!(read("a", b"x\ny\n\0\n").unwrap_err(), "a:3: a NUL character; this is not a text file, or UTF-16");
         assert_eq!(read("a.gz", &gzip(b"x\n\xFF\n")).unwrap_err().split(' ').next(), Some("a.gz:2:"));
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_refused_by_its_number_before_it_is_read_whole() {
+        let fits = "x".repeat(MAX_LINE);
+        let (lines, report) = read("a", format!("{fits}\r\n{fits}").as_bytes()).unwrap();
+        assert_eq!((lines.len(), lines[1].len(), report.carriage_returns), (2, MAX_LINE, 1));
+        for end in ["", "\n", "\r\n", "yz\n"] {
+            let said = read("a.zst", &zstd(format!("ein\n{fits}y{end}zwei\n").as_bytes())).unwrap_err();
+            assert!(said.starts_with("a.zst:2: the line is longer than 1,000,000 bytes"), "{said}");
+        }
+        let mut endless = Lines::new("-".into(), std::io::BufReader::new(std::io::repeat(b'a')));
+        assert!(endless.next_line().is_err());
     }
 
     #[test]

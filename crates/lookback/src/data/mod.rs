@@ -1,7 +1,8 @@
 //! From files of pairs to batches of ids.
 //!
 //! ```text
-//! files ─read_tsv | read_parallel→ Corpus ─hold_out→ train, valid ─encode_corpus→ examples ─Batcher→ Batch
+//! files ─read_tsv | read_parallel→ Corpus ─hold_out→ train, valid ─encode_corpus→ examples ─Epochs, Batcher→ Batch
+//! stream ─PairStream→ buffers, each as a corpus
 //! ```
 //! **Files.** A line ends at `\n` and nowhere else; U+2028, U+0085, `\x0b` and their like are ordinary characters. One `\r`
 //! before the `\n` (or at the end of the file) is stripped and counted. A byte order mark at the start of the file is
@@ -9,7 +10,7 @@
 //!
 //! **Compression.** gzip (any number of members) and Zstandard (any number of frames) are recognised by their first bytes,
 //! with which no text begins. The suffix `.gz` or `.zst` must be there exactly if the content is; anything else is an
-//! error that names the file.
+//! error that names the file. Input is unpacked as it is read. A line longer than a million bytes is an error.
 //!
 //! Batches need no files and exist in every build; reading does (feature `files`).
 pub mod dates;
@@ -18,6 +19,8 @@ mod batch;
 mod batcher;
 #[cfg(feature = "files")]
 mod corpus;
+#[cfg(feature = "train")]
+mod epochs;
 #[cfg(feature = "files")]
 mod error;
 mod example;
@@ -25,19 +28,31 @@ mod example;
 mod hold_out;
 #[cfg(feature = "files")]
 mod lines;
+#[cfg(feature = "files")]
+mod packed;
 mod shuffle;
+#[cfg(feature = "files")]
+mod stream;
 
 pub use batch::Batch;
 pub use batcher::{BatchOptions, Batcher, Fill};
 #[cfg(feature = "files")]
 pub use corpus::{Columns, Corpus, Pair, ReadReport, read_lines, read_parallel, read_tsv};
+#[cfg(feature = "train")]
+pub use epochs::{Epoch, EpochOptions, Epochs, MergeDropout};
 #[cfg(feature = "files")]
 pub use error::{DataError, Side};
 #[cfg(feature = "files")]
 pub use example::encode_corpus;
-pub use example::{Example, LengthReport, Limits};
+#[cfg(feature = "train")]
+pub(crate) use example::encode_pairs;
+pub use example::{Example, FilterReport, Limits, Reason, Skipped};
 #[cfg(feature = "files")]
 pub use hold_out::{HoldOutReport, hold_out};
 #[cfg(feature = "files")]
-pub use lines::FileReport;
+pub use lines::{FileReport, Lines, MAX_LINE};
 pub use shuffle::Draws;
+#[cfg(feature = "train")]
+pub(crate) use stream::fingerprint;
+#[cfg(feature = "files")]
+pub use stream::{Buffer, PairStream, StreamPosition};

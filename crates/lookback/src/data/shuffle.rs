@@ -42,6 +42,25 @@ impl Draws {
         }
     }
 
+    /// `count` of `items`, in their order; each choice is equally likely.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    pub fn choose<T>(&mut self, items: Vec<T>, count: usize) -> Vec<T> {
+        assert!(count <= items.len(), "there are only {} items to choose from", items.len());
+        let mut left = count;
+        let mut of = items.len();
+        let chosen = |_: &T| {
+            let is_chosen = left > 0 && self.below(of as u64) < left as u64;
+            left -= usize::from(is_chosen);
+            of -= 1;
+            is_chosen
+        };
+        let mut items = items;
+        items.retain(chosen);
+        items
+    }
+
     /// Puts `items` into random order (Fisher–Yates); each order is equally likely.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
@@ -85,6 +104,19 @@ mod tests {
         // The standard deviation of a count is 91; five of them.
         assert!(counts.iter().all(|count| (count - 10_000).abs() < 460), "{counts:?}");
         assert!((0..100).all(|_| draws.below(1) == 0));
+    }
+
+    #[test]
+    fn every_choice_is_equally_likely_and_in_order() {
+        let mut draws = Draws::new(4, 1);
+        let mut counts = std::collections::BTreeMap::new();
+        for _ in 0..10_000 {
+            *counts.entry(draws.choose(vec![0, 1, 2, 3, 4], 2)).or_insert(0_i32) += 1;
+        }
+        assert!(counts.keys().all(|chosen| chosen.len() == 2 && chosen[0] < chosen[1]));
+        assert_eq!(counts.len(), 10);
+        assert!(counts.values().all(|count| (count - 1000).abs() < 150), "{counts:?}"); // five deviations of 30
+        assert_eq!(draws.choose(vec![7, 8], 2), [7, 8]);
     }
 
     #[test]

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 /// An error of training, reading or writing a tokenizer.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
-    /// The asked vocabulary cannot hold the specials, the bytes and one piece.
-    #[error("vocab_size {asked} is too small: 4 specials and 256 byte pieces come first, ask for at least {least}")]
+    /// The asked vocabulary cannot hold what comes first and one piece.
+    #[error("vocab_size {asked} is too small: {what}, ask for at least {least}")]
     VocabTooSmall {
         /// The vocabulary size asked for.
         asked: usize,
         /// The smallest possible one.
         least: usize,
+        /// What comes first.
+        what: &'static str,
     },
     /// The training of `tokenizers` failed.
     #[error("cannot train a tokenizer: {reason}")]
@@ -18,7 +20,7 @@ pub enum TextError {
         /// What `tokenizers` said.
         reason: String,
     },
-    /// A tokenizer file does not hold what lookback writes.
+    /// A tokenizer file cannot be used.
     #[error("{name}: {reason}")]
     Invalid {
         /// The file, or the name given by the caller.

@@ -1,8 +1,5 @@
 //! The one reversible mapping between text and what the pieces are made of; see the [module page](super).
-use std::borrow::Cow;
 use std::ops::Range;
-
-use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 /// How a piece writes a space.
 pub(super) const META: char = '\u{2581}';
@@ -13,15 +10,32 @@ pub(super) const ESCAPED_META: &str = "\u{10}_";
 /// The escape character itself.
 pub(super) const ESCAPED_ESCAPE: &str = "\u{10}-";
 
-/// `text` in Unicode normalization form C.
-pub(super) fn nfc(text: &str) -> Cow<'_, str> {
-    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+/// What no text may spell in a model that looks for whole pieces in it, and how it is written instead: with [`ESCAPE`]
+/// inside. Byte pieces begin with the first one.
+pub(super) const GUARDED: [(&str, &str); 5] = [
+    ("<0x", "<\u{10}0x"),
+    ("<unk>", "<\u{10}unk>"),
+    ("<pad>", "<\u{10}pad>"),
+    ("<s>", "<\u{10}s>"),
+    ("</s>", "<\u{10}/s>"),
+];
+/// The characters that follow [`ESCAPE`] in [`GUARDED`]: there it is dropped.
+const AFTER_GUARD: &str = "0ups/";
+
+/// The names a text is guarded against in a word vocabulary: `<unk>` of a text is the unknown word.
+pub(super) fn guarded_words() -> &'static [(&'static str, &'static str)] {
+    &GUARDED[2..]
 }
 
-/// What pieces are cut from: `text` in NFC, escaped, spaces as [`META`].
+/// What a reader drops to take the guard back, as a regular expression.
+pub(super) fn guard_pattern() -> String {
+    format!("{ESCAPE}(?=[{AFTER_GUARD}])")
+}
+
+/// What pieces are cut from: normalised `text`, escaped, spaces as [`META`].
 pub(super) fn to_pieces(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
-    for c in nfc(text).chars() {
+    for c in text.chars() {
         match c {
             META => out.push_str(ESCAPED_META),
             ESCAPE => out.push_str(ESCAPED_ESCAPE),
@@ -30,6 +44,19 @@ pub(super) fn to_pieces(text: &str) -> String {
         }
     }
     out
+}
+
+/// What words are cut from: normalised `text`, escaped. Spaces stay, and `▁` is an ordinary character.
+pub(super) fn to_words(text: &str) -> String {
+    guard(&text.replace(ESCAPE, ESCAPED_ESCAPE), guarded_words())
+}
+
+/// Escapes what `text` must not spell.
+pub(super) fn guard(text: &str, names: &[(&str, &str)]) -> String {
+    if !text.contains('<') {
+        return text.to_owned();
+    }
+    names.iter().fold(text.to_owned(), |text, (name, guarded)| text.replace(name, guarded))
 }
 
 /// Cuts the result of [`to_pieces`] before each [`META`]: no piece reaches over a cut. Together the words are the text.
@@ -74,6 +101,7 @@ pub(super) fn decode_raw(raw: &[u8]) -> impl Iterator<Item = Decoded> {
             let unescaped = match chars.peek().map(|next| next.char) {
                 Some('_') => Some(META),
                 Some('-') => Some(ESCAPE),
+                Some(c) if AFTER_GUARD.contains(c) => Some(c),
                 _ => None,
             };
             if let Some(c) = unescaped {
@@ -98,6 +126,7 @@ mod tests {
         assert_eq!(text(b"a\x10_b"), "a\u{2581}b");
         assert_eq!(text(b"\x10-_"), "\u{10}_"); // an escaped escape followed by a plain underscore
         assert_eq!(text(b"\x10x\x10"), "\u{10}x\u{10}"); // not an escape: left alone
+        assert_eq!(text(b"<\x10/s><\x100x41>\x10-s"), "</s><0x41>\u{10}s");
     }
 
     #[test]
@@ -113,11 +142,5 @@ mod tests {
         let words = |text: &str| split_words(&to_pieces(text)).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(words("  Hi \u{2581}you "), ["▁", "▁Hi", "▁\u{10}_you", "▁"]);
         assert!(words("").is_empty());
-    }
-
-    #[test]
-    fn nfc_composes() {
-        assert_eq!(nfc("a\u{308}"), "ä");
-        assert_eq!(nfc("한"), "한");
     }
 }

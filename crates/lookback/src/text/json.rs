@@ -1,18 +1,36 @@
 //! Reading `tokenizer.json`: strictly what we write, because decoding and the round trip rest on it.
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::escape::META;
+use super::foreign::{Foreign, is_ours};
+use super::pipeline::{Scheme, Segmentation, normalizer_of};
 use super::tokenizer::{Tokenizer, byte_piece, is_reserved};
 use super::{SPECIALS, TextError};
 
 impl Tokenizer {
-    /// Reads what [`to_json`](Self::to_json) wrote. `name` is the file's name, for messages.
+    /// Reads a `tokenizer.json`: what [`to_json`](Self::to_json) wrote, or one that was made elsewhere (BPE, Unigram, WordPiece or
+    /// words, as Hugging Face's libraries write them), whose specials get our ids. `name` is the file's name, for messages.
     ///
     /// # Errors
+    /// For a file made elsewhere, [`TextError::Invalid`] if `tokenizers` cannot read it or it has no way to encode unknown text. For our own,
     /// [`TextError::Invalid`] if the text is not JSON, the specials are not ids 0 to 3, ids have a gap, a byte piece or `▁`
-    /// is missing, a merge does not fit, or anything around the model differs from what lookback writes.
+    /// is missing, a merge or score does not fit, or anything around the model differs from what lookback writes.
     pub fn from_json(name: &str, json: &str) -> Result<Self, TextError> {
         parse(json).map_err(|reason| TextError::Invalid { name: name.to_owned(), reason })
+    }
+}
+
+#[cfg(feature = "files")]
+impl Tokenizer {
+    /// Reads a `tokenizer.json` of any maker, as [`from_json`](Self::from_json) does.
+    ///
+    /// # Errors
+    /// As there, and [`TextError::Io`]; each names the file.
+    pub fn read(path: &std::path::Path) -> Result<Self, TextError> {
+        let json = std::fs::read_to_string(path).map_err(|source| TextError::Io { path: path.to_owned(), source })?;
+        Self::from_json(&path.display().to_string(), &json)
     }
 }
 
@@ -20,16 +38,44 @@ fn parse(json: &str) -> Result<Tokenizer, String> {
     let file: Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
     let file = file.as_object().ok_or("not a JSON object")?;
     let model = file.get("model").and_then(Value::as_object).ok_or("no object under `model`")?;
-    let pieces = pieces(model.get("vocab").and_then(Value::as_object).ok_or("no object under `model.vocab`")?)?;
-    let merges = merges(model.get("merges").and_then(Value::as_array).ok_or("no list under `model.merges`")?)?;
+    if !is_ours(file) {
+        let (foreign, pieces) = Foreign::read(json, file)?;
+        return Ok(Tokenizer::from_foreign(foreign, pieces));
+    }
+    let (pieces, segmentation) = segmentation(model)?;
+    let scheme = segmentation.scheme();
+    check_pieces(&pieces, scheme)?;
 
-    let tokenizer = Tokenizer::new(pieces, merges).map_err(|error| format!("`model`: {error}"))?;
+    let normalizer = file.get("normalizer").and_then(|json| normalizer_of(scheme, json)).unwrap_or_default();
+    let tokenizer = Tokenizer::new(pieces, segmentation, normalizer).map_err(|error| format!("`model`: {error}"))?;
     let written: Value = serde_json::from_str(&tokenizer.to_json()).map_err(|error| error.to_string())?;
     let written = written.as_object().ok_or("not a JSON object")?;
     let written_model = written.get("model").and_then(Value::as_object).ok_or("no object under `model`")?;
     same_settings("", written, file, &["model", "version"])?;
     same_settings("model.", written_model, model, &["vocab", "merges"])?;
     Ok(tokenizer)
+}
+
+/// The pieces in the order of their ids, and what belongs to them.
+fn segmentation(model: &Map<String, Value>) -> Result<(Vec<String>, Segmentation), String> {
+    let vocab = model.get("vocab");
+    let table = || vocab.and_then(Value::as_object).ok_or("no object under `model.vocab`");
+    match model.get("type").and_then(Value::as_str) {
+        Some("BPE") => {
+            let pieces = pieces(table()?)?;
+            let merges = merges(model.get("merges").and_then(Value::as_array).ok_or("no list under `model.merges`")?)?;
+            Ok((pieces, Segmentation::Bpe(merges)))
+        }
+        Some("Unigram") => {
+            let (pieces, scores) = scored(vocab.and_then(Value::as_array).ok_or("no list under `model.vocab`")?)?;
+            Ok((pieces, Segmentation::Unigram(scores)))
+        }
+        Some("WordLevel") => Ok((pieces(table()?)?, Segmentation::Word)),
+        _ => {
+            let found = model.get("type").unwrap_or(&Value::Null);
+            Err(format!("`model.type` is {found}, lookback writes \"BPE\", \"Unigram\" or \"WordLevel\""))
+        }
+    }
 }
 
 /// Refuses a setting we would not follow.
@@ -63,25 +109,52 @@ fn pieces(vocab: &Map<String, Value>) -> Result<Vec<String>, String> {
         }
     }
     // As many pieces as ids, none twice: no gap is left.
-    let pieces: Vec<String> = pieces.into_iter().flatten().map(str::to_owned).collect();
+    Ok(pieces.into_iter().flatten().map(str::to_owned).collect())
+}
 
+/// Pieces with their log-probabilities; the place is the id.
+fn scored(list: &[Value]) -> Result<(Vec<String>, Vec<f64>), String> {
+    let mut seen = BTreeSet::new();
+    let (mut pieces, mut scores) = (Vec::with_capacity(list.len()), Vec::with_capacity(list.len()));
+    for (id, entry) in list.iter().enumerate() {
+        let (Some(piece), Some(score), 2) = (
+            entry.get(0).and_then(Value::as_str),
+            entry.get(1).and_then(Value::as_f64),
+            entry.as_array().map_or(0, Vec::len),
+        ) else {
+            return Err(format!("piece {id} is {entry}, expected a piece and its score"));
+        };
+        if !seen.insert(piece) {
+            return Err(format!("piece {piece:?} is there twice"));
+        }
+        pieces.push(piece.to_owned());
+        scores.push(score);
+    }
+    Ok((pieces, scores))
+}
+
+fn check_pieces(pieces: &[String], scheme: Scheme) -> Result<(), String> {
     for (id, special) in SPECIALS.iter().enumerate() {
         if pieces.get(id).map(String::as_str) != Some(special) {
             return Err(format!("id {id} must be {special:?}, it is {:?}", pieces.get(id)));
         }
     }
+    let known: BTreeSet<&str> = pieces.iter().map(String::as_str).collect();
+    if known.contains("") {
+        return Err("there is an empty piece".to_owned());
+    }
+    if scheme == Scheme::Words {
+        return Ok(());
+    }
     for byte in 0..=255 {
-        if !vocab.contains_key(&byte_piece(byte)) {
+        if !known.contains(byte_piece(byte).as_str()) {
             return Err(format!("the byte piece {} is missing", byte_piece(byte)));
         }
     }
-    if !vocab.contains_key(META.encode_utf8(&mut [0; 4]) as &str) {
+    if !known.contains(META.encode_utf8(&mut [0; 4]) as &str) {
         return Err(format!("the piece {META} (a space) is missing"));
     }
-    if vocab.contains_key("") {
-        return Err("there is an empty piece".to_owned());
-    }
-    Ok(pieces)
+    Ok(())
 }
 
 fn merges(list: &[Value]) -> Result<Vec<(String, String)>, String> {
@@ -108,18 +181,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::text::normalize::Normalizer;
 
-    fn small() -> Value {
+    fn written(segmentation: Segmentation) -> Value {
         let mut pieces: Vec<String> = SPECIALS.iter().map(|name| (*name).to_owned()).collect();
         pieces.extend((0..=255).map(byte_piece));
         pieces.extend([META.to_string(), "a".to_owned(), "b".to_owned(), "ab".to_owned()]);
-        let tokenizer = Tokenizer::new(pieces, vec![("a".to_owned(), "b".to_owned())]).unwrap();
+        let tokenizer = Tokenizer::new(pieces, segmentation, Normalizer::default()).unwrap();
         serde_json::from_str(&tokenizer.to_json()).unwrap()
+    }
+
+    fn small() -> Value {
+        written(Segmentation::Bpe(vec![("a".to_owned(), "b".to_owned())]))
     }
 
     /// What reading says after the file was changed.
     fn complaint(change: impl FnOnce(&mut Value)) -> String {
-        let mut file = small();
+        complaint_of(small(), change)
+    }
+
+    fn complaint_of(mut file: Value, change: impl FnOnce(&mut Value)) -> String {
         change(&mut file);
         match Tokenizer::from_json("m/tokenizer.json", &file.to_string()) {
             Ok(_) => "nothing".to_owned(),
@@ -135,7 +216,19 @@ mod tests {
     }
 
     #[test]
-    fn every_flaw_is_named_with_the_file() {
+    fn every_model_and_normaliser_is_read_back_to_the_same_bytes() {
+        let pieces = || SPECIALS.iter().map(|name| (*name).to_owned()).chain(["Haus".to_owned()]).collect();
+        for normalizer in Normalizer::all() {
+            let json = Tokenizer::new(pieces(), Segmentation::Word, normalizer).unwrap().to_json();
+            assert_eq!(Tokenizer::from_json("x", &json).unwrap().to_json(), json);
+        }
+        let scores = (0..264).map(|id| (-f64::from(id) / 7.0).exp().ln()).collect();
+        let json = Tokenizer::from_json("x", &written(Segmentation::Unigram(scores)).to_string()).unwrap().to_json();
+        assert_eq!(Tokenizer::from_json("x", &json).unwrap().to_json(), json);
+    }
+
+    #[test]
+    fn every_flaw_of_our_own_files_is_named_with_the_file() {
         let vocab = |file: &mut Value, piece: &str, id: Value| file["model"]["vocab"][piece] = id;
         let cases: Vec<(String, &str)> = vec![
             (complaint(|file| *file = json!([])), "not a JSON object"),
@@ -195,6 +288,32 @@ mod tests {
         ];
         for (said, expected) in cases {
             let said = said.strip_prefix("m/tokenizer.json: ").unwrap_or_else(|| panic!("{said}"));
+            assert!(said.starts_with(expected), "said {said}, expected {expected}");
+        }
+        let unigram = || written(Segmentation::Unigram((0..264).map(|id| -f64::from(id)).collect()));
+        let cases: Vec<(String, &str)> = vec![
+            (complaint_of(unigram(), |_| {}), "nothing"),
+            (complaint_of(unigram(), |file| file["model"]["vocab"] = json!({})), "no list under `model.vocab`"),
+            (
+                complaint_of(unigram(), |file| file["model"]["vocab"][9] = json!(["x"])),
+                "piece 9 is [\"x\"], expected a piece and its score",
+            ),
+            (
+                complaint_of(unigram(), |file| file["model"]["vocab"][263] = json!(["a", 1.0])),
+                "piece \"a\" is there twice",
+            ),
+            (
+                complaint_of(unigram(), |file| file["model"]["vocab"][5] = json!(["x", 1.0])),
+                "the byte piece <0x01> is missing",
+            ),
+            (complaint_of(unigram(), |file| file["model"]["unk_id"] = json!(0)), "`model.unk_id` is 0, lookback"),
+            (
+                complaint(|file| file["model"]["type"] = json!("WordPiece")),
+                "`model.type` is \"WordPiece\", lookback writes",
+            ),
+        ];
+        for (said, expected) in cases {
+            let said = said.strip_prefix("m/tokenizer.json: ").unwrap_or(&said);
             assert!(said.starts_with(expected), "said {said}, expected {expected}");
         }
         let error = Tokenizer::from_json("m/tokenizer.json", "{").unwrap_err().to_string();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(any(feature = "files", feature = "train"))]
 use super::TextError;
+use super::normalize::Normalization;
 use super::tokenizer::Tokenizer;
 
 /// What the pieces are.
@@ -15,8 +16,15 @@ pub enum TextMode {
     /// Byte-pair encoding (Sennrich, Haddow & Birch 2016): frequent strings inside a word are one piece.
     #[default]
     Bpe,
+    /// The most probable sequence of pieces under a unigram model (Kudo 2018).
+    Unigram,
     /// One piece per Unicode scalar value.
     Char,
+    /// The most frequent words, as they stand between white space (so the text should be tokenised already); all others are
+    /// `<unk>`, which is read but never written.
+    Word,
+    /// What a `tokenizer.json` made elsewhere says; nothing is trained.
+    File,
 }
 
 /// Whether the sides share one vocabulary.
@@ -40,11 +48,25 @@ pub struct TokenizerSpec {
     pub vocab_size: usize,
     /// Whether the sides share one vocabulary.
     pub sharing: Sharing,
+    /// The normalization form of Unicode all text is brought to.
+    pub normalization: Normalization,
+    /// Whether capitals become small letters; what they were is lost.
+    pub lowercase: bool,
+    /// How often a pair must be seen to be merged (`bpe`, 2 if not given), a character (`char`, 1) or a word (`word`, 1) to
+    /// have a piece. Not used by `unigram`.
+    pub min_frequency: Option<u64>,
 }
 
 impl Default for TokenizerSpec {
     fn default() -> Self {
-        Self { mode: TextMode::Bpe, vocab_size: 8000, sharing: Sharing::Joint }
+        Self {
+            mode: TextMode::Bpe,
+            vocab_size: 8000,
+            sharing: Sharing::Joint,
+            normalization: Normalization::Nfc,
+            lowercase: false,
+            min_frequency: None,
+        }
     }
 }
 
@@ -93,7 +115,7 @@ impl Tokenizers {
     /// on the texts and `spec` alone.
     ///
     /// # Errors
-    /// [`TextError::VocabTooSmall`] if `vocab_size` leaves no room beside specials and bytes.
+    /// [`TextError::VocabTooSmall`] if `vocab_size` leaves no room beside specials and (words aside) bytes.
     #[cfg(feature = "train")]
     pub fn train<'a>(
         spec: &TokenizerSpec,
@@ -102,10 +124,8 @@ impl Tokenizers {
     ) -> Result<Self, TextError> {
         use super::train::train;
         Ok(match spec.sharing {
-            Sharing::Joint => Self::joint(train(spec.mode, spec.vocab_size, src.into_iter().chain(tgt))?),
-            Sharing::Separate => {
-                Self::separate(train(spec.mode, spec.vocab_size, src)?, train(spec.mode, spec.vocab_size, tgt)?)
-            }
+            Sharing::Joint => Self::joint(train(spec, src.into_iter().chain(tgt))?),
+            Sharing::Separate => Self::separate(train(spec, src)?, train(spec, tgt)?),
         })
     }
 
@@ -129,11 +149,7 @@ impl Tokenizers {
     #[cfg(feature = "files")]
     pub fn load(dir: &Path) -> Result<Self, TextError> {
         let there = |name: &str| dir.join(name).exists();
-        let read = |name: &str| {
-            let path = dir.join(name);
-            let json = std::fs::read_to_string(&path).map_err(|source| TextError::Io { path: path.clone(), source })?;
-            Tokenizer::from_json(&path.display().to_string(), &json)
-        };
+        let read = |name: &str| Tokenizer::read(&dir.join(name));
         if there(JOINT) {
             if let Some(other) = [SRC, TGT].into_iter().find(|name| there(name)) {
                 return Err(TextError::Ambiguous { dir: dir.to_owned(), other });
@@ -152,7 +168,7 @@ mod tests {
     use super::*;
 
     fn trained(sharing: Sharing) -> Tokenizers {
-        let spec = TokenizerSpec { sharing, vocab_size: 300, mode: TextMode::Bpe };
+        let spec = TokenizerSpec { sharing, vocab_size: 300, ..TokenizerSpec::default() };
         Tokenizers::train(&spec, ["ein Haus, ein Baum"; 4], ["a house, a tree"; 4]).unwrap()
     }
 
@@ -196,7 +212,8 @@ mod tests {
     #[test]
     fn a_spec_is_read_with_defaults_and_refuses_unknown_keys() {
         let spec: TokenizerSpec = serde_json::from_str(r#"{"mode": "char", "sharing": "separate"}"#).unwrap();
-        assert_eq!(spec, TokenizerSpec { mode: TextMode::Char, vocab_size: 8000, sharing: Sharing::Separate });
+        let expected = TokenizerSpec { mode: TextMode::Char, sharing: Sharing::Separate, ..TokenizerSpec::default() };
+        assert_eq!(spec, expected);
         assert!(serde_json::from_str::<TokenizerSpec>(r#"{"vocab": 1}"#).is_err());
     }
 }

@@ -1,23 +1,15 @@
 //! One side's tokenizer: a vocabulary with its merges, around `tokenizers`.
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use tokenizers::decoders::DecoderWrapper;
-use tokenizers::decoders::byte_fallback::ByteFallback;
-use tokenizers::decoders::fuse::Fuse;
-use tokenizers::decoders::sequence::Sequence as DecoderSequence;
-use tokenizers::models::bpe::BPE;
-use tokenizers::normalizers::replace::{Replace, ReplacePattern};
-use tokenizers::normalizers::unicode::NFC;
-use tokenizers::normalizers::{NormalizerWrapper, Sequence as NormalizerSequence};
-use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
-use tokenizers::{Model as _, PostProcessorWrapper, TokenizerBuilder, TokenizerImpl};
+use tokenizers::Model as _;
 
-use super::escape::{ESCAPE, ESCAPED_ESCAPE, ESCAPED_META, META, decode_raw, split_words, to_pieces};
+use super::dropout::MergeTable;
+use super::escape::{META, decode_raw};
+use super::foreign::Foreign;
+use super::normalize::Normalizer;
+use super::pipeline::{Scheme, Segmentation, pipeline};
 use super::{SPECIALS, UNK};
-
-/// The parts of `tokenizers` as we put them together.
-pub(super) type Pipeline = TokenizerImpl<BPE, NormalizerSequence, Metaspace, PostProcessorWrapper, DecoderSequence>;
 
 /// Turns text into ids and back, for one side. Cheap to clone, shared by any number of threads.
 #[derive(Clone)]
@@ -26,63 +18,95 @@ pub struct Tokenizer {
 }
 
 struct Inner {
-    pipeline: Pipeline,
+    way: Way,
     pieces: Vec<Piece>,
-    merges: usize,
 }
 
-struct Piece {
+/// How text becomes ids.
+enum Way {
+    Own(Box<Own>),
+    Foreign(Box<Foreign>),
+}
+
+struct Own {
+    pipeline: tokenizers::Tokenizer,
+    scheme: Scheme,
+    normalizer: Normalizer,
+    merges: Vec<(String, String)>,
+    /// The merges by ids, made when first needed.
+    table: OnceLock<Option<MergeTable>>,
+}
+
+pub(super) struct Piece {
     /// As it stands in the vocabulary.
-    name: String,
+    pub(super) name: String,
     /// The bytes it adds to the text, escapes not yet taken back; none for a special.
-    raw: Vec<u8>,
-    byte: Option<u8>,
+    pub(super) raw: Vec<u8>,
+    /// The byte it stands for, if it is the piece of a byte.
+    pub(super) byte: Option<u8>,
 }
 
 impl Tokenizer {
     /// Puts a tokenizer together. `pieces` are in the order of their ids and have been checked by the caller: the specials
-    /// first, all 256 byte pieces, `▁`, no piece twice. The error says which merge does not fit the pieces.
-    pub(super) fn new(pieces: Vec<String>, merges: Vec<(String, String)>) -> Result<Self, String> {
-        let merge_count = merges.len();
-        let vocab =
-            (0..).zip(&pieces).map(|(id, piece)| (piece.clone(), id)).collect::<tokenizers::models::bpe::Vocab>();
-        let model = BPE::builder()
-            .vocab_and_merges(vocab, merges)
-            .unk_token(SPECIALS[UNK as usize].to_owned())
-            .byte_fallback(true)
-            .build()
-            .map_err(|error| error.to_string())?;
-        let pipeline = pipeline(model).map_err(|error| error.to_string())?;
-        let pieces = pieces.into_iter().enumerate().map(|(id, name)| Piece::new(id, name)).collect();
-        Ok(Self { inner: Arc::new(Inner { pipeline, pieces, merges: merge_count }) })
+    /// first; no piece twice; unless pieces are words, all 256 byte pieces and `▁`. The error says what does not fit.
+    pub(super) fn new(pieces: Vec<String>, segmentation: Segmentation, normalizer: Normalizer) -> Result<Self, String> {
+        let merges = if let Segmentation::Bpe(merges) = &segmentation { merges.clone() } else { Vec::new() };
+        let scheme = segmentation.scheme();
+        let model = segmentation.model(&pieces)?;
+        let pipeline = pipeline(model, scheme, normalizer).map_err(|error| error.to_string())?;
+        let pieces = (0..).zip(pieces).map(|(id, name)| Piece::new(id, name, scheme)).collect();
+        let way = Way::Own(Box::new(Own { pipeline, scheme, normalizer, merges, table: OnceLock::new() }));
+        Ok(Self { inner: Arc::new(Inner { way, pieces }) })
     }
 
-    /// The ids of `text`, without bos and eos. Text is brought to NFC first; no text is refused and none becomes `<unk>`.
-    ///
-    /// The steps are those of `tokenizer.json`, taken directly: the general pipeline keeps track of where each character
-    /// came from, which we do not need and which takes most of its time.
-    ///
-    /// # Panics
-    /// Never: every character has a piece or its bytes.
+    /// A tokenizer made elsewhere, with its pieces in the order of our ids.
+    pub(super) fn from_foreign(foreign: Foreign, pieces: Vec<Piece>) -> Self {
+        Self { inner: Arc::new(Inner { way: Way::Foreign(Box::new(foreign)), pieces }) }
+    }
+
+    /// The ids of `text`, without bos and eos. Text is [normalised](Self::normalize) first; no text is refused. Of our own
+    /// vocabularies only those of words make any text `<unk>`; one [made elsewhere](Self::from_json) may, or may lose some.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let model = self.inner.pipeline.get_model();
-        let text = to_pieces(text);
-        let mut ids = Vec::with_capacity(text.len() / 2);
-        for word in split_words(&text) {
-            let tokens = model.tokenize(word).expect("every character has a piece or its bytes");
-            ids.extend(tokens.iter().map(|token| token.id));
+        match &self.inner.way {
+            Way::Own(own) => own.encode(text),
+            Way::Foreign(foreign) => foreign.encode(text),
         }
-        ids
     }
 
-    /// The text of `ids`. Specials and ids outside the vocabulary add nothing. Bytes that form no character become U+FFFD;
-    /// what [`encode`](Self::encode) gave, and what search writes, has none.
+    /// `text` as the vocabulary sees it: in its normalization form, in small letters if it is so configured.
+    ///
+    /// For our own vocabularies but those of words, `decode(encode(text))` is `normalize(text)`.
+    pub fn normalize(&self, text: &str) -> String {
+        match &self.inner.way {
+            Way::Own(own) => own.normalizer.apply(text).into_owned(),
+            Way::Foreign(foreign) => foreign.normalize(text),
+        }
+    }
+
+    /// Whether pieces are whole words: white space between them is not kept, and rare words become `<unk>`.
+    pub fn is_word_level(&self) -> bool {
+        match &self.inner.way {
+            Way::Own(own) => own.scheme == Scheme::Words,
+            Way::Foreign(foreign) => foreign.is_word_level(),
+        }
+    }
+
+    /// The text of `ids`; words are joined by one space. Specials (but `<unk>` among words) and ids outside the vocabulary
+    /// add nothing. Bytes that form no character become U+FFFD; what [`encode`](Self::encode) gave, and what search writes,
+    /// has none.
     pub fn decode(&self, ids: &[u32]) -> String {
+        if let Way::Foreign(foreign) = &self.inner.way {
+            return foreign.decode(ids);
+        }
         let mut raw = Vec::with_capacity(4 * ids.len());
         for &id in ids {
             raw.extend_from_slice(self.raw_bytes(id));
         }
-        decode_raw(&raw).map(|decoded| decoded.char).collect()
+        let mut text: String = decode_raw(&raw).map(|decoded| decoded.char).collect();
+        if self.is_word_level() && text.starts_with(' ') {
+            text.remove(0);
+        }
+        text
     }
 
     /// How many ids there are; they are `0..vocab_size`.
@@ -90,9 +114,17 @@ impl Tokenizer {
         self.inner.pieces.len()
     }
 
-    /// How many merges the BPE holds; none in character mode.
+    /// How many merges our own BPE holds; none otherwise.
     pub fn merge_count(&self) -> usize {
-        self.inner.merges
+        if let Way::Own(own) = &self.inner.way { own.merges.len() } else { 0 }
+    }
+
+    /// The merges by ids; `None` if there are none.
+    pub(super) fn merge_table(&self) -> Option<&MergeTable> {
+        let Way::Own(own) = &self.inner.way else { return None };
+        let ids = || (0..).zip(&self.inner.pieces).map(|(id, piece)| (piece.name.as_str(), id)).collect();
+        let made = || if own.merges.is_empty() { None } else { MergeTable::new(&ids(), &own.merges) };
+        own.table.get_or_init(made).as_ref()
     }
 
     /// The piece of `id` as it stands in the vocabulary (`▁Haus`, `<0xE4>`, `</s>`); `None` outside the vocabulary.
@@ -117,10 +149,16 @@ impl Tokenizer {
     }
 
     /// The `tokenizer.json` of this side, readable by Hugging Face's `tokenizers`. Equal tokenizers give equal bytes.
+    /// That of one made elsewhere is what was read.
     pub fn to_json(&self) -> String {
-        let mut json = self.inner.pipeline.to_string(true).expect("a tokenizer is plain data");
-        json.push('\n');
-        json
+        match &self.inner.way {
+            Way::Own(own) => {
+                let mut json = own.pipeline.to_string(true).expect("a tokenizer is plain data");
+                json.push('\n');
+                json
+            }
+            Way::Foreign(foreign) => foreign.json().to_owned(),
+        }
     }
 
     /// What `id` adds to the text before escapes are taken back.
@@ -129,18 +167,38 @@ impl Tokenizer {
     }
 }
 
+impl Own {
+    /// The steps are those of `tokenizer.json`, taken directly: the general pipeline keeps track of where each character
+    /// came from, which we do not need and which takes most of its time.
+    fn encode(&self, text: &str) -> Vec<u32> {
+        let model = self.pipeline.get_model();
+        let text = self.normalizer.apply(text);
+        let mut ids = Vec::with_capacity(text.len() / 2);
+        self.scheme.for_each_word(&text, |word| {
+            let tokens = model.tokenize(word).expect("every character has a piece or its bytes, every word an id");
+            ids.extend(tokens.iter().map(|token| token.id));
+        });
+        ids
+    }
+}
+
 impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &self.inner;
-        f.debug_struct("Tokenizer").field("vocab_size", &inner.pieces.len()).field("merges", &inner.merges).finish()
+        let (pieces, merges) = (self.vocab_size(), self.merge_count());
+        f.debug_struct("Tokenizer").field("vocab_size", &pieces).field("merges", &merges).finish()
     }
 }
 
 impl Piece {
-    fn new(id: usize, name: String) -> Self {
+    fn new(id: u32, name: String, scheme: Scheme) -> Self {
+        let is_special = (id as usize) < SPECIALS.len();
+        if scheme == Scheme::Words {
+            let raw = if is_special && id != UNK { Vec::new() } else { format!(" {name}").into_bytes() };
+            return Self { name, raw, byte: None };
+        }
         let byte = parse_byte(&name);
         let raw = match byte {
-            _ if id < SPECIALS.len() => Vec::new(),
+            _ if is_special => Vec::new(),
             Some(byte) => vec![byte],
             None => name.replace(META, " ").into_bytes(),
         };
@@ -163,30 +221,4 @@ pub(super) fn parse_byte(name: &str) -> Option<u8> {
 /// Whether a piece is a special or a byte piece, which no merge may spell.
 pub(super) fn is_reserved(name: &str) -> bool {
     SPECIALS.contains(&name) || parse_byte(name).is_some()
-}
-
-/// Everything around the model. Whoever reads the file does what [`Tokenizer::encode`] and [`Tokenizer::decode`] do.
-fn pipeline(model: BPE) -> tokenizers::Result<Pipeline> {
-    let normalizer = NormalizerSequence::new(vec![
-        NormalizerWrapper::NFC(NFC),
-        NormalizerWrapper::Replace(Replace::new(ESCAPE.to_string(), ESCAPED_ESCAPE)?),
-        NormalizerWrapper::Replace(Replace::new(META.to_string(), ESCAPED_META)?),
-    ]);
-    let specials = ReplacePattern::Regex(format!(r"\A(?:{})\z", SPECIALS.join("|")));
-    let decoder = DecoderSequence::new(vec![
-        DecoderWrapper::Replace(Replace::new(specials, "")?),
-        // Before the bytes, so that a ▁ spelt in bytes stays one.
-        DecoderWrapper::Replace(Replace::new(META.to_string(), " ")?),
-        DecoderWrapper::ByteFallback(ByteFallback::new()),
-        DecoderWrapper::Fuse(Fuse::new()),
-        DecoderWrapper::Replace(Replace::new(ESCAPED_META, META.to_string())?),
-        DecoderWrapper::Replace(Replace::new(ESCAPED_ESCAPE, ESCAPE.to_string())?),
-    ]);
-    TokenizerBuilder::new()
-        .with_model(model)
-        .with_normalizer(Some(normalizer))
-        .with_pre_tokenizer(Some(Metaspace::new(META, PrependScheme::Never, true)))
-        .with_post_processor(None)
-        .with_decoder(Some(decoder))
-        .build()
 }

@@ -5,57 +5,123 @@ use serde::Deserialize;
 use tokenizers::Trainer as _;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 
-use super::escape::{META, split_words, to_pieces};
-use super::pair::TextMode;
+use super::escape::{GUARDED, META, guard, split_words, to_pieces, to_words};
+use super::normalize::Normalizer;
+use super::pair::{TextMode, TokenizerSpec};
+use super::pipeline::Segmentation;
 use super::tokenizer::{Tokenizer, byte_piece, is_reserved};
 use super::{SPECIALS, TextError};
+
+mod unigram;
 
 /// Specials and bytes.
 const RESERVED: usize = SPECIALS.len() + 256;
 /// A pair seen once says nothing about what will be seen again.
-const MIN_FREQUENCY: u64 = 2;
+const MIN_PAIR_FREQUENCY: u64 = 2;
 
-/// Trains one vocabulary of at most `vocab_size` pieces: specials, bytes, characters by code point, merged pieces in the
-/// order of their merges.
+/// Trains one vocabulary of at most `spec.vocab_size` pieces.
 ///
-/// Characters come before merges, the most frequent first; in BPE mode they take at most half of what is left after the
-/// bytes (for scripts with thousands of characters), and what does not fit is spelt in bytes.
+/// `bpe`: specials, bytes, characters by code point, merged pieces in the order of their merges. `unigram`: the same, longer
+/// pieces by falling probability. `char`: specials, bytes, characters. `word`: specials, words by falling frequency.
+///
+/// Characters come before longer pieces, the most frequent first; where there are longer pieces, characters take at most
+/// half of what is left after the bytes (for scripts with thousands of characters), and what does not fit is spelt in bytes.
 pub(super) fn train<'a>(
-    mode: TextMode,
-    vocab_size: usize,
+    spec: &TokenizerSpec,
     texts: impl IntoIterator<Item = &'a str>,
 ) -> Result<Tokenizer, TextError> {
-    let least = RESERVED + 2;
-    if vocab_size < least {
-        return Err(TextError::VocabTooSmall { asked: vocab_size, least });
+    if spec.mode == TextMode::File {
+        return Err(TextError::Train { reason: "the mode `file` trains nothing; read the file instead".to_owned() });
     }
-    let room = vocab_size - RESERVED;
-    let texts: Vec<String> = texts.into_iter().map(to_pieces).collect();
-    let alphabet = alphabet(&texts, if mode == TextMode::Bpe { room / 2 } else { room });
-
-    let specials = SPECIALS.iter().map(|name| (*name).to_owned());
-    let mut pieces: Vec<String> = specials.chain((0..=255).map(byte_piece)).collect();
-    pieces.extend(alphabet.iter().map(char::to_string));
-    let mut merges = Vec::new();
-    if mode == TextMode::Bpe {
-        let mut known: BTreeSet<String> = pieces[RESERVED..].iter().cloned().collect();
-        for (left, right) in merges_of(&texts, &alphabet, room)? {
-            let whole = format!("{left}{right}");
-            // A corpus full of `</s>` must not teach us to write the special; pieces built on it go as well.
-            if is_reserved(&whole) || !known.contains(&left) || !known.contains(&right) {
-                continue;
-            }
-            if known.insert(whole.clone()) {
-                pieces.push(whole);
-            }
-            merges.push((left, right));
-        }
-    }
-    Tokenizer::new(pieces, merges).map_err(|reason| TextError::Train { reason })
+    let normalizer = Normalizer { form: spec.normalization, lowercase: spec.lowercase };
+    let texts = texts.into_iter().map(|text| normalizer.apply(text));
+    let built = if spec.mode == TextMode::Word {
+        let texts: Vec<String> = texts.map(|text| to_words(&text)).collect();
+        Tokenizer::new(words_of(spec, &texts)?, Segmentation::Word, normalizer)
+    } else {
+        let texts: Vec<String> = texts.map(|text| to_pieces(&text)).collect();
+        let (pieces, segmentation) = subwords_of(spec, texts)?;
+        Tokenizer::new(pieces, segmentation, normalizer)
+    };
+    built.map_err(|reason| TextError::Train { reason })
 }
 
-/// The `limit` most frequent characters (the smaller code point first where counts are equal); [`META`] always.
-fn alphabet(texts: &[String], limit: usize) -> BTreeSet<char> {
+/// Specials and the most frequent words, the earlier in the order of code points where counts are equal.
+fn words_of(spec: &TokenizerSpec, texts: &[String]) -> Result<Vec<String>, TextError> {
+    let least = SPECIALS.len() + 1;
+    if spec.vocab_size < least {
+        return Err(TextError::VocabTooSmall { asked: spec.vocab_size, least, what: "4 specials come first" });
+    }
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for word in texts.iter().flat_map(|text| text.split_whitespace()) {
+        *counts.entry(word).or_default() += 1;
+    }
+    for special in SPECIALS {
+        counts.remove(special);
+    }
+    let min = spec.min_frequency.unwrap_or(1);
+    let mut ranked: Vec<(&str, u64)> = counts.into_iter().filter(|&(_, count)| count >= min).collect();
+    ranked.sort_by_key(|&(word, count)| (std::cmp::Reverse(count), word));
+    let words = ranked.into_iter().map(|(word, _)| word);
+    Ok(SPECIALS.into_iter().chain(words).take(spec.vocab_size).map(str::to_owned).collect())
+}
+
+fn subwords_of(spec: &TokenizerSpec, mut texts: Vec<String>) -> Result<(Vec<String>, Segmentation), TextError> {
+    let least = RESERVED + 2;
+    if spec.vocab_size < least {
+        let what = "4 specials and 256 byte pieces come first";
+        return Err(TextError::VocabTooSmall { asked: spec.vocab_size, least, what });
+    }
+    let room = spec.vocab_size - RESERVED;
+    if spec.mode == TextMode::Unigram {
+        texts = texts.into_iter().map(|text| guard(&text, &GUARDED)).collect();
+    }
+    let (limit, min) = match spec.mode {
+        TextMode::Char => (room, spec.min_frequency.unwrap_or(1)),
+        _ => (room / 2, 1),
+    };
+    let alphabet = alphabet(&texts, limit, min);
+    let specials = SPECIALS.iter().map(|name| (*name).to_owned());
+    let mut pieces: Vec<String> = specials.chain((0..=255).map(byte_piece)).collect();
+    let segmentation = match spec.mode {
+        TextMode::Unigram => {
+            let (trained, scores) =
+                unigram::pieces_of(&texts, &alphabet, room).into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+            pieces.extend(trained);
+            // What is reserved is never found in a guarded text, so its score decides nothing.
+            Segmentation::Unigram(std::iter::repeat_n(0.0, RESERVED).chain(scores).collect())
+        }
+        _ => {
+            pieces.extend(alphabet.iter().map(char::to_string));
+            let mut merges = Vec::new();
+            if spec.mode == TextMode::Bpe {
+                let min = spec.min_frequency.unwrap_or(MIN_PAIR_FREQUENCY);
+                add_merges(merges_of(&texts, &alphabet, room, min)?, &mut pieces, &mut merges);
+            }
+            Segmentation::Bpe(merges)
+        }
+    };
+    Ok((pieces, segmentation))
+}
+
+/// Keeps the merges of `trained` that fit, with the pieces they make.
+fn add_merges(trained: Vec<(String, String)>, pieces: &mut Vec<String>, merges: &mut Vec<(String, String)>) {
+    let mut known: BTreeSet<String> = pieces[RESERVED..].iter().cloned().collect();
+    for (left, right) in trained {
+        let whole = format!("{left}{right}");
+        // A corpus full of `</s>` must not teach us to write the special; pieces built on it go as well.
+        if is_reserved(&whole) || !known.contains(&left) || !known.contains(&right) {
+            continue;
+        }
+        if known.insert(whole.clone()) {
+            pieces.push(whole);
+        }
+        merges.push((left, right));
+    }
+}
+
+/// The `limit` most frequent characters (the smaller code point first where counts are equal) seen `min` times; [`META`] always.
+fn alphabet(texts: &[String], limit: usize, min: u64) -> BTreeSet<char> {
     let mut counts: BTreeMap<char, u64> = BTreeMap::new();
     for c in texts.iter().flat_map(|text| text.chars()) {
         *counts.entry(c).or_default() += 1;
@@ -63,30 +129,29 @@ fn alphabet(texts: &[String], limit: usize) -> BTreeSet<char> {
     counts.insert(META, u64::MAX);
     let mut ranked: Vec<(char, u64)> = counts.into_iter().collect();
     ranked.sort_by_key(|&(c, count)| (std::cmp::Reverse(count), c));
-    ranked.into_iter().take(limit).map(|(c, _)| c).collect()
+    ranked.into_iter().take_while(|&(_, count)| count >= min).take(limit).map(|(c, _)| c).collect()
 }
 
 /// The merges of a BPE with `room` pieces, in order.
-///
-/// Training runs in a pool of one thread of its own: the order in which `tokenizers` adds up its counts is then the same on
-/// every machine, and no pool as wide as the machine is started behind the caller's back.
-fn merges_of(texts: &[String], alphabet: &BTreeSet<char>, room: usize) -> Result<Vec<(String, String)>, TextError> {
+fn merges_of(
+    texts: &[String],
+    alphabet: &BTreeSet<char>,
+    room: usize,
+    min: u64,
+) -> Result<Vec<(String, String)>, TextError> {
     let failed = |reason: String| TextError::Train { reason };
     let mut trainer = BpeTrainer::builder()
         .vocab_size(room)
-        .min_frequency(MIN_FREQUENCY)
+        .min_frequency(min)
         .show_progress(false)
         .initial_alphabet([META].into_iter().collect())
         .build();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| failed(error.to_string()))?;
-    let model = pool
-        .install(|| {
-            let mut model = BPE::default();
-            trainer.feed(texts.iter(), |text| Ok(words(text, alphabet)))?;
-            trainer.train(&mut model)?;
-            Ok(model)
-        })
-        .map_err(|error: tokenizers::Error| failed(error.to_string()))?;
+    let model = alone(|| {
+        let mut model = BPE::default();
+        trainer.feed(texts.iter(), |text| Ok(words(text, alphabet)))?;
+        trainer.train(&mut model)?;
+        Ok(model)
+    })?;
 
     /// The only public way to a model's merges in order is through its JSON.
     #[derive(Deserialize)]
@@ -96,6 +161,14 @@ fn merges_of(texts: &[String], alphabet: &BTreeSet<char>, room: usize) -> Result
     let json = serde_json::to_string(&model).map_err(|error| failed(error.to_string()))?;
     let trained: Trained = serde_json::from_str(&json).map_err(|error| failed(error.to_string()))?;
     Ok(trained.merges)
+}
+
+/// Trains in a pool of one thread of its own: the order in which `tokenizers` adds up its counts is then the same on
+/// every machine, and no pool as wide as the machine is started behind the caller's back.
+fn alone<R: Send>(training: impl FnOnce() -> tokenizers::Result<R> + Send) -> Result<R, TextError> {
+    let failed = |reason: String| TextError::Train { reason };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| failed(error.to_string()))?;
+    pool.install(training).map_err(|error| failed(error.to_string()))
 }
 
 /// The strings inside which pairs are counted: the words, cut at characters outside the alphabet as well, whose bytes take

@@ -93,6 +93,8 @@ impl Tokenizer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::normalize::Normalizer;
+    use crate::text::pipeline::Segmentation;
     use crate::text::{BOS, EOS, escape::to_pieces, tokenizer::byte_piece};
 
     /// A tokenizer of exactly these pieces, beside specials, bytes and `▁`.
@@ -101,7 +103,7 @@ mod tests {
         all.extend((0..=255).map(byte_piece));
         all.push(META.to_string());
         all.extend(pieces.iter().filter(|piece| piece.chars().ne([META])).map(|piece| (*piece).to_owned()));
-        Tokenizer::new(all, Vec::new()).unwrap()
+        Tokenizer::new(all, Segmentation::Bpe(Vec::new()), Normalizer::default()).unwrap()
     }
 
     /// `text|start..end` of each word, the pieces being these.

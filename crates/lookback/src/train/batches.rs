@@ -1,39 +1,122 @@
-//! The batches of a run, in the order of its seed, from any position.
+//! The batches of a run, in the order of its seed, from any position: of corpora, an epoch at a time; of a stream, a buffer at a time.
 
-use crate::data::{Batch, BatchOptions, Batcher, Example, Fill};
+use super::{BufferReport, Event, Observer, TrainError};
+use crate::config::Config;
+use crate::data::{
+    Batch, BatchOptions, DataError, Epoch, EpochOptions, Epochs, Example, Fill, FilterReport, Limits, MergeDropout,
+    PairStream, StreamPosition, encode_pairs,
+};
+use crate::text::Tokenizers;
 
 /// Examples and the plan of the epoch at hand.
 #[derive(Debug)]
 pub(super) struct Batches {
-    examples: Vec<Example>,
-    batcher: Batcher,
-    plan: Vec<Vec<u32>>,
-    epoch: u64,
+    epochs: Epochs,
+    epoch: Epoch,
+    number: u64,
+    rest: Option<Rest>,
+}
+
+/// What follows in a stream.
+#[derive(Debug)]
+struct Rest {
+    stream: PairStream,
+    tokenizers: Tokenizers,
+    limits: Limits,
+    options: EpochOptions,
+    /// Pairs of a buffer.
+    buffer: usize,
+    is_over: bool,
 }
 
 impl Batches {
-    pub(super) fn new(examples: Vec<Example>, tokens: usize, seed: u64) -> Self {
-        let batcher = Batcher::new(&examples, BatchOptions { tokens, seed });
-        let plan = batcher.plan(1);
-        Self { examples, batcher, plan, epoch: 1 }
+    /// Batches of `examples`, `counts[c]` of each corpus c, then of what comes in the stream.
+    pub(super) fn new(
+        examples: Vec<Example>,
+        counts: Vec<usize>,
+        config: &Config,
+        tokenizers: &Tokenizers,
+        stream: Option<PairStream>,
+    ) -> Self {
+        let (limits, p) = (config.data.limits(), config.text.bpe_dropout);
+        let weights = &config.data.corpus_weights;
+        let options = EpochOptions {
+            batch: BatchOptions { tokens: config.train.batch_tokens.unwrap_or(2_000), seed: config.seed },
+            weights: if weights.is_empty() { vec![1.0; counts.len()] } else { weights.clone() },
+            sample: config.data.sample,
+            dropout: (p > 0.0).then(|| MergeDropout { tokenizers: tokenizers.clone(), p, limits }),
+        };
+        let rest = stream.map(|stream| Rest {
+            stream,
+            tokenizers: tokenizers.clone(),
+            limits,
+            options: options.clone(),
+            buffer: config.data.stream_buffer,
+            is_over: false,
+        });
+        let epochs = Epochs::new(examples, counts, options);
+        let epoch = epochs.epoch(1);
+        Self { epochs, epoch, number: 1, rest }
     }
 
-    /// Batches in `epoch`.
-    pub(super) fn count(&mut self, epoch: u64) -> usize {
-        if epoch != self.epoch {
-            (self.plan, self.epoch) = (self.batcher.plan(epoch), epoch);
+    /// Goes to an epoch; in a stream, reads on to that buffer.
+    pub(super) fn select(&mut self, number: u64, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let Some(rest) = &mut self.rest else {
+            if number != self.number {
+                (self.epoch, self.number) = (self.epochs.epoch(number), number);
+            }
+            return Ok(());
+        };
+        while self.number < number {
+            self.number += 1;
+            let (examples, report) = rest.read(self.number)?;
+            if !rest.is_over {
+                observer.event(Event::Buffer(&report));
+            }
+            self.epochs = Epochs::new(examples, report.filter.kept, rest.options.clone());
+            self.epoch = self.epochs.epoch(self.number);
         }
-        self.plan.len()
+        Ok(())
     }
 
-    /// Batch `index` of `epoch`.
-    pub(super) fn get(&mut self, epoch: u64, index: usize) -> Batch {
-        self.count(epoch);
-        let examples: Vec<&Example> = self.plan[index].iter().map(|&i| &self.examples[i as usize]).collect();
-        Batch::new(&examples)
+    /// Batches in the epoch.
+    pub(super) fn count(&self) -> usize {
+        self.epoch.batches()
+    }
+
+    /// Batch `index` of the epoch.
+    pub(super) fn get(&self, index: usize) -> Batch {
+        Batch::new(&self.epochs.batch(&self.epoch, index))
     }
 
     pub(super) fn fill(&self) -> Fill {
-        self.batcher.fill(&self.plan)
+        self.epoch.fill()
+    }
+
+    /// How far a stream was read, at the end of its buffer at hand.
+    pub(super) fn stream_position(&self) -> Option<StreamPosition> {
+        self.rest.as_ref().map(|rest| rest.stream.position())
+    }
+
+    pub(super) fn is_stream(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Whether a stream has no more pairs.
+    pub(super) fn is_over(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.is_over)
+    }
+}
+
+impl Rest {
+    fn read(&mut self, number: u64) -> Result<(Vec<Example>, BufferReport), DataError> {
+        let before = self.stream.report().lines;
+        let buffer = self.stream.next_buffer(self.buffer)?;
+        let lines = self.stream.report().lines;
+        self.is_over = lines == before;
+        let mut filter = FilterReport::new(self.limits);
+        filter.kept.push(0);
+        let examples = encode_pairs(&buffer.pairs, &self.tokenizers, &mut filter);
+        Ok((examples, BufferReport { number, lines, kept_out: buffer.kept_out, filter }))
     }
 }

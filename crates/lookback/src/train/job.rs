@@ -14,8 +14,8 @@ use super::{
 };
 use crate::backend::{Cpu, Purpose};
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE};
-use crate::config::{Config, CorpusSize, Metric, TextMode};
-use crate::data::{Corpus, Limits, encode_corpus};
+use crate::config::{Config, ConfigError, CorpusSize, Metric, TextMode};
+use crate::data::{Corpus, FilterReport, encode_corpus};
 use crate::model::Seq2Seq;
 use crate::params::{Gradients, Params};
 use crate::tape::{Graph, Recording, Tape};
@@ -58,9 +58,15 @@ struct Run {
 impl Run {
     fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let clock = Instant::now();
-        let Job { config, train, valid, dir, threads, start } = job;
+        let Job { mut config, train, rest, tokenizers: given, valid, dir, threads, start } = job;
         refuse_occupied(&dir, start)?;
-        let config = config.resolve(CorpusSize::of(&train))?;
+        if let Some(given) = &given {
+            config.text.mode.get_or_insert(TextMode::File);
+            config.text.sharing.get_or_insert(given.sharing);
+        }
+        let size = CorpusSize::of(&train);
+        let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
+        check_given(&config, train.corpora(), given.as_ref())?;
         let origin = Origin::new(&config, &train, &valid);
         let resumed = start == Start::Resume;
         let tokenizers = if resumed {
@@ -68,20 +74,19 @@ impl Run {
             if let Some(what) = origin.difference(&stored) {
                 return Err(TrainError::Changed { dir, what });
             }
-            Tokenizers::load(&dir)?
-        } else {
-            train_tokenizers(&config, &train)?
-        };
-        let limits = Limits { max_src: config.data.max_src, max_tgt: config.data.max_tgt };
-        let (examples, skipped_train) = encode_corpus(&train, &tokenizers, limits);
-        let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, limits);
-        for (which, left, skipped) in
-            [("training", examples.len(), train.pairs.len()), ("validation", valid_examples.len(), valid.pairs.len())]
-        {
-            if left == 0 {
-                return Err(TrainError::NothingLeft { which, skipped });
+            let stored = Tokenizers::load(&dir)?;
+            if given.is_some_and(|given| given.to_json() != stored.to_json()) {
+                return Err(TrainError::Changed { dir, what: "the tokenizer".to_owned() });
             }
-        }
+            stored
+        } else {
+            given.map_or_else(|| train_tokenizers(&config, &train), Ok)?
+        };
+        let (examples, mut skipped_train) = encode_corpus(&train, &tokenizers, config.data.limits());
+        let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, config.data.limits());
+        refuse_empty("training", examples.len(), &skipped_train)?;
+        refuse_empty("validation", valid_examples.len(), &skipped_valid)?;
+        skipped_train.kept.resize(train.corpora(), 0);
         // Nothing is written, and nothing of an earlier run removed, before the new run is known to be possible.
         if !resumed {
             clear(&dir)?;
@@ -99,7 +104,12 @@ impl Run {
             (Params::init(&cpu, specs, config.seed), optimizer, Position::start())
         };
         let (train_pairs, valid_pairs) = (examples.len(), valid_examples.len());
-        let mut batches = Batches::new(examples, config.train.batch_tokens.unwrap_or(2_000), config.seed);
+        let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest);
+        batches.select(position.epoch, observer)?;
+        if resumed && batches.stream_position() != position.stream {
+            return Err(TrainError::Changed { dir, what: "the stream, in what was read of it,".to_owned() });
+        }
+        let position = Position { stream: batches.stream_position(), ..position };
         let ready = Ready {
             config: config.clone(),
             train_pairs,
@@ -108,7 +118,8 @@ impl Run {
             vocab,
             parameters: params.count(),
             fill: batches.fill(),
-            batches: batches.count(position.epoch),
+            batches: batches.count(),
+            is_stream: batches.is_stream(),
             resumed_at: resumed.then_some(position.update),
             threads: cpu.threads(),
             isa: cpu.isa().name(),
@@ -153,7 +164,7 @@ impl Run {
             if stop.is_set() {
                 break Ending::Stopped;
             }
-            let report = self.update()?;
+            let report = self.update(observer)?;
             self.last_epoch = report.epoch;
             let is_epoch_over = self.position.epoch != report.epoch;
             self.metrics.update(&report)?;
@@ -176,21 +187,25 @@ impl Run {
 
     /// The share of the run that is done, by the limit that comes first.
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-    fn done(&mut self) -> f64 {
+    fn done(&self) -> f64 {
         let limits = &self.config.train;
         let (updates, epochs, minutes) = (limits.max_updates, limits.max_epochs, limits.max_minutes);
         let share = |value: f64, limit: f64| if limit > 0.0 { value / limit } else { 1.0 };
         let by_updates = updates.map_or(0.0, |m| share(self.position.update as f64, m as f64));
         let by_minutes = minutes.map_or(0.0, |m| share(self.elapsed() / 60.0, m));
+        if self.batches.is_stream() {
+            // Where it ends is known when it ends.
+            return if self.batches.is_over() { 1.0 } else { by_updates.max(by_minutes).min(1.0) };
+        }
         let by_epochs = epochs.map_or(0.0, |m| {
-            let batches = self.batches.count(self.position.epoch).max(1) as f64;
+            let batches = self.batches.count().max(1) as f64;
             share((self.position.epoch - 1) as f64 + self.position.batch as f64 / batches, m as f64)
         });
         by_updates.max(by_minutes).max(by_epochs).min(1.0)
     }
 
     /// One update: forward and backward over one batch or several, then Adam.
-    fn update(&mut self) -> Result<UpdateReport, TrainError> {
+    fn update(&mut self, observer: &mut dyn Observer) -> Result<UpdateReport, TrainError> {
         let start = Instant::now();
         let done = self.done();
         let config = &self.config.train;
@@ -200,8 +215,12 @@ impl Run {
         self.gradients.clear(&self.cpu);
         let (mut loss, mut tokens, mut lines) = (0.0, 0, Vec::new());
         for part in 0..config.accumulate {
-            let batch = self.batches.get(self.position.epoch, self.position.batch);
-            self.advance();
+            // A stream may end before an update is full.
+            if self.batches.is_over() {
+                break;
+            }
+            let batch = self.batches.get(self.position.batch);
+            self.advance(observer)?;
             self.tape.reset();
             // Every forward pass draws its own masks.
             let step = (update - 1) * self.config.train.accumulate as u64 + part as u64 + 1;
@@ -235,11 +254,15 @@ impl Run {
     }
 
     /// Moves to the next batch.
-    fn advance(&mut self) {
+    fn advance(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.position.batch += 1;
-        if self.position.batch >= self.batches.count(self.position.epoch) {
+        // A buffer may have nothing that takes part.
+        while self.position.batch >= self.batches.count() && !self.batches.is_over() {
             (self.position.epoch, self.position.batch) = (self.position.epoch + 1, 0);
+            self.batches.select(self.position.epoch, observer)?;
+            self.position.stream = self.batches.stream_position();
         }
+        Ok(())
     }
 
     fn validation_is_due(&self, is_epoch_over: bool) -> bool {
@@ -319,11 +342,39 @@ fn clear(dir: &Path) -> Result<(), TrainError> {
     Ok(())
 }
 
+/// Refuses what does not fit the data and tokenizers that were given.
+fn check_given(config: &Config, corpora: usize, tokenizers: Option<&Tokenizers>) -> Result<(), ConfigError> {
+    let invalid = |key, message| Err(ConfigError::Invalid { key, message });
+    let weights = config.data.corpus_weights.len();
+    if weights > 0 && weights != corpora {
+        return invalid("data.corpus_weights", format!("{weights} weights for {corpora} corpora; give one for each"));
+    }
+    match (config.text.mode, tokenizers) {
+        (Some(TextMode::File), Some(given)) if config.text.sharing != Some(given.sharing) => invalid(
+            "text.sharing",
+            "one tokenizer was given for both sides if `joint`, one for each if `separate`".into(),
+        ),
+        (Some(TextMode::File), None) => invalid("text.mode", "`file` needs a tokenizer to be given".into()),
+        (mode, Some(_)) if mode != Some(TextMode::File) => {
+            invalid("text.mode", "a tokenizer was given, so it is `file`; leave it out".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_empty(which: &'static str, left: usize, report: &FilterReport) -> Result<(), TrainError> {
+    let counts = [0, 1, 2].map(|reason| report.skipped[reason].count);
+    if left == 0 { Err(TrainError::NothingLeft { which, counts }) } else { Ok(()) }
+}
+
 fn train_tokenizers(config: &Config, train: &Corpus) -> Result<Tokenizers, TrainError> {
     let spec = TokenizerSpec {
         mode: config.text.mode.unwrap_or(TextMode::Bpe),
         vocab_size: config.text.vocab_size.unwrap_or(8_000),
         sharing: config.text.sharing.unwrap_or(Sharing::Joint),
+        normalization: config.text.normalization,
+        lowercase: config.text.lowercase,
+        min_frequency: config.text.min_frequency,
     };
     let (src, tgt) = (train.pairs.iter().map(|p| p.src.as_str()), train.pairs.iter().map(|p| p.tgt.as_str()));
     Ok(Tokenizers::train(&spec, src, tgt)?)

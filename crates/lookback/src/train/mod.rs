@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::checkpoint::CheckpointError;
 use crate::config::{Config, ConfigError};
-use crate::data::{Corpus, DataError, Fill, LengthReport};
+use crate::data::{Corpus, DataError, Fill, FilterReport, PairStream};
 use crate::eval::EvalError;
 use crate::search::SearchError;
-use crate::text::TextError;
+use crate::text::{TextError, Tokenizers};
 
 pub use job::train;
 pub use optimizer::Optimizer;
@@ -29,8 +29,12 @@ pub use schedule::{Progress, learning_rate};
 pub struct Job {
     /// The configuration; what it leaves open is chosen from the data.
     pub config: Config,
-    /// Pairs to learn from.
+    /// Pairs to learn from; of a stream, its first buffer.
     pub train: Corpus,
+    /// What comes in the stream after `train`, read while the training goes on; none for files. A resumed training wants the same stream from its start.
+    pub rest: Option<PairStream>,
+    /// Tokenizers made elsewhere (`text.mode = "file"`); if none are given, they are trained.
+    pub tokenizers: Option<Tokenizers>,
     /// Pairs to validate on: no sentence of them should be among those to learn from.
     pub valid: Corpus,
     /// The model folder: created if need be.
@@ -75,6 +79,8 @@ impl StopFlag {
 pub enum Event<'a> {
     /// Text and model are ready; the first update follows.
     Ready(&'a Ready),
+    /// A buffer of a stream was read, the first one aside.
+    Buffer(&'a BufferReport),
     /// An update was made.
     Update(&'a UpdateReport),
     /// A validation begins; it takes a while.
@@ -97,14 +103,16 @@ pub struct Ready {
     pub train_pairs: usize,
     /// Pairs to validate on, after skipping.
     pub valid_pairs: usize,
-    /// What was skipped for its length, training then validation.
-    pub skipped: [LengthReport; 2],
+    /// What was left out, training then validation.
+    pub skipped: [FilterReport; 2],
     /// Pieces in the vocabularies, source and target.
     pub vocab: [usize; 2],
     /// Parameters in all.
     pub parameters: usize,
-    /// Batches per epoch.
+    /// Batches per epoch; of a stream, in the buffer at hand.
     pub batches: usize,
+    /// Whether the pairs come from a stream.
+    pub is_stream: bool,
     /// The share of batch positions that hold real tokens.
     pub fill: Fill,
     /// Updates that were made before, if this is a resumed run.
@@ -113,6 +121,19 @@ pub struct Ready {
     pub threads: usize,
     /// The instruction set in use.
     pub isa: &'static str,
+}
+
+/// A buffer of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BufferReport {
+    /// Its number; the first is 1.
+    pub number: u64,
+    /// Lines of the stream up to its end.
+    pub lines: u64,
+    /// Pairs left out because they share a sentence with the validation pairs.
+    pub kept_out: usize,
+    /// What was kept and left out of the others.
+    pub filter: FilterReport,
 }
 
 /// An update.
@@ -215,13 +236,16 @@ pub enum TrainError {
     /// Validation sentences cannot be translated.
     #[error(transparent)]
     Search(#[from] SearchError),
-    /// All pairs of a corpus were skipped.
-    #[error("no {which} pair is left: all {skipped} are longer than `data.max_src` or `data.max_tgt`; raise them")]
+    /// All pairs of a corpus were left out.
+    #[error(
+        "no {which} pair is left: {} are longer than `data.max_src` or `data.max_tgt`, {} shorter than `data.min_length`, {} beyond `data.max_ratio`; change the limits",
+        counts[0], counts[1], counts[2]
+    )]
     NothingLeft {
         /// `training` or `validation`.
         which: &'static str,
-        /// Pairs skipped.
-        skipped: usize,
+        /// Pairs left out: too long, too short, too unlike.
+        counts: [usize; 3],
     },
     /// A folder that holds a training.
     #[error("`{}` holds a training already; use --resume to go on with it, --overwrite to throw it away, or another folder", dir.display())]

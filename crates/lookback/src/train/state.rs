@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{TrainError, Validation};
 use crate::checkpoint::{CheckpointError, STATE_FILE, TensorFile, write_tensors};
 use crate::config::Config;
-use crate::data::Corpus;
+use crate::data::{Corpus, StreamPosition, fingerprint};
 use crate::params::ParamSpec;
 
 /// Where a training stands, beside its weights.
@@ -29,13 +28,26 @@ pub(super) struct Position {
     pub(super) best: Option<Best>,
     /// The update of the last validation.
     pub(super) validated: u64,
+    /// Where the buffer at hand ends in the stream, if the pairs come from one.
+    #[serde(default)]
+    pub(super) stream: Option<StreamPosition>,
     /// Seconds of training.
     pub(super) seconds: f64,
 }
 
 impl Position {
     pub(super) fn start() -> Self {
-        Self { update: 0, epoch: 1, batch: 0, plateau: 1.0, stale: 0, best: None, validated: 0, seconds: 0.0 }
+        Self {
+            update: 0,
+            epoch: 1,
+            batch: 0,
+            plateau: 1.0,
+            stale: 0,
+            best: None,
+            validated: 0,
+            stream: None,
+            seconds: 0.0,
+        }
     }
 }
 
@@ -78,7 +90,7 @@ impl Origin {
         // Limits may be moved when a run goes on.
         (config.train.max_updates, config.train.max_epochs, config.train.max_minutes) = (None, None, None);
         config.train.patience = 0;
-        Self { config, train_sha256: fingerprint(train), valid_sha256: fingerprint(valid) }
+        Self { config, train_sha256: fingerprint(&train.pairs), valid_sha256: fingerprint(&valid.pairs) }
     }
 
     /// What differs from `other`, in words.
@@ -105,18 +117,6 @@ impl Origin {
         }
         None
     }
-}
-
-/// SHA-256 over the length and the bytes of every side.
-fn fingerprint(corpus: &Corpus) -> String {
-    let mut hash = Sha256::new();
-    for pair in &corpus.pairs {
-        for side in [&pair.src, &pair.tgt] {
-            hash.update((side.len() as u64).to_le_bytes());
-            hash.update(side.as_bytes());
-        }
-    }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A training's state.

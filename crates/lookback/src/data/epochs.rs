@@ -1,0 +1,270 @@
+//! What is seen in an epoch: how often each corpus, which sample, cut into pieces how, and in which batches.
+//!
+//! Everything is drawn from (seed, epoch) alone, so an epoch can be made again at any time.
+use std::collections::BTreeMap;
+
+use super::shuffle::Draws;
+use super::{BatchOptions, Batcher, Example, Limits};
+use crate::backend::RandomKey;
+use crate::text::Tokenizers;
+
+/// The streams of draws used here; batches use the low ones, the hold-out the highest.
+const CORPUS_STREAM: u64 = 1 << 62;
+const SAMPLE_STREAM: u64 = 1 << 63;
+/// The streams of dropped merges, source and target; networks count theirs from 0.
+const MERGE_STREAMS: [u32; 2] = [u32::MAX - 1, u32::MAX];
+
+/// How epochs are made.
+#[derive(Clone, Debug)]
+pub struct EpochOptions {
+    /// How examples are batched; the seed is that of everything drawn here.
+    pub batch: BatchOptions,
+    /// How often a pair of each corpus is seen in an epoch, on average: 1 once, 0.5 in every other epoch, 2.5 twice or three times.
+    pub weights: Vec<f64>,
+    /// The most pairs of an epoch.
+    pub sample: Option<usize>,
+    /// Merges that are left out, anew in each epoch.
+    pub dropout: Option<MergeDropout>,
+}
+
+/// BPE-dropout of training pairs.
+#[derive(Clone, Debug)]
+pub struct MergeDropout {
+    /// The tokenizers that encoded the examples.
+    pub tokenizers: Tokenizers,
+    /// The probability of leaving a merge out.
+    pub p: f64,
+    /// A side that its pieces make too long is seen in its usual pieces.
+    pub limits: Limits,
+}
+
+/// Examples of one or several corpora, and how epochs are made of them.
+#[derive(Debug)]
+pub struct Epochs {
+    examples: Vec<Example>,
+    /// Examples of each corpus, which stand after one another.
+    counts: Vec<usize>,
+    options: EpochOptions,
+}
+
+/// The examples of an epoch and their batches.
+#[derive(Debug)]
+pub struct Epoch {
+    /// What stands at each place of the plan: an index of the examples.
+    selection: Vec<u32>,
+    /// The examples cut anew.
+    drawn: BTreeMap<u32, Example>,
+    batcher: Batcher,
+    plan: Vec<Vec<u32>>,
+}
+
+impl Epochs {
+    /// `examples` hold `counts[c]` of corpus c, one corpus after another.
+    ///
+    /// # Panics
+    /// If the counts do not add up, or there are not as many weights as counts.
+    pub fn new(examples: Vec<Example>, counts: Vec<usize>, options: EpochOptions) -> Self {
+        assert_eq!(counts.iter().sum::<usize>(), examples.len(), "every example is of a corpus");
+        assert_eq!(counts.len(), options.weights.len(), "every corpus has a weight");
+        Self { examples, counts, options }
+    }
+
+    /// Epoch `number`.
+    pub fn epoch(&self, number: u64) -> Epoch {
+        let selection = self.selection(number);
+        let drawn = self.drawn(number, &selection);
+        let lengths = selection.iter().map(|i| {
+            let example = drawn.get(i).unwrap_or(&self.examples[*i as usize]);
+            (example.src.len(), example.tgt.len())
+        });
+        let batcher = Batcher::from_lengths(lengths, self.options.batch);
+        let plan = batcher.plan(number);
+        Epoch { selection, drawn, batcher, plan }
+    }
+
+    /// The examples of batch `index` of `epoch`.
+    pub fn batch<'a>(&'a self, epoch: &'a Epoch, index: usize) -> Vec<&'a Example> {
+        let example = |&place: &u32| {
+            let i = epoch.selection[place as usize];
+            epoch.drawn.get(&i).unwrap_or(&self.examples[i as usize])
+        };
+        epoch.plan[index].iter().map(example).collect()
+    }
+
+    /// Which examples an epoch holds, by corpus and line.
+    fn selection(&self, number: u64) -> Vec<u32> {
+        let mut selection = Vec::new();
+        let mut start = 0;
+        for ((corpus, &count), &weight) in (0..).zip(&self.counts).zip(&self.options.weights) {
+            let indices = || (start..).take(count);
+            for _ in 0..whole(weight) {
+                selection.extend(indices());
+            }
+            let more = share(weight.fract(), count);
+            if more > 0 {
+                let mut draws = Draws::new(self.options.batch.seed, CORPUS_STREAM ^ (number << 16) ^ corpus);
+                selection.extend(draws.choose(indices().collect(), more));
+            }
+            start += u32::try_from(count).expect("there are fewer than 2^32 examples");
+        }
+        if let Some(most) = self.options.sample.filter(|&most| most < selection.len()) {
+            let mut draws = Draws::new(self.options.batch.seed, SAMPLE_STREAM ^ number);
+            return draws.choose(selection, most);
+        }
+        selection
+    }
+
+    /// The selected examples with merges left out.
+    fn drawn(&self, number: u64, selection: &[u32]) -> BTreeMap<u32, Example> {
+        let Some(MergeDropout { tokenizers, p, limits }) = &self.options.dropout else { return BTreeMap::new() };
+        let cut = |i: u32| {
+            let example = &self.examples[i as usize];
+            let side = |ids: &[u32], tokenizer: &crate::text::Tokenizer, stream, most| {
+                // Epochs and examples are both below 2^32.
+                let key = RandomKey { seed: self.options.batch.seed, stream, step: number << 32 | u64::from(i) };
+                let drawn = tokenizer.encode_with_dropout(&tokenizer.decode(ids), *p, key);
+                drawn.filter(|drawn| drawn.len() <= most).unwrap_or_else(|| ids.to_vec())
+            };
+            let [src, tgt] = MERGE_STREAMS;
+            Example {
+                src: side(&example.src, &tokenizers.src, src, limits.max_src),
+                tgt: side(&example.tgt, &tokenizers.tgt, tgt, limits.max_tgt),
+                line: example.line,
+            }
+        };
+        selection.iter().map(|&i| (i, cut(i))).collect()
+    }
+}
+
+impl Epoch {
+    /// How many batches there are.
+    pub fn batches(&self) -> usize {
+        self.plan.len()
+    }
+
+    /// How many pairs there are.
+    pub fn pairs(&self) -> usize {
+        self.selection.len()
+    }
+
+    /// How much of the batches' positions is real.
+    pub fn fill(&self) -> super::Fill {
+        self.batcher.fill(&self.plan)
+    }
+}
+
+/// The whole part of a weight.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "weights are checked to be small and positive"
+)]
+fn whole(weight: f64) -> u32 {
+    weight.trunc() as u32
+}
+
+/// The nearest number to this share of `count`.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts are far below 2⁵² and shares between 0 and 1"
+)]
+fn share(share: f64, count: usize) -> usize {
+    (share * count as f64).round() as usize
+}
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use super::*;
+    use crate::text::TokenizerSpec;
+
+    fn examples(count: usize) -> Vec<Example> {
+        (0..count).map(|i| Example { src: vec![5; i % 7 + 1], tgt: vec![6; i % 5 + 1], line: i as u64 }).collect()
+    }
+
+    fn options(weights: &[f64], sample: Option<usize>) -> EpochOptions {
+        EpochOptions { batch: BatchOptions { tokens: 50, seed: 3 }, weights: weights.to_vec(), sample, dropout: None }
+    }
+
+    /// How often each example is in an epoch.
+    fn seen(epochs: &Epochs, number: u64) -> Vec<usize> {
+        let epoch = epochs.epoch(number);
+        let mut seen = vec![0; epochs.examples.len()];
+        for batch in 0..epoch.batches() {
+            for example in epochs.batch(&epoch, batch) {
+                seen[example.line as usize] += 1;
+            }
+        }
+        assert_eq!(seen.iter().sum::<usize>(), epoch.pairs());
+        seen
+    }
+
+    #[test]
+    fn one_corpus_at_weight_one_is_batched_as_it_stands() {
+        let (examples, options) = (examples(100), options(&[1.0], None));
+        let plain = Batcher::new(&examples, options.batch);
+        let epochs = Epochs::new(examples.clone(), vec![100], options);
+        for number in [1, 2] {
+            let epoch = epochs.epoch(number);
+            assert_eq!((epoch.plan.clone(), epoch.fill()), (plain.plan(number), plain.fill(&plain.plan(number))));
+            assert_eq!(epochs.batch(&epoch, 0)[0], &examples[epoch.plan[0][0] as usize]);
+        }
+    }
+
+    #[test]
+    fn a_weight_says_how_often_a_pair_is_seen() {
+        let epochs = Epochs::new(examples(140), vec![20, 100, 20], options(&[3.0, 0.25, 1.5], None));
+        let mut total = vec![0; 140];
+        for number in 1..=40 {
+            let seen = seen(&epochs, number);
+            assert!(seen[..20].iter().all(|&times| times == 3));
+            assert!(seen[20..120].iter().all(|&times| times <= 1) && seen[20..120].iter().sum::<usize>() == 25);
+            assert!(
+                seen[120..].iter().all(|&times| times == 1 || times == 2) && seen[120..].iter().sum::<usize>() == 30
+            );
+            total.iter_mut().zip(seen).for_each(|(total, times)| *total += times);
+        }
+        // Each pair of the second corpus comes in ten epochs of forty; a standard deviation is 2.7.
+        assert!(total[20..120].iter().all(|&times| times > 0 && times < 24), "{total:?}");
+        assert_eq!(seen(&epochs, 7), seen(&epochs, 7));
+        assert_ne!(seen(&epochs, 7), seen(&epochs, 8));
+    }
+
+    #[test]
+    fn a_sample_is_drawn_anew_each_epoch() {
+        let epochs = Epochs::new(examples(100), vec![60, 40], options(&[1.0, 2.0], Some(30)));
+        let first = seen(&epochs, 1);
+        assert_eq!(first.iter().sum::<usize>(), 30);
+        assert_ne!(first, seen(&epochs, 2));
+        let all = Epochs::new(examples(100), vec![60, 40], options(&[1.0, 1.0], Some(1000)));
+        assert!(seen(&all, 1).iter().all(|&times| times == 1));
+    }
+
+    #[test]
+    fn dropped_merges_are_drawn_anew_each_epoch_and_spell_the_same() {
+        let text = ["ein Haus am See"; 9];
+        let spec = TokenizerSpec { vocab_size: 300, ..TokenizerSpec::default() };
+        let tokenizers = Tokenizers::train(&spec, text, text).unwrap();
+        let ids = tokenizers.src.encode(text[0]);
+        let examples: Vec<Example> = (0..9).map(|line| Example { src: ids.clone(), tgt: ids.clone(), line }).collect();
+        let limits = Limits { max_src: 100, max_tgt: ids.len(), min: 0, max_ratio: None };
+        let dropout = Some(MergeDropout { tokenizers: tokenizers.clone(), p: 0.5, limits });
+        let epochs = Epochs::new(examples, vec![9], EpochOptions { dropout, ..options(&[1.0], None) });
+        let pieces = |number| {
+            let epoch = epochs.epoch(number);
+            (0..epoch.batches())
+                .flat_map(|b| epochs.batch(&epoch, b).into_iter().cloned().collect::<Vec<_>>())
+                .collect()
+        };
+        let (first, second): (Vec<Example>, Vec<Example>) = (pieces(1), pieces(2));
+        assert_eq!(first, pieces(1));
+        assert_ne!(first, second);
+        for example in first.iter().chain(&second) {
+            assert_eq!(tokenizers.src.decode(&example.src), text[0]);
+            // A target that would be longer than it may is left as it was.
+            assert_eq!(example.tgt, ids);
+        }
+        assert!(first.iter().any(|example| example.src.len() > ids.len()));
+    }
+}
