@@ -1,13 +1,13 @@
 //! `lookback inspect`.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
-use lookback::checkpoint::{Checkpoint, MODEL_FILE, STATE_FILE};
+use lookback::checkpoint::{Checkpoint, MODEL_FILE};
 use lookback::config::CellKind;
 use lookback::text::Sharing;
-use serde_json::Value;
+use lookback::train::Summary;
 
 use crate::args::InspectArgs;
 use crate::display::{counted, grouped};
@@ -16,7 +16,7 @@ use crate::exit::Done;
 pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Done> {
     let checkpoint = Checkpoint::load(&args.model)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    overview(&mut out, &args.model, &checkpoint)?;
+    overview(&mut out, &args.model, &checkpoint, Summary::read(&args.model)?)?;
     tensors(&mut out, &checkpoint)?;
     writeln!(out, "\nconfiguration")?;
     for line in checkpoint.config.to_toml()?.lines() {
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Done> {
     Ok(Done::Whole)
 }
 
-fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
+fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint, training: Option<Summary>) -> io::Result<()> {
     let fact = |out: &mut dyn Write, name: &str, value: String| writeln!(out, "{name:<12} {value}");
     let (tokenizers, model) = (&checkpoint.tokenizers, &checkpoint.config.model);
     fact(out, "model", dir.display().to_string())?;
@@ -62,8 +62,8 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint) -> io::Re
         }
     };
     fact(out, "text", format!("{mode}, {vocabulary}"))?;
-    if let Some(position) = position(&dir.join(STATE_FILE)) {
-        fact(out, "training", position)?;
+    if let Some(training) = training {
+        fact(out, "training", stand(&training))?;
     }
     Ok(())
 }
@@ -92,19 +92,24 @@ fn size(path: &Path) -> usize {
     fs::metadata(path).map_or(0, |m| usize::try_from(m.len()).unwrap_or(usize::MAX))
 }
 
-/// Where the training stands, by the metadata of its state: a safetensors file begins with the length of its header, which is JSON.
-fn position(path: &Path) -> Option<String> {
-    let mut file = fs::File::open(path).ok()?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).ok()?;
-    let mut header = Vec::new();
-    file.take(u64::from_le_bytes(length)).read_to_end(&mut header).ok()?;
-    let header: Value = serde_json::from_slice(&header).ok()?;
-    let state: Value = serde_json::from_str(header["__metadata__"]["training"].as_str()?).ok()?;
-    let position = &state[1];
-    let mut text = format!("update {} in epoch {}", position["update"], position["epoch"]);
-    if let Some(best) = position["best"].as_object() {
-        text += &format!("; best: update {}, BLEU {:.2}", best["update"], best["bleu"].as_f64().unwrap_or(f64::NAN));
+/// Where the training stands.
+fn stand(training: &Summary) -> String {
+    let place = if training.is_epoch_over { "at the end of" } else { "in" };
+    let mut text = format!("update {} {place} epoch {}", training.update, training.epoch);
+    if let Some(best) = training.best {
+        text += &format!("; best: update {}, BLEU {:.2}", best.update, best.bleu);
     }
-    Some(format!("{text} (lookback train --resume goes on)"))
+    format!("{text} (lookback train --resume goes on)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_epoch_is_not_called_the_next_one() {
+        let summary = |epoch, is_epoch_over| Summary { update: 40, epoch, is_epoch_over, best: None, seconds: 1.0 };
+        assert_eq!(stand(&summary(1, true)), "update 40 at the end of epoch 1 (lookback train --resume goes on)");
+        assert_eq!(stand(&summary(2, false)), "update 40 in epoch 2 (lookback train --resume goes on)");
+    }
 }

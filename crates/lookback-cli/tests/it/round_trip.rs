@@ -156,7 +156,7 @@ fn attention_is_written_in_every_form() {
 #[test]
 fn inspect_tells_what_the_folder_holds() {
     let said = run(trained(), "inspect m", "").ok();
-    for what in ["precision    f32", "training     update 12 in epoch", "mode = \"char\"", "hidden = 32", " × "] {
+    for what in ["precision    f32", "training     update 12 ", " epoch ", "mode = \"char\"", "hidden = 32", " × "] {
         assert!(said.contains(what), "no {what:?} in\n{said}");
     }
     let numbers = |text: &str| text.replace(',', "").parse::<u64>().ok();

@@ -27,12 +27,15 @@ mod foreign;
 mod json;
 mod normalize;
 mod pair;
+mod picture;
 mod pipeline;
 mod tokenizer;
 #[cfg(feature = "train")]
 mod train;
 mod utf8;
 mod words;
+
+pub(crate) use picture::control_picture;
 
 pub use error::TextError;
 pub use normalize::Normalization;

@@ -8,6 +8,7 @@ use super::dropout::MergeTable;
 use super::escape::{META, decode_raw};
 use super::foreign::Foreign;
 use super::normalize::Normalizer;
+use super::picture::control_picture;
 use super::pipeline::{Scheme, Segmentation, pipeline};
 use super::{SPECIALS, UNK};
 
@@ -140,12 +141,8 @@ impl Tokenizer {
     /// One label per id for tables and pictures: the piece as it stands in the vocabulary, with control characters as
     /// their pictures (`␊`); `\u{FFFD}` outside the vocabulary.
     pub fn display_pieces(&self, ids: &[u32]) -> Vec<String> {
-        let picture = |c: char| match c {
-            '\0'..='\x1F' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(c),
-            '\x7F' => '\u{2421}',
-            c => c,
-        };
-        ids.iter().map(|&id| self.piece(id).unwrap_or("\u{FFFD}").chars().map(picture).collect()).collect()
+        let shown = |c: char| control_picture(c).unwrap_or(c);
+        ids.iter().map(|&id| self.piece(id).unwrap_or("\u{FFFD}").chars().map(shown).collect()).collect()
     }
 
     /// The `tokenizer.json` of this side, readable by Hugging Face's `tokenizers`. Equal tokenizers give equal bytes.

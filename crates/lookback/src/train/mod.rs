@@ -8,6 +8,7 @@ mod metrics;
 mod optimizer;
 mod schedule;
 mod state;
+mod summary;
 mod validate;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::text::{TextError, Tokenizers};
 pub use job::train;
 pub use optimizer::Optimizer;
 pub use schedule::{Progress, learning_rate};
+pub use summary::Summary;
 
 /// What to train on, and where the result goes.
 #[derive(Debug)]

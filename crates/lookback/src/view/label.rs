@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use crate::text::control_picture;
+
 /// `token` with a sign for everything that would be invisible or would steer the terminal: spaces become `␣`, control
 /// characters their pictures, marks that reorder text `�`. Spaces inside a token stay.
 pub(super) fn visible(token: &str) -> Cow<'_, str> {
@@ -22,8 +24,7 @@ pub(super) fn visible(token: &str) -> Cow<'_, str> {
 
 fn picture(c: char) -> Option<char> {
     match c {
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)),
-        '\u{7f}' => Some('␡'),
+        '\0'..='\u{7f}' => control_picture(c),
         '\u{85}' | '\u{2028}' | '\u{2029}' => Some('␤'),
         '\u{80}'..='\u{9f}'
         | '\u{61c}'

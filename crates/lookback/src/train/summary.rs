@@ -1,0 +1,79 @@
+//! Where a training stands, by what its state says of itself; the weights in it are not read.
+
+use std::path::Path;
+
+use super::state::{Origin, Position};
+use super::{TrainError, Validation};
+use crate::checkpoint::{CheckpointError, STATE_FILE, read_metadata};
+
+/// Where the training in a folder stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// Updates made.
+    pub update: u64,
+    /// The epoch of the last update, from 1.
+    pub epoch: u64,
+    /// Whether that update was the last of its epoch.
+    pub is_epoch_over: bool,
+    /// The best validation, whose weights are the model; its seconds are not kept.
+    pub best: Option<Validation>,
+    /// Seconds of training, of all runs together.
+    pub seconds: f64,
+}
+
+impl Summary {
+    /// The summary of the training in the model folder `dir`; none if the folder holds a model only.
+    ///
+    /// # Errors
+    /// If there is a state that cannot be read.
+    pub fn read(dir: impl AsRef<Path>) -> Result<Option<Self>, TrainError> {
+        let path = dir.as_ref().join(STATE_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = read_metadata(&path, "training")?;
+        let (_, position): (Origin, Position) = serde_json::from_str(&text)
+            .map_err(|e| CheckpointError::Damaged { path, message: format!("its position: {e}") })?;
+        Ok(Some(Self::of(&position)))
+    }
+
+    fn of(position: &Position) -> Self {
+        // A position names the epoch of the next batch.
+        let is_epoch_over = position.batch == 0 && position.epoch > 1;
+        Self {
+            update: position.update,
+            epoch: position.epoch - u64::from(is_epoch_over),
+            is_epoch_over,
+            best: position.best.map(|best| best.validation()),
+            seconds: position.seconds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_over_once_its_last_batch_is_used() {
+        let at = |epoch, batch| {
+            let summary = Summary::of(&Position { update: 7, epoch, batch, ..Position::start() });
+            (summary.epoch, summary.is_epoch_over)
+        };
+        assert_eq!(at(1, 0), (1, false), "nothing is done yet");
+        assert_eq!(at(1, 3), (1, false));
+        assert_eq!(at(2, 0), (1, true));
+        assert_eq!(at(2, 1), (2, false));
+    }
+
+    #[test]
+    fn a_folder_without_a_state_has_no_summary_and_a_damaged_one_is_an_error() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert_eq!(Summary::read(dir.path()).expect("no state"), None);
+        for damaged in [&b"short"[..], &[0xFF; 16], b"\x02\0\0\0\0\0\0\0{}"] {
+            std::fs::write(dir.path().join(STATE_FILE), damaged).expect("a file");
+            let error = Summary::read(dir.path()).expect_err("damaged").to_string();
+            assert!(error.contains(STATE_FILE), "{error}");
+        }
+    }
+}
