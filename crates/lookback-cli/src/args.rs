@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use lookback::data::Columns;
+use lookback::view::Links;
 
 mod decoding;
 
@@ -11,7 +13,7 @@ pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
 #[derive(Debug, Parser)]
-#[command(name = "lookback", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "lookback", version, arg_required_else_help = true, disable_help_subcommand = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -26,6 +28,7 @@ Examples:
   lookback train pairs.tsv --out my-model    one of your own
   echo 'Wo ist der Bahnhof?' | lookback translate -m my-model
 
+`lookback help TOPIC` tells about: formats, config, attention, memory, exit-codes.
 Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 data, 130 or 143 interrupted.";
 
 /// What every verb takes.
@@ -37,6 +40,18 @@ pub(crate) struct Common {
     /// Say nothing but results and errors.
     #[arg(short, long, global = true, display_order = 901)]
     pub(crate) quiet: bool,
+    /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, hide_default_value = true, hide_possible_values = true, display_order = 902)]
+    pub(crate) color: Colour,
+}
+
+/// When to write colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Colour {
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +76,12 @@ pub(crate) enum Verb {
     /// Put pieces together again
     #[command(after_help = DETOKENIZE)]
     Detokenize(TokenizeArgs),
+    /// Explain a verb or a topic
+    Help(HelpArgs),
+    /// Write what a shell needs to complete commands
+    Completions(CompletionsArgs),
+    /// Write manual pages
+    Man(ManArgs),
 }
 
 const QUICKSTART: &str = "\
@@ -218,6 +239,7 @@ Examples:
   echo 'Wo ist der Bahnhof?' | lookback attend -m my-model
   lookback attend -m my-model -i news.de -b 5 -o news.html    all 5 hypotheses
   lookback attend -m my-model --pairs test.tsv -o test.jsonl  these very targets
+  lookback attend -m my-model --pairs test.tsv -o test.pharaoh  links of words
   lookback attend -m my-model -i one.de -o one.svg --style boxes
 
 Several sentences as SVG become one file each: one-001.svg, one-002.svg, …";
@@ -241,7 +263,7 @@ pub(crate) struct AttendArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The form; if not given, by the name of the output.
-    #[arg(short, long, value_enum)]
+    #[arg(short, long, value_enum, value_name = "FORM")]
     pub(crate) format: Option<Format>,
     /// Whole words (as usual, unless the model reads characters).
     #[arg(long, conflicts_with = "pieces")]
@@ -252,16 +274,24 @@ pub(crate) struct AttendArgs {
     /// How SVG draws a weight.
     #[arg(long, value_enum)]
     pub(crate) style: Option<Drawing>,
+    /// Pharaoh: link all words whose weight is above W, not each target word to its strongest.
+    #[arg(long, value_name = "W", value_parser = threshold)]
+    pub(crate) threshold: Option<f32>,
     #[command(flatten)]
     pub(crate) search: SearchArgs,
 }
 
+/// The forms of attention maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Terminal,
-    Jsonl,
-    Svg,
     Html,
+    Svg,
+    Jsonl,
+    Npz,
+    Pharaoh,
+    Nematus,
+    Marian,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -322,6 +352,74 @@ pub(crate) enum TextSide {
     Tgt,
 }
 
+const HELP: &str = "\
+Examples:
+  lookback help              verbs and topics
+  lookback help train        as lookback train --help
+  lookback help formats      files in and out";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct HelpArgs {
+    /// A verb, or a topic; without it, all of them.
+    #[arg(value_name = "TOPIC", hide_possible_values = true)]
+    pub(crate) subject: Option<String>,
+}
+
+const COMPLETIONS: &str = "\
+Examples:
+  lookback completions bash > ~/.local/share/bash-completion/completions/lookback
+  lookback completions zsh > ~/.zfunc/_lookback      with ~/.zfunc in $fpath
+  lookback completions fish > ~/.config/fish/completions/lookback.fish";
+
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+const MAN: &str = "\
+Examples:
+  lookback man | man -l -            the page of lookback, at once
+  lookback man ~/.local/share/man/man1";
+
+#[derive(Debug, Args)]
+#[command(after_help = MAN)]
+pub(crate) struct ManArgs {
+    /// A folder for the page of every verb; without it, the page of lookback goes to standard output.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// What `--alignment` adds to a translation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Alignment {
+    /// All weights, as Marian prints them.
+    Soft,
+    /// Links, as Pharaoh wrote them.
+    Hard(Links),
+}
+
+/// `soft`, `hard`, or a weight.
+fn alignment(text: &str) -> Result<Alignment, String> {
+    match text {
+        "soft" => Ok(Alignment::Soft),
+        "hard" => Ok(Alignment::Hard(Links::Strongest)),
+        _ => match threshold(text) {
+            Ok(least) => Ok(Alignment::Hard(Links::Above(least))),
+            Err(_) => Err("write `hard`, `soft`, or a weight of at least 0 and below 1".to_owned()),
+        },
+    }
+}
+
+/// A weight that another can be above.
+fn threshold(text: &str) -> Result<f32, String> {
+    let weight = text.parse().ok().filter(|weight| (0.0..1.0).contains(weight));
+    weight.ok_or_else(|| "a weight is at least 0 and below 1".to_owned())
+}
+
 /// `2,1`: counted from 1 as people do.
 fn columns(text: &str) -> Result<Columns, String> {
     let wrong = || "write the columns of source and target, counted from 1, as `1,2`".to_owned();
@@ -332,13 +430,21 @@ fn columns(text: &str) -> Result<Columns, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn arguments_do_not_contradict_each_other() {
-        Cli::command().debug_assert();
+        crate::help::command().debug_assert();
+    }
+
+    #[test]
+    fn an_alignment_is_a_word_or_a_weight() {
+        assert_eq!(alignment("soft"), Ok(Alignment::Soft));
+        assert_eq!(alignment("hard"), Ok(Alignment::Hard(Links::Strongest)));
+        assert_eq!(alignment("0.25"), Ok(Alignment::Hard(Links::Above(0.25))));
+        for wrong in ["", "1", "-0.1", "nan", "inf", "Hard", "0.5,0.2"] {
+            assert!(alignment(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use crate::args::{Colour, Common};
+
 mod training;
 
 pub(crate) use training::TrainingDisplay;
@@ -32,14 +34,15 @@ enum Mode {
 }
 
 impl Screen {
-    pub(crate) fn new(quiet: bool) -> Self {
-        let able = io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let mode = match (quiet, able) {
+    pub(crate) fn new(common: Common) -> Self {
+        let able = io::stderr().is_terminal() && !is_dumb();
+        let mode = match (common.quiet, able) {
             (true, _) => Mode::Quiet,
             (false, true) => Mode::Live,
             (false, false) => Mode::Lines,
         };
-        Self { mode, colours: able && wants_colours(), drawn: None, written: Instant::now() }
+        let colours = is_coloured(common.color, io::stderr().is_terminal());
+        Self { mode, colours, drawn: None, written: Instant::now() }
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -112,9 +115,29 @@ impl Drop for Screen {
     }
 }
 
-/// Whether colours are welcome (<https://no-color.org>).
-pub(crate) fn wants_colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Whether colours are welcome on a stream that is, or is not, a terminal.
+pub(crate) fn is_coloured(colour: Colour, on_terminal: bool) -> bool {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => automatic(on_terminal && !is_dumb(), variable),
+    }
+}
+
+/// What the environment says: `NO_COLOR` (<https://no-color.org>) before `CLICOLOR_FORCE` and `CLICOLOR` (<https://bixense.com/clicolors>).
+fn automatic(able: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
+    if variable("NO_COLOR").is_some() {
+        return false;
+    }
+    match variable("CLICOLOR_FORCE") {
+        Some(force) if force != "0" => true,
+        _ => able && variable("CLICOLOR").is_none_or(|value| value != "0"),
+    }
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Columns of the terminal, 100 if there is none.
@@ -170,6 +193,18 @@ pub(crate) fn counted(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_environment_has_a_say_in_colours() {
+        let says = |able, variables: &[(&str, &str)]| {
+            automatic(able, |name| variables.iter().find(|v| v.0 == name).map(|v| v.1.to_owned()))
+        };
+        assert!(says(true, &[]) && !says(false, &[]));
+        assert!(!says(true, &[("NO_COLOR", "1")]) && !says(true, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+        assert!(says(false, &[("CLICOLOR_FORCE", "1")]) && !says(false, &[("CLICOLOR_FORCE", "0")]));
+        assert!(!says(true, &[("CLICOLOR", "0")]));
+        assert!(is_coloured(Colour::Always, false) && !is_coloured(Colour::Never, true));
+    }
 
     #[test]
     fn numbers_are_easy_to_read() {

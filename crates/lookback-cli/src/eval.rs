@@ -72,7 +72,7 @@ fn translated(args: &EvalArgs, common: Common, model: &Path) -> anyhow::Result<(
     let corpus = source.read()?;
     let translator = Translator::load_with(model, common.threads)?;
     let options = SearchOptions::from(args.search.over(&translator.config().search));
-    let mut screen = Screen::new(common.quiet);
+    let mut screen = Screen::new(common);
     let hyps = best_of(&translator, &sources(&corpus), &options, &mut screen)?;
     if let Some(path) = &args.hyp_out {
         let text: String = hyps.iter().flat_map(|hyp| [hyp.as_str(), "\n"]).collect();

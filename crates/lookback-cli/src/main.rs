@@ -7,10 +7,13 @@ mod data;
 mod display;
 mod eval;
 mod exit;
+mod help;
 mod input;
 mod inspect;
+mod maps;
 mod quickstart;
 mod score;
+mod shells;
 #[cfg_attr(not(unix), path = "signals_elsewhere.rs")]
 mod signals;
 mod tokenize;
@@ -19,13 +22,14 @@ mod translate;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ColorChoice, FromArgMatches, ValueEnum};
 
-use args::{Cli, Verb};
+use args::{Cli, Colour, Verb};
 use exit::Done;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = help::command().color(help_colour(std::env::args_os())).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(&cli) {
         Ok(done) => done.code(),
         Err(error) => exit::report(&error),
@@ -43,5 +47,23 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Tokenize(args) => tokenize::tokenize(args),
         Verb::Detokenize(args) => tokenize::detokenize(args),
         Verb::Quickstart(args) => quickstart::run(args, cli.common),
+        Verb::Help(args) => Ok(help::run(args, cli.common)?),
+        Verb::Completions(args) => Ok(shells::completions(args)?),
+        Verb::Man(args) => shells::man(args),
+    }
+}
+
+/// What `--color` says of help and of errors in the arguments, which are written while the arguments are read.
+fn help_colour(args: impl Iterator<Item = std::ffi::OsString>) -> ColorChoice {
+    let mut args = args.filter_map(|arg| arg.into_string().ok()).skip(1).take_while(|arg| arg != "--");
+    let mut chosen = Colour::Auto;
+    while let Some(arg) = args.next() {
+        let value = if arg == "--color" { args.next() } else { arg.strip_prefix("--color=").map(str::to_owned) };
+        chosen = value.and_then(|value| Colour::from_str(&value, false).ok()).unwrap_or(chosen);
+    }
+    match chosen {
+        Colour::Auto => ColorChoice::Auto,
+        Colour::Always => ColorChoice::Always,
+        Colour::Never => ColorChoice::Never,
     }
 }

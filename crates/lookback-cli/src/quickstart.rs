@@ -14,9 +14,9 @@ use lookback::search::{KeepWeights, SearchOptions};
 use lookback::train::{Ending, Job, Ready, train};
 use lookback::view::{AttentionMap, Ink, Page, to_terminal};
 
-use crate::args::{Common, QuickstartArgs, Task};
+use crate::args::{Colour, Common, QuickstartArgs, Task};
 use crate::data::{shell, sources, targets};
-use crate::display::{Screen, TrainingDisplay, counted, duration, grouped, wants_colours, width};
+use crate::display::{Screen, TrainingDisplay, counted, duration, grouped, is_coloured, width};
 use crate::eval::best_of;
 use crate::exit::Done;
 use crate::signals::Watch;
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
     let start = Instant::now();
     let config = configuration(args)?;
     let places = Places::choose(args)?;
-    let mut screen = Screen::new(common.quiet);
+    let mut screen = Screen::new(common);
     let corpora = task::corpora(args.task, &places.dir)?;
     let [train_pairs, valid_pairs, test_pairs] = corpora.sizes();
     screen.line(&format!(
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
     fs::write(&made.places.page, made.page())
         .with_context(|| format!("cannot write `{}`", made.places.page.display()))?;
     drop(screen);
-    made.tell(&mut io::stdout().lock())?;
+    made.tell(&mut io::stdout().lock(), common.color)?;
     Ok(Done::Whole)
 }
 
@@ -140,16 +140,14 @@ impl Made {
             .render(&self.maps)
     }
 
-    fn tell(&self, out: &mut impl Write) -> io::Result<()> {
+    fn tell(&self, out: &mut impl Write, colour: Colour) -> io::Result<()> {
+        let on_terminal = io::stdout().is_terminal();
+        let ink = if is_coloured(colour, on_terminal) { Ink::Colour } else { Ink::Plain };
+        let width = if on_terminal { width() } else { 100 };
         for map in self.typical() {
             let (src, tgt) = (&map.src().text, &map.tgt().text);
             writeln!(out, "\n  source       {src}\n  translation  {tgt}")?;
             writeln!(out, "  reference    {}\n", map.reference().unwrap_or_default())?;
-            let (ink, width) = if io::stdout().is_terminal() {
-                (if wants_colours() { Ink::Colour } else { Ink::Plain }, width())
-            } else {
-                (Ink::Plain, 100)
-            };
             let map = if self.task == Task::Dates { map.clone() } else { map.merged() };
             write!(out, "{}", to_terminal(&map, width, ink))?;
         }

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ScoreArgs, common: Common) -> anyhow::Result<Done> {
         write(total.pairs, &round, &scores, args, &translator).context("cannot write scores")?;
         scores.iter().for_each(|score| total.take(score));
     }
-    total.tell(&mut Screen::new(common.quiet));
+    total.tell(&mut Screen::new(common));
     Ok(Done::Whole)
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         config.text.mode.get_or_insert(TextMode::File);
         config.text.sharing.get_or_insert(given.sharing);
     }
-    let mut screen = Screen::new(common.quiet);
+    let mut screen = Screen::new(common);
     let (corpus, mut rest) = sources.read_aloud(config.data.stream_buffer, &mut screen)?;
     let (corpus, valid) = match validation(args) {
         Some(valid) => (corpus, valid.read_aloud(&mut screen)?),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use lookback::data::{DataError, read_lines};
-use lookback::search::{Constraints, SearchOptions};
+use lookback::search::{Constraints, KeepWeights, SearchOptions};
 use lookback::{Request, Translation, Translator};
 
 use crate::args::{Common, TranslateArgs};
@@ -15,14 +15,18 @@ use crate::exit::{Done, Usage};
 use crate::input::Rounds;
 
 mod json;
+mod looks;
 
 pub(crate) use json::BadRequest;
 use json::JsonLine;
+use looks::Looks;
 
 pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> {
     check(args)?;
     let translator = Translator::load_ensemble(&args.model, common.threads)?;
-    let options = options(args, &translator)?;
+    let mut looks = Looks::open(args, common, &translator)?;
+    let weights = if looks.is_asked() { KeepWeights::Yes } else { KeepWeights::No };
+    let options = SearchOptions { weights, ..options(args, &translator)? };
     let mut lines = Lines::open(args)?;
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),
@@ -34,10 +38,12 @@ pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> 
         let translations =
             translator.translate_requests(&requests, &options).map_err(|error| lines.place(error, &round))?;
         counts.take(&translations);
-        write(&mut out, &round, &translations, args, &translator).context("cannot write translations")?;
+        let alignments = looks.take(&translator, &round, &translations)?;
+        write(&mut out, &round, &translations, &alignments, args, &translator).context("cannot write translations")?;
     }
     lines.finish()?;
-    counts.tell(&mut Screen::new(common.quiet));
+    looks.finish()?;
+    counts.tell(&mut Screen::new(common));
     Ok(Done::Whole)
 }
 
@@ -211,26 +217,31 @@ impl Counts {
     }
 }
 
-/// Writes a round.
+/// Writes a round; `alignments` are those of every translation, or none.
 fn write(
     out: &mut impl Write,
     round: &[Line],
     translations: &[Vec<Translation>],
+    alignments: &[Vec<String>],
     args: &TranslateArgs,
     translator: &Translator,
 ) -> io::Result<()> {
     let mut out = BufWriter::new(out);
-    for (line, translations) in round.iter().zip(translations) {
+    for ((line, translations), alignments) in round.iter().zip(translations).zip(alignments) {
         if args.json || args.json_input {
-            writeln!(out, "{}", json::object(line, translations, args.n_best, &translator.tokenizers().tgt))?;
+            let tgt = &translator.tokenizers().tgt;
+            writeln!(out, "{}", json::object(line, translations, alignments, args.n_best, tgt))?;
             continue;
         }
-        for t in translations {
+        for (i, t) in translations.iter().enumerate() {
+            let alignment = alignments.get(i).map_or(String::new(), |alignment| format!(" ||| {alignment}"));
             if args.n_best == 1 {
-                writeln!(out, "{}", one_line(&t.text))?;
+                // With a field after it, the text is one, too.
+                let text = if alignment.is_empty() { one_line(&t.text) } else { one_field(&t.text) };
+                writeln!(out, "{text}{alignment}")?;
             } else {
                 let (id, text, found) = (line.request.number, one_field(&t.text), &t.hypothesis);
-                writeln!(out, "{id} ||| {text} ||| F0= {:.6} ||| {:.6}", found.log_prob, found.score)?;
+                writeln!(out, "{id} ||| {text}{alignment} ||| F0= {:.6} ||| {:.6}", found.log_prob, found.score)?;
             }
         }
     }

@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use crate::data::Limits;
 
+mod keys;
 mod parse;
 mod resolve;
 
 pub use crate::backend::CellKind;
 pub use crate::text::{Normalization, Sharing, TextMode};
+pub use keys::{Key, keys};
 pub use resolve::CorpusSize;
 
 /// Everything a run is made of, except its data.

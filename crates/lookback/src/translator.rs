@@ -113,6 +113,9 @@ pub enum TranslateError {
     /// No model has attention to show.
     #[error("the model has no attention (`model.attention = \"none\"`), so there are no weights to show")]
     NoAttention,
+    /// Translations without the weights they were found with.
+    #[error("the translations carry no attention weights; search them with `KeepWeights::Yes`")]
+    NoWeights,
     /// The probability of a given translation is not a number.
     #[error("pair {pair}: the log-probability is not finite; the model's weights are damaged or too large")]
     NotFinite {
@@ -256,20 +259,37 @@ impl Translator {
         self.need_attention()?;
         let options = SearchOptions { weights: KeepWeights::Yes, ..options.clone() };
         let translations = self.translate_with(sources, &options)?;
-        let maps = |(line, translations): (usize, Vec<Translation>)| {
-            let found = translations.into_iter().filter(|t| !t.hypothesis.ids.is_empty()).enumerate();
-            let maps = found.map(|(rank, Translation { text, src_ids, hypothesis })| {
-                let src = side(&self.tokenizers.src, sources[line].to_owned(), &src_ids);
-                let tgt = side(&self.tokenizers.tgt, text, &hypothesis.ids);
-                let weights = hypothesis.weights.unwrap_or_default();
-                Ok(AttentionMap::new(line, src, tgt, weights, hypothesis.log_prob)?.with_rank(rank))
-            });
-            maps.collect()
-        };
-        translations.into_iter().enumerate().map(maps).collect()
+        let lines = translations.iter().zip(sources).enumerate();
+        lines.map(|(line, (translations, source))| self.maps_of(line, source, translations)).collect()
     }
 
-    fn need_attention(&self) -> Result<(), TranslateError> {
+    /// Where the model looked while it wrote `translations`, those of `source`, the input line `line` (from 0), which were searched with
+    /// [`KeepWeights::Yes`]: one map each, with its rank. Nothing is computed again. A blank source has none.
+    ///
+    /// # Errors
+    /// If the model has no attention, or the weights were not kept.
+    pub fn maps_of(
+        &self,
+        line: usize,
+        source: &str,
+        translations: &[Translation],
+    ) -> Result<Vec<AttentionMap>, TranslateError> {
+        self.need_attention()?;
+        let found = translations.iter().filter(|t| !t.hypothesis.ids.is_empty()).enumerate();
+        let map = |(rank, Translation { text, src_ids, hypothesis }): (usize, &Translation)| {
+            let weights = hypothesis.weights.clone().ok_or(TranslateError::NoWeights)?;
+            let src = side(&self.tokenizers.src, source.to_owned(), src_ids);
+            let tgt = side(&self.tokenizers.tgt, text.clone(), &hypothesis.ids);
+            Ok(AttentionMap::new(line, src, tgt, weights, hypothesis.log_prob)?.with_rank(rank))
+        };
+        found.map(map).collect()
+    }
+
+    /// Fails if no model has attention to show.
+    ///
+    /// # Errors
+    /// In that case.
+    pub fn need_attention(&self) -> Result<(), TranslateError> {
         if self.models.iter().any(|loaded| loaded.model.has_attention()) {
             Ok(())
         } else {

@@ -7,7 +7,7 @@ use lookback::config::SearchConfig;
 use lookback::data::Columns;
 use lookback::search::Sampling;
 
-use super::columns;
+use super::{Alignment, Format, alignment, columns};
 
 /// How to search; what is not given is the model's own.
 #[derive(Debug, Args)]
@@ -114,6 +114,7 @@ Examples:
   lookback translate -m my-model --must station -b 20 'Wo ist der Bahnhof?'
   lookback translate -m my-model --sample --top-p 0.9 --n-best 5 --seed 7 < news.de
   lookback translate -m my-model --json-input < requests.jsonl
+  lookback translate -m my-model --alignment --attention maps.npz < news.de
 
 A line in, a line out, in the same order; an empty line stays empty. Whatever has
 arrived is answered when input pauses for 100 ms, so it can run as a coprocess.
@@ -126,6 +127,9 @@ With --json, an object per line: id, translation, log_prob (nats, all pieces), s
 (words of --must that are missing) where there are any, n_best where several were
 asked for. With --json-input, lines are objects: text, and if wanted prefix, must,
 must_not (lists); they add to the flags. Other keys are passed through.
+
+--alignment adds ` ||| 0-0 1-2` (source-target, words from 0), in an n-best list after the
+text, in JSON as `alignment`; soft adds all weights. `lookback help formats` has the forms.
 
 A prefix is how the text starts; its last word may go on (`Häu` → `Häuser`) unless a
 space follows it. Words that must be said need a beam some times wider than they
@@ -169,6 +173,22 @@ pub(crate) struct TranslateArgs {
     /// They do not say this word or phrase (repeatable).
     #[arg(long, value_name = "WORD")]
     pub(crate) must_not: Vec<String>,
+    /// Add links of words to each translation: hard, soft, or all above a weight.
+    #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "hard", value_parser = alignment)]
+    pub(crate) alignment: Option<Alignment>,
+    /// Write where the decoder looked to this file, for every translation.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) attention: Option<PathBuf>,
+    /// The form of that file, as of `attend`; if not given, by its name.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        requires = "attention",
+        hide_possible_values = true,
+        hide_short_help = true
+    )]
+    pub(crate) attention_format: Option<Format>,
     #[command(flatten)]
     pub(crate) sample: SampleArgs,
     /// Translate at most so many lines at once.

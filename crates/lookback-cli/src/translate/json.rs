@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Line;
 
 /// Keys that the output has; the input may bring its own `id`.
-const WRITTEN: [&str; 7] = ["translation", "log_prob", "score", "cut", "tokens", "unmet", "n_best"];
+const WRITTEN: [&str; 8] = ["translation", "log_prob", "score", "cut", "tokens", "alignment", "unmet", "n_best"];
 
 /// A line of the input that is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -63,14 +63,25 @@ fn string(key: &str, value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| format!("`{key}` is not a string: {value}"))
 }
 
-/// The line of the output.
-pub(super) fn object(line: &Line, translations: &[Translation], n_best: usize, tgt: &Tokenizer) -> Value {
+/// The line of the output; `alignments` are those of the translations, or none.
+pub(super) fn object(
+    line: &Line,
+    translations: &[Translation],
+    alignments: &[String],
+    n_best: usize,
+    tgt: &Tokenizer,
+) -> Value {
     let mut object = Map::from_iter([("id".to_owned(), json!(line.request.number))]);
     object.extend(line.beside.clone());
-    let one = |translation: &Translation| one(translation, &line.request.constraints.must, tgt);
-    object.extend(translations.first().map(one).unwrap_or_default());
+    let mut all = translations.iter().enumerate().map(|(i, translation)| {
+        let mut one = one(translation, &line.request.constraints.must, tgt);
+        one.extend(alignments.get(i).map(|alignment| ("alignment".to_owned(), json!(alignment))));
+        one
+    });
+    let best = all.next().unwrap_or_default();
+    object.extend(best.clone());
     if n_best > 1 {
-        let all = translations.iter().map(|translation| Value::Object(one(translation))).collect();
+        let all = std::iter::once(best).chain(all).map(Value::Object).collect();
         object.insert("n_best".to_owned(), Value::Array(all));
     }
     Value::Object(object)

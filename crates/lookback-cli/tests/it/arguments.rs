@@ -9,8 +9,9 @@ use crate::program::{pairs, run};
 #[test]
 fn every_help_has_examples_and_the_short_one_fits_one_screen() {
     let dir = TempDir::new().unwrap();
-    for verb in ["", "quickstart", "train", "translate", "eval", "score", "attend", "inspect", "tokenize", "detokenize"]
-    {
+    let verbs =
+        ["", "quickstart", "train", "translate", "eval", "score", "attend", "inspect", "tokenize", "detokenize"];
+    for verb in verbs.into_iter().chain(["help", "completions", "man"]) {
         for flag in ["--help", "-h"] {
             let help = run(dir.path(), &format!("{verb} {flag}"), "").ok();
             assert!(help.contains("\nExamples:\n  "), "{verb}: {help}");
@@ -62,6 +63,14 @@ fn usage_errors_exit_with_2() {
         "attend -m m -o page.pdf",
         "attend -m m -o a.jsonl --words",
         "attend -m m -o a.html --style heat",
+        "attend -m m -o a.npz --pieces",
+        "attend -m m -o a.jsonl --threshold 0.5",
+        "attend -m m -o a.pharaoh --threshold 1",
+        "translate -m m --alignment sharp",
+        "translate -m m --attention-format npz",
+        "help nothing",
+        "completions tcsh",
+        "inspect m --color sometimes",
         "quickstart numbers",
     ] {
         let said = run(dir.path(), args, "").failed(2);

@@ -1,8 +1,10 @@
 //! The program as a user meets it: arguments, exit codes, and the way from pairs to a page.
 
+mod alignments;
 mod arguments;
 mod corpus;
 mod decoding;
+mod manners;
 mod program;
 mod quickstart;
 mod round_trip;

@@ -12,7 +12,10 @@ use tempfile::TempDir;
 /// The program, ready to be run in `dir`.
 pub(crate) fn command(dir: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lookback"));
-    command.current_dir(dir).args(args).env_remove("NO_COLOR");
+    command.current_dir(dir).args(args);
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(variable);
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

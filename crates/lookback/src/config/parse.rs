@@ -97,13 +97,19 @@ fn check_keys(origin: &str, layer: &Tree, template: &Tree, prefix: &str) -> Resu
 
 /// The key that looks most like `path`, if any looks like it: by its whole name, or by its last part in another section.
 fn nearest(path: &str) -> Option<String> {
-    let mut keys = Vec::new();
-    collect(&template(), "", &mut keys);
+    let keys = all_keys();
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let likeness =
         |key: &String| strsim::jaro_winkler(key, path).max(strsim::jaro_winkler(&last(key), &last(path)) - 0.01);
     let best = keys.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(&best) > 0.75).then_some(best)
+}
+
+/// The names of all keys, with their sections.
+pub(super) fn all_keys() -> Vec<String> {
+    let mut keys = Vec::new();
+    collect(&template(), "", &mut keys);
+    keys
 }
 
 fn collect(tree: &Tree, prefix: &str, keys: &mut Vec<String>) {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ViewError;
-use crate::text::WordSpan;
+use super::{ViewError, spaced::spaced_words};
+use crate::text::{EOS, SPECIALS, WordSpan};
 
 /// How far from 1 a row may sum: f32 softmax over a thousand positions stays well inside.
 const ROW_SUM_TOLERANCE: f64 = 1e-4;
@@ -83,6 +83,12 @@ impl AttentionMap {
         Ok(Self { id, rank: None, src, tgt, weights, log_prob, reference: None })
     }
 
+    /// The same map for input line `id`, from 0.
+    #[must_use]
+    pub fn with_id(self, id: usize) -> Self {
+        Self { id, ..self }
+    }
+
     /// The same map as hypothesis `rank` (from 0) of a beam.
     #[must_use]
     pub fn with_rank(self, rank: usize) -> Self {
@@ -158,10 +164,22 @@ impl AttentionMap {
     /// ```text
     /// word[u,v] = (1/|u|) Σ_{t in u} Σ_{s in v} weights[t,s]
     /// ```
-    /// So rows still sum to 1. In the result every token is a word.
+    /// So rows still sum to 1. In the result every token is a word, or stood for itself.
     #[must_use]
     pub fn merged(&self) -> Self {
-        let (columns, rows) = (self.src.all_words(), self.tgt.all_words());
+        self.between(self.src.all_words(), self.tgt.all_words())
+    }
+
+    /// The same map between what stands between white space in the two texts, which is what readers of alignments count;
+    /// sums and averages are those of [`merged`](Self::merged), and the end of a sentence stands for itself.
+    ///
+    /// Where a side's words cannot be found in its text, they are its words as they are.
+    #[must_use]
+    pub fn spaced(&self) -> Self {
+        self.between(spaced_words(&self.src), spaced_words(&self.tgt))
+    }
+
+    fn between(&self, columns: Vec<WordSpan>, rows: Vec<WordSpan>) -> Self {
         let mut weights = Vec::with_capacity(rows.len() * columns.len());
         for u in &rows {
             for v in &columns {
@@ -172,7 +190,7 @@ impl AttentionMap {
                 weights.push(mean as f32);
             }
         }
-        let (src, tgt) = (Side::of_words(&self.src.text, columns), Side::of_words(&self.tgt.text, rows));
+        let (src, tgt) = (self.src.of_words(columns), self.tgt.of_words(rows));
         Self { src, tgt, weights, reference: self.reference.clone(), ..*self }
     }
 
@@ -197,8 +215,21 @@ impl Side {
         Ok(())
     }
 
+    /// Whether the last token is the end of the sentence: `</s>`, and in no word. A hypothesis that was cut has none.
+    #[must_use]
+    pub fn has_end(&self) -> bool {
+        let covered = self.words.last().map_or(0, |word| word.end);
+        covered < self.tokens.len() && self.tokens.last().is_some_and(|token| token == SPECIALS[EOS as usize])
+    }
+
+    /// The tokens without the end.
+    #[must_use]
+    pub fn inside(&self) -> &[String] {
+        &self.tokens[..self.tokens.len() - usize::from(self.has_end())]
+    }
+
     /// The words, and between them every piece that is in none, so that each piece is covered exactly once.
-    fn all_words(&self) -> Vec<WordSpan> {
+    pub(super) fn all_words(&self) -> Vec<WordSpan> {
         let alone = |i: usize| WordSpan { start: i, end: i + 1, text: self.tokens[i].clone() };
         let (mut all, mut free) = (Vec::with_capacity(self.tokens.len()), 0);
         for word in &self.words {
@@ -210,11 +241,13 @@ impl Side {
         all
     }
 
-    fn of_words(text: &str, words: Vec<WordSpan>) -> Self {
+    /// The side with these words, which cover it, as its tokens. The end stays in no word.
+    fn of_words(&self, words: Vec<WordSpan>) -> Self {
         let tokens: Vec<String> = words.into_iter().map(|w| w.text).collect();
-        let words =
-            tokens.iter().enumerate().map(|(i, t)| WordSpan { start: i, end: i + 1, text: t.clone() }).collect();
-        Self { text: text.to_owned(), tokens, words }
+        let inside = tokens.len() - usize::from(self.has_end());
+        let alone = |(i, text): (usize, &String)| WordSpan { start: i, end: i + 1, text: text.clone() };
+        let words = tokens.iter().enumerate().take(inside).map(alone).collect();
+        Self { text: self.text.clone(), tokens, words }
     }
 }
 
@@ -281,10 +314,24 @@ mod tests {
 
     #[test]
     fn merging_words_again_changes_nothing() {
-        let words = german().merged();
-        assert_eq!(words.merged(), words);
+        for words in [german().merged(), german().spaced()] {
+            assert_eq!((words.merged(), words.spaced()), (words.clone(), words));
+        }
         let plain = map(&["a", "</s>"], &["b"], &[0.25, 0.75]);
         assert_eq!(plain.merged().weights(), plain.weights());
+    }
+
+    #[test]
+    fn only_an_end_in_no_word_is_an_end() {
+        let side = |tokens: &[&str], words: &[(usize, usize)]| Side {
+            tokens: tokens.iter().map(ToString::to_string).collect(),
+            ..side(tokens.len(), words)
+        };
+        assert_eq!(side(&["a", "</s>"], &[(0, 1)]).inside(), ["a"]);
+        assert_eq!(side(&["a", "</s>"], &[]).inside(), ["a"]);
+        assert_eq!(side(&["a", "</s>"], &[(0, 1), (1, 2)]).inside(), ["a", "</s>"], "somebody's word");
+        assert_eq!(side(&["a", "b"], &[(0, 1)]).inside(), ["a", "b"], "a hypothesis that was cut");
+        assert!(german().merged().src().has_end() && german().spaced().tgt().has_end());
     }
 
     /// Ascending, disjoint words with holes between them.

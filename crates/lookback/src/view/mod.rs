@@ -1,4 +1,4 @@
-//! Attention, drawn: JSON Lines, SVG, terminal, HTML.
+//! Attention, drawn and written: terminal, SVG, HTML; JSON Lines, `.npz`, Nematus' blocks, Marian's rows, Pharaoh's links.
 //!
 //! Every view starts from an [`AttentionMap`], which holds the weights the decoder used: one row for each target piece,
 //! one column for each source piece. Columns and rows keep the order of the text as it is read, in every script.
@@ -7,6 +7,11 @@ mod html;
 mod jsonl;
 mod label;
 mod map;
+#[cfg(feature = "files")]
+mod npz;
+mod pharaoh;
+mod soft;
+mod spaced;
 mod svg;
 mod terminal;
 #[cfg(test)]
@@ -16,6 +21,10 @@ pub use crate::text::WordSpan;
 pub use html::Page;
 pub use jsonl::{read_jsonl, write_jsonl};
 pub use map::{AttentionMap, Side};
+#[cfg(feature = "files")]
+pub use npz::NpzWriter;
+pub use pharaoh::{Links, to_pharaoh};
+pub use soft::{to_marian, write_marian, write_nematus};
 pub use svg::{Style, to_svg};
 pub use terminal::{Ink, to_terminal};
 
