@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_long_explanation_is_continued_two_columns_in() {
         let mut out = String::new();
-        wrap(&mut out, &"word ".repeat(25).trim_end(), 6);
+        wrap(&mut out, "word ".repeat(25).trim_end(), 6);
         let lines: Vec<&str> = out.lines().collect();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].starts_with("      word") && lines[0].len() <= WIDTH && lines[1].starts_with("        word"));

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use super::Config;
 
 /// Where sections and the kinds of their values are defined.
-const SOURCES: [&str; 2] = [include_str!("../config.rs"), include_str!("../text/pair.rs")];
+const SOURCES: [&str; 3] =
+    [include_str!("../config.rs"), include_str!("../text/pair.rs"), include_str!("../backend/mod.rs")];
 
 /// A key of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +159,11 @@ mod tests {
             }
         }
         let with_words = |name: &str| keys().iter().any(|key| key.name == name && !key.words.is_empty());
-        assert!(with_words("train.schedule") && with_words("text.mode") && with_words("model.attention"));
+        assert!(with_words("text.mode") && with_words("text.sharing") && with_words("model.encoder_cell"));
+        for Key { name, default, words, .. } in keys() {
+            let is_word = default.is_some_and(|value| value.starts_with('"') && !value.contains(char::is_numeric));
+            assert_eq!(is_word, is_word && !words.is_empty(), "{name}: `SOURCES` does not name the file of its words");
+        }
     }
 
     #[test]
