@@ -74,18 +74,11 @@ pub(crate) fn command() -> Command {
 
 pub(crate) fn run(args: &HelpArgs, common: Common) -> io::Result<Done> {
     let with_colours = is_coloured(common.color, io::stdout().is_terminal());
-    let mut command = command();
-    command.build();
     let topic = Topic::ALL.into_iter().find(|topic| args.subject.as_deref() == Some(topic.name()));
     let text = match (topic, &args.subject) {
         (Some(topic), _) => topic.text(),
-        (None, subject) => {
-            let verb = subject.as_deref().and_then(|verb| command.find_subcommand_mut(verb));
-            let is_whole = verb.is_none();
-            let help = verb.map_or_else(|| help_of(&mut Cli::command()), help_of);
-            let text = if with_colours { help.ansi().to_string() } else { help.to_string() };
-            if is_whole { format!("{text}\n{}", topics()) } else { text }
-        }
+        (None, Some(verb)) => help_of(&["lookback", verb, "--help"], with_colours),
+        (None, None) => format!("{}\n{}", help_of(&["lookback", "--help"], with_colours), topics()),
     };
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -93,8 +86,10 @@ pub(crate) fn run(args: &HelpArgs, common: Common) -> io::Result<Done> {
     Ok(Done::Whole)
 }
 
-fn help_of(command: &mut Command) -> clap::builder::StyledStr {
-    command.render_long_help()
+/// What the program says to this command line, which asks for help.
+fn help_of(line: &[&str], with_colours: bool) -> String {
+    let help = command().try_get_matches_from(line).err().map(|help| help.render()).unwrap_or_default();
+    if with_colours { help.ansi().to_string() } else { help.to_string() }
 }
 
 /// The topics as a list.

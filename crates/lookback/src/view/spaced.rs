@@ -6,7 +6,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::Side;
-use crate::text::WordSpan;
+use crate::text::{SPECIALS, UNK, WordSpan};
 
 /// How a word that is white space only is written.
 const SPACE: &str = "\u{2581}";
@@ -51,6 +51,11 @@ fn joined(words: &[WordSpan], text: &str) -> Option<Vec<WordSpan>> {
             None if word.text == SPACE => {
                 rest = trimmed;
                 space.get_or_insert(word.start);
+            }
+            // A vocabulary of words does not know this one; such words end at white space.
+            None if word.text == SPECIALS[UNK as usize] => {
+                rest = &trimmed[trimmed.find(char::is_whitespace).unwrap_or(trimmed.len())..];
+                out.push(word.clone());
             }
             None => return None,
         }
@@ -105,6 +110,14 @@ mod tests {
         assert_eq!(
             spaced("Scho\u{308}n, \u{ff34}ag", &["sch\u{f6}n", ",", "tag"], None),
             ["sch\u{f6}n,|0..2", "tag|2..3"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_word_stands_for_one_word_of_the_text() {
+        assert_eq!(
+            spaced("der Zaunkönig , ja", &["der", "<unk>", ",", "ja"], None),
+            ["der|0..1", "<unk>|1..2", ",|2..3", "ja|3..4"]
         );
     }
 
