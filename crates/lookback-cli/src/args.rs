@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 use lookback::data::Columns;
-use lookback::view::Links;
 
+mod about;
+mod attention;
 mod decoding;
 
+pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
+pub(crate) use attention::{Alignment, AttendArgs, Drawing, Format};
 pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
@@ -234,72 +236,6 @@ pub(crate) struct EvalArgs {
     pub(crate) json: bool,
 }
 
-const ATTEND: &str = "\
-Examples:
-  echo 'Wo ist der Bahnhof?' | lookback attend -m my-model
-  lookback attend -m my-model -i news.de -b 5 -o news.html    all 5 hypotheses
-  lookback attend -m my-model --pairs test.tsv -o test.jsonl  these very targets
-  lookback attend -m my-model --pairs test.tsv -o test.pharaoh  links of words
-  lookback attend -m my-model -i one.de -o one.svg --style boxes
-
-Several sentences as SVG become one file each: one-001.svg, one-002.svg, …";
-
-#[derive(Debug, Args)]
-#[command(after_help = ATTEND)]
-pub(crate) struct AttendArgs {
-    /// The model folder.
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) model: PathBuf,
-    /// Read sources from this file instead of standard input.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
-    /// Read lines of `source TAB target`; nothing is searched.
-    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["input", "beam_size", "length_penalty", "coverage_penalty", "no_repeat_ngram_size", "min_length_ratio", "max_length_ratio"])]
-    pub(crate) pairs: Option<PathBuf>,
-    /// Columns of source and target in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", conflicts_with = "input")]
-    pub(crate) columns: Option<Columns>,
-    /// Write this file instead of standard output.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// The form; if not given, by the name of the output.
-    #[arg(short, long, value_enum, value_name = "FORM")]
-    pub(crate) format: Option<Format>,
-    /// Whole words (as usual, unless the model reads characters).
-    #[arg(long, conflicts_with = "pieces")]
-    pub(crate) words: bool,
-    /// The pieces the model reads and writes.
-    #[arg(long)]
-    pub(crate) pieces: bool,
-    /// How SVG draws a weight.
-    #[arg(long, value_enum)]
-    pub(crate) style: Option<Drawing>,
-    /// Pharaoh: link all words whose weight is above W, not each target word to its strongest.
-    #[arg(long, value_name = "W", value_parser = threshold)]
-    pub(crate) threshold: Option<f32>,
-    #[command(flatten)]
-    pub(crate) search: SearchArgs,
-}
-
-/// The forms of attention maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Terminal,
-    Html,
-    Svg,
-    Jsonl,
-    Npz,
-    Pharaoh,
-    Nematus,
-    Marian,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Drawing {
-    Heat,
-    Boxes,
-}
-
 const INSPECT: &str = "\
 Examples:
   lookback inspect my-model";
@@ -352,74 +288,6 @@ pub(crate) enum TextSide {
     Tgt,
 }
 
-const HELP: &str = "\
-Examples:
-  lookback help              verbs and topics
-  lookback help train        as lookback train --help
-  lookback help formats      files in and out";
-
-#[derive(Debug, Args)]
-#[command(after_help = HELP)]
-pub(crate) struct HelpArgs {
-    /// A verb, or a topic; without it, all of them.
-    #[arg(value_name = "TOPIC", hide_possible_values = true)]
-    pub(crate) subject: Option<String>,
-}
-
-const COMPLETIONS: &str = "\
-Examples:
-  lookback completions bash > ~/.local/share/bash-completion/completions/lookback
-  lookback completions zsh > ~/.zfunc/_lookback      with ~/.zfunc in $fpath
-  lookback completions fish > ~/.config/fish/completions/lookback.fish";
-
-#[derive(Debug, Args)]
-#[command(after_help = COMPLETIONS)]
-pub(crate) struct CompletionsArgs {
-    /// The shell.
-    #[arg(value_enum)]
-    pub(crate) shell: Shell,
-}
-
-const MAN: &str = "\
-Examples:
-  lookback man | man -l -            the page of lookback, at once
-  lookback man ~/.local/share/man/man1";
-
-#[derive(Debug, Args)]
-#[command(after_help = MAN)]
-pub(crate) struct ManArgs {
-    /// A folder for the page of every verb; without it, the page of lookback goes to standard output.
-    #[arg(value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
-}
-
-/// What `--alignment` adds to a translation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Alignment {
-    /// All weights, as Marian prints them.
-    Soft,
-    /// Links, as Pharaoh wrote them.
-    Hard(Links),
-}
-
-/// `soft`, `hard`, or a weight.
-fn alignment(text: &str) -> Result<Alignment, String> {
-    match text {
-        "soft" => Ok(Alignment::Soft),
-        "hard" => Ok(Alignment::Hard(Links::Strongest)),
-        _ => match threshold(text) {
-            Ok(least) => Ok(Alignment::Hard(Links::Above(least))),
-            Err(_) => Err("write `hard`, `soft`, or a weight of at least 0 and below 1".to_owned()),
-        },
-    }
-}
-
-/// A weight that another can be above.
-fn threshold(text: &str) -> Result<f32, String> {
-    let weight = text.parse().ok().filter(|weight| (0.0..1.0).contains(weight));
-    weight.ok_or_else(|| "a weight is at least 0 and below 1".to_owned())
-}
-
 /// `2,1`: counted from 1 as people do.
 fn columns(text: &str) -> Result<Columns, String> {
     let wrong = || "write the columns of source and target, counted from 1, as `1,2`".to_owned();
@@ -435,16 +303,6 @@ mod tests {
     #[test]
     fn arguments_do_not_contradict_each_other() {
         crate::help::command().debug_assert();
-    }
-
-    #[test]
-    fn an_alignment_is_a_word_or_a_weight() {
-        assert_eq!(alignment("soft"), Ok(Alignment::Soft));
-        assert_eq!(alignment("hard"), Ok(Alignment::Hard(Links::Strongest)));
-        assert_eq!(alignment("0.25"), Ok(Alignment::Hard(Links::Above(0.25))));
-        for wrong in ["", "1", "-0.1", "nan", "inf", "Hard", "0.5,0.2"] {
-            assert!(alignment(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

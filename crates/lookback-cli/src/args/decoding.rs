@@ -7,7 +7,8 @@ use lookback::config::SearchConfig;
 use lookback::data::Columns;
 use lookback::search::Sampling;
 
-use super::{Alignment, Format, alignment, columns};
+use super::attention::alignment;
+use super::{Alignment, Format, columns};
 
 /// How to search; what is not given is the model's own.
 #[derive(Debug, Args)]

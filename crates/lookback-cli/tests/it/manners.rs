@@ -29,7 +29,7 @@ fn folder() -> TempDir {
 #[test]
 fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
     let dir = folder();
-    let table: [(&str, i32); 37] = [
+    let table: [(&str, i32); 43] = [
         ("quickstart dates --set train.max_update=1", 2),
         ("quickstart dates --out m", 2),
         ("quickstart dates --out short", 2),
@@ -60,6 +60,12 @@ fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
         ("inspect m", 0),
         ("inspect broken", 1),
         ("inspect", 2),
+        ("tokenize -m m -i short", 0),
+        ("tokenize -i short", 2),
+        ("tokenize -m m -i bad", 3),
+        ("detokenize -m m -i short", 0),
+        ("detokenize -m nowhere -i short", 1),
+        ("detokenize -m m -i bad", 3),
         ("help config", 0),
         ("help nobody", 2),
         ("completions fish", 0),
@@ -98,6 +104,8 @@ fn no_verb_minds_a_reader_that_leaves() {
         "attend -m m -i long --format html",
         "attend -m m -i short --format svg",
         "inspect m",
+        "tokenize -m m -i long",
+        "detokenize -m m -i long",
         "help",
         "help train",
         "help config",

@@ -8,8 +8,12 @@ use std::collections::HashMap;
 use super::Config;
 
 /// Where sections and the kinds of their values are defined.
-const SOURCES: [&str; 3] =
-    [include_str!("../config.rs"), include_str!("../text/pair.rs"), include_str!("../backend/mod.rs")];
+const SOURCES: [&str; 4] = [
+    include_str!("../config.rs"),
+    include_str!("../text/pair.rs"),
+    include_str!("../text/normalize.rs"),
+    include_str!("../backend/mod.rs"),
+];
 
 /// A key of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
