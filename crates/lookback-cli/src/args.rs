@@ -142,10 +142,10 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["src_tokenizer", "tgt_tokenizer"])]
     pub(crate) tokenizer: Option<PathBuf>,
     /// Use this tokenizer.json for the sources.
-    #[arg(long, value_name = "FILE", requires = "tgt_tokenizer")]
+    #[arg(long, value_name = "FILE", requires = "tgt_tokenizer", hide_short_help = true)]
     pub(crate) src_tokenizer: Option<PathBuf>,
     /// Use this tokenizer.json for the targets.
-    #[arg(long, value_name = "FILE", requires = "src_tokenizer")]
+    #[arg(long, value_name = "FILE", requires = "src_tokenizer", hide_short_help = true)]
     pub(crate) tgt_tokenizer: Option<PathBuf>,
     /// Pairs to validate on; if not given, some are held out.
     #[arg(long, value_name = "PAIRS", conflicts_with_all = ["valid_src", "valid_tgt"])]
