@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use lookback::config::ConfigError;
 use lookback::data::DataError;
-use lookback::eval::EvalError;
+use lookback::eval::{EvalError, LinkError, NbestError};
 use lookback::search::SearchError;
 use lookback::text::TextError;
 use lookback::train::TrainError;
@@ -18,6 +18,11 @@ use crate::translate::BadRequest;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
+
+/// An error in what was read, found by the program.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BadData(pub(crate) String);
 
 /// A run without error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +74,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Usage>() || cause.is::<ConfigError>() {
         return Some(2);
     }
-    if cause.is::<DataError>() || cause.is::<EvalError>() || cause.is::<BadRequest>() || cause.is::<BadEntry>() {
+    let is_data =
+        cause.is::<DataError>() || cause.is::<BadData>() || cause.is::<BadRequest>() || cause.is::<BadEntry>();
+    if is_data || cause.is::<EvalError>() || cause.is::<LinkError>() || cause.is::<NbestError>() {
         return Some(3);
     }
     if let Some(

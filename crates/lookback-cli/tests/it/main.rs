@@ -3,6 +3,7 @@
 mod arguments;
 mod corpus;
 mod decoding;
+mod eval;
 mod program;
 mod quickstart;
 mod round_trip;

@@ -5,6 +5,7 @@
 
 mod aer;
 mod bleu;
+mod by_length;
 mod chrf;
 mod compare;
 mod confusions;
@@ -25,6 +26,7 @@ mod tokens;
 
 pub use aer::{AlignmentErrorRate, LinkError};
 pub use bleu::{Bleu, BleuMetric, BleuSmoothing};
+pub use by_length::{EdgesError, LengthBucket, PartScore, by_length, part_score};
 pub use chrf::ChrfMetric;
 pub use compare::{Compared, Interval, PairedTest, Sampling, bootstrap_interval, compare};
 pub use confusions::{Confusion, Confusions};

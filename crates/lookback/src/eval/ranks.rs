@@ -110,6 +110,9 @@ pub fn parse_nbest(path: &Path, lines: &[String], format: NbestFormat) -> Result
     }
 }
 
+/// How `|||` is written inside a translation.
+const ESCAPED_BARS: &str = "&#124;&#124;&#124;";
+
 fn moses(path: &Path, lines: &[String]) -> Result<Vec<Vec<String>>, NbestError> {
     let mut all: Vec<Vec<String>> = Vec::new();
     for (i, line) in lines.iter().enumerate() {
@@ -119,7 +122,7 @@ fn moses(path: &Path, lines: &[String]) -> Result<Vec<Vec<String>>, NbestError> 
         // One space on each side belongs to the separator, others to the text.
         let text = rest.split_once("|||").map_or(rest, |(text, _)| text);
         let text = text.strip_prefix(' ').unwrap_or(text);
-        let text = text.strip_suffix(' ').unwrap_or(text).to_owned();
+        let text = text.strip_suffix(' ').unwrap_or(text).replace(ESCAPED_BARS, "|||");
         let count = all.len();
         match all.last_mut() {
             Some(last) if number + 1 == count => last.push(text),
@@ -157,10 +160,15 @@ mod tests {
 
     #[test]
     fn moses_and_plain_lines_give_the_same_lists() {
-        let moses = ["0 ||| ein Haus ||| F0= -1 ||| -0.5", "0 ||| das Haus", "1 |||  |||", "1 ||| x ||| F0= -2 ||| -1"];
+        let moses = [
+            "0 ||| ein Haus ||| F0= -1 ||| -0.5",
+            "0 ||| das Haus",
+            "1 |||  |||",
+            "1 ||| x &#124;&#124;&#124; ||| F0= -2 ||| -1",
+        ];
         let lists = parse(&moses, NbestFormat::Moses).unwrap();
-        assert_eq!(lists, [["ein Haus", "das Haus"], ["", "x"]]);
-        assert_eq!(parse(&["ein Haus", "das Haus", "", "x"], NbestFormat::Lines(2)).unwrap(), lists);
+        assert_eq!(lists, [["ein Haus", "das Haus"], ["", "x |||"]]);
+        assert_eq!(parse(&["ein Haus", "das Haus", "", "x |||"], NbestFormat::Lines(2)).unwrap(), lists);
     }
 
     #[test]
