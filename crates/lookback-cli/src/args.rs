@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lookback::data::Columns;
 
+use crate::eval::EvalArgs;
+
 mod about;
 mod attention;
 mod decoding;
@@ -64,7 +66,7 @@ pub(crate) enum Verb {
     Train(TrainArgs),
     /// Translate lines
     Translate(TranslateArgs),
-    /// Score translations: BLEU and exact match
+    /// Score translations, compare systems, score alignments
     Eval(EvalArgs),
     /// Tell how probable a model finds translations
     Score(ScoreArgs),
@@ -197,45 +199,6 @@ pub(crate) struct PairArgs {
     pub(crate) columns: Option<Columns>,
 }
 
-const EVAL: &str = "\
-Examples:
-  lookback eval --ref test.en --hyp translated.en
-  lookback eval -m my-model test.tsv --beam-size 5 --hyp-out translated.en
-  lookback eval -m my-model --src test.de --ref test.en --json
-
-BLEU counts 13a tokens, with case, as sacreBLEU does; exact match whole lines.";
-
-#[derive(Debug, Args)]
-#[command(after_help = EVAL, override_usage = "lookback eval [OPTIONS] --ref FILE --hyp FILE\n       lookback eval [OPTIONS] -m DIR PAIRS\n       lookback eval [OPTIONS] -m DIR --src FILE --ref FILE")]
-pub(crate) struct EvalArgs {
-    /// Lines of `source TAB reference` to translate and score.
-    #[arg(value_name = "PAIRS", requires = "model", conflicts_with_all = ["reference", "src"])]
-    pub(crate) pairs: Option<PathBuf>,
-    /// References, a line each.
-    #[arg(long = "ref", value_name = "FILE", required_unless_present = "pairs")]
-    pub(crate) reference: Option<PathBuf>,
-    /// Translations to score.
-    #[arg(long, value_name = "FILE", required_unless_present = "model", conflicts_with_all = ["model", "pairs", "src", "columns", "hyp_out", "beam_size", "length_penalty", "coverage_penalty", "no_repeat_ngram_size", "min_length_ratio", "max_length_ratio"], requires = "reference")]
-    pub(crate) hyp: Option<PathBuf>,
-    /// Translate with this model first.
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) model: Option<PathBuf>,
-    /// Sources to translate, a line each.
-    #[arg(long, value_name = "FILE", requires = "model", requires = "reference")]
-    pub(crate) src: Option<PathBuf>,
-    /// Columns of source and reference in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", conflicts_with = "src")]
-    pub(crate) columns: Option<Columns>,
-    #[command(flatten)]
-    pub(crate) search: SearchArgs,
-    /// Keep the translations.
-    #[arg(long, value_name = "FILE", requires = "model")]
-    pub(crate) hyp_out: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 const INSPECT: &str = "\
 Examples:
   lookback inspect my-model";
@@ -289,7 +252,7 @@ pub(crate) enum TextSide {
 }
 
 /// `2,1`: counted from 1 as people do.
-fn columns(text: &str) -> Result<Columns, String> {
+pub(crate) fn columns(text: &str) -> Result<Columns, String> {
     let wrong = || "write the columns of source and target, counted from 1, as `1,2`".to_owned();
     let (src, tgt) = text.split_once(',').ok_or_else(wrong)?;
     let column = |text: &str| text.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(wrong);

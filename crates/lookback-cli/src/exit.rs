@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use lookback::config::ConfigError;
 use lookback::data::DataError;
-use lookback::eval::EvalError;
+use lookback::eval::{EvalError, LinkError, NbestError};
 use lookback::search::SearchError;
 use lookback::text::TextError;
 use lookback::train::TrainError;
@@ -19,6 +19,11 @@ use crate::translate::BadRequest;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
+
+/// An error in what was read, found by the program.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BadData(pub(crate) String);
 
 /// A run without error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +75,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Usage>() || cause.is::<ConfigError>() {
         return Some(2);
     }
-    let is_data = cause.is::<DataError>() || cause.is::<EvalError>();
-    if is_data || cause.is::<BadRequest>() || cause.is::<BadEntry>() || cause.is::<Unknown>() {
+    let is_data = cause.is::<DataError>() || cause.is::<BadData>() || cause.is::<Unknown>();
+    let is_list = cause.is::<BadRequest>() || cause.is::<BadEntry>() || cause.is::<NbestError>();
+    if is_data || is_list || cause.is::<EvalError>() || cause.is::<LinkError>() {
         return Some(3);
     }
     if let Some(

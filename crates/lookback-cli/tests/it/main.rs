@@ -5,6 +5,7 @@ mod arguments;
 mod corpus;
 mod decoding;
 mod manners;
+mod eval;
 mod program;
 mod quickstart;
 mod round_trip;

@@ -1,6 +1,6 @@
 //! Exact match: the share of hypotheses that equal their reference.
 
-use super::{EvalError, check_counts};
+use super::{Better, EvalError, Metric, check_counts};
 
 /// How many hypotheses equal their reference, character for character.
 ///
@@ -47,6 +47,36 @@ impl std::fmt::Display for ExactMatch {
     }
 }
 
+/// [`ExactMatch`] as a metric, in percent: a line matches if it equals one of its references.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExactMetric;
+
+impl Metric for ExactMetric {
+    fn name(&self) -> String {
+        "exact match".to_owned()
+    }
+
+    fn settings(&self) -> String {
+        "case:mixed".to_owned()
+    }
+
+    fn better(&self) -> Better {
+        Better::Higher
+    }
+
+    fn statistics(&self, hyp: &str, refs: &[&str]) -> Vec<f64> {
+        vec![f64::from(refs.contains(&hyp)), 1.0]
+    }
+
+    fn score(&self, sums: &[f64]) -> f64 {
+        if sums[1] > 0.0 { 100.0 * sums[0] / sums[1] } else { 0.0 }
+    }
+
+    fn details(&self, sums: &[f64]) -> Option<String> {
+        Some(format!("({} of {})", sums[0], sums[1]))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +86,14 @@ mod tests {
         let exact = ExactMatch::corpus(&["a", "a ", "A", ""], &["a", "a", "a", ""]).unwrap();
         assert_eq!((exact.matched, exact.total), (2, 4));
         assert!((exact.share() - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_of_several_references_is_enough() {
+        let sums: Vec<f64> = (["b", "c"].map(|hyp| ExactMetric.statistics(hyp, &["a", "b"])).iter())
+            .fold(vec![0.0; 2], |sums, row| sums.iter().zip(row).map(|(a, b)| a + b).collect());
+        assert!((ExactMetric.score(&sums) - 50.0).abs() < 1e-12);
+        assert_eq!(ExactMetric.details(&sums).as_deref(), Some("(1 of 2)"));
     }
 
     #[test]

@@ -3,29 +3,45 @@
 //! A corpus metric implements [`Metric`]; [`Statistics`] holds what it counted on each sentence, from which scores of the corpus, of parts of
 //! it and of resampled corpora follow.
 
+mod aer;
 mod bleu;
+mod by_length;
 mod chrf;
 mod compare;
+mod confusions;
+mod edits;
 mod exact;
 mod float;
+mod links;
 mod metric;
 mod ngrams;
 mod numpy_random;
+mod ranks;
+mod rates;
 mod statistics;
 mod ter;
 mod text;
 mod tokenize;
+mod tokens;
 
+pub use aer::{AlignmentErrorRate, LinkError};
 pub use bleu::{Bleu, BleuMetric, BleuSmoothing};
+pub use by_length::{EdgesError, LengthBucket, PartScore, by_length, part_score};
 pub use chrf::ChrfMetric;
 pub use compare::{Compared, Interval, PairedTest, Sampling, bootstrap_interval, compare};
-pub use exact::ExactMatch;
+pub use confusions::{Confusion, Confusions};
+pub use edits::Edits;
+pub use exact::{ExactMatch, ExactMetric};
 pub use float::Float;
+pub use links::{Alignments, Base, Gold, Link, LinkFile};
 pub use lookback_kernels::Pool;
 pub use metric::{Better, Metric};
+pub use ranks::{NbestError, NbestFormat, ReciprocalRankMetric, parse_nbest};
+pub use rates::{Rate, RateMetric};
 pub use statistics::Statistics;
 pub use ter::TerMetric;
 pub use tokenize::{Tokenizer, tokenize_13a};
+pub use tokens::Unit;
 
 /// Why lines could not be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,8 @@ use crate::text::control_picture;
 
 /// `token` with a sign for everything that would be invisible or would steer the terminal: spaces become `␣`, control
 /// characters their pictures, marks that reorder text `�`. Spaces inside a token stay.
-pub(super) fn visible(token: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn visible(token: &str) -> Cow<'_, str> {
     if token.is_empty() {
         return Cow::Borrowed("∅");
     }
@@ -38,7 +39,8 @@ fn picture(c: char) -> Option<char> {
 }
 
 /// `label`, cut to at most `columns` columns of a terminal; an ellipsis shows the cut.
-pub(super) fn fit(label: &str, columns: usize) -> Cow<'_, str> {
+#[must_use]
+pub fn fit(label: &str, columns: usize) -> Cow<'_, str> {
     if label.width() <= columns {
         return Cow::Borrowed(label);
     }

@@ -1,8 +1,9 @@
-//! Attention, drawn and written: terminal, SVG, HTML; JSON Lines, `.npz`, Nematus' blocks, Marian's rows, Pharaoh's links.
+//! Attention, drawn and written: terminal, SVG, HTML; JSON Lines, `.npz`, Nematus' blocks, Marian's rows, Pharaoh's links; and scores, as a chart.
 //!
 //! Every view starts from an [`AttentionMap`], which holds the weights the decoder used: one row for each target piece,
 //! one column for each source piece. Columns and rows keep the order of the text as it is read, in every script.
 
+mod chart;
 mod html;
 mod jsonl;
 mod label;
@@ -18,8 +19,10 @@ mod terminal;
 mod test_maps;
 
 pub use crate::text::WordSpan;
+pub use chart::{Chart, Panel, Point};
 pub use html::Page;
 pub use jsonl::{read_jsonl, write_jsonl};
+pub use label::{fit, visible};
 pub use map::{AttentionMap, Side};
 #[cfg(feature = "files")]
 pub use npz::NpzWriter;

@@ -1,0 +1,115 @@
+//! `lookback eval`.
+
+use std::io::{self, Write};
+
+use lookback::eval::{PairedTest, Pool, Sampling};
+
+use crate::args::Common;
+use crate::display::Screen;
+use crate::exit::{Done, Usage};
+
+mod aer;
+mod args;
+mod by_length;
+mod compare;
+mod confusions;
+mod measures;
+mod read;
+mod report;
+mod table;
+
+pub(crate) use args::EvalArgs;
+pub(crate) use read::best_of;
+
+use measures::Measured;
+use read::Test;
+
+pub(crate) fn run(args: &EvalArgs, common: Common) -> anyhow::Result<Done> {
+    if let (Some(gold), Some(hyp)) = (&args.alignment.aer, &args.hyp) {
+        return aer::run(args, common, gold, hyp);
+    }
+    check(args)?;
+    let measures = measures::chosen(args)?;
+    let seed = seed(args)?;
+    let test = Test::read(args)?;
+    let mut out = io::stdout().lock();
+    if !args.compare.is_empty() {
+        compare::run(args, common, measures, &test, seed, &mut out)?;
+        out.flush()?;
+        return Ok(Done::Whole);
+    }
+    let lists = read::translations(args, common, &test)?;
+    let pool = Pool::new(common.threads);
+    let all: Vec<Measured> =
+        measures.into_iter().map(|measure| measure.measure(&lists, &test, &pool)).collect::<anyhow::Result<_>>()?;
+    if args.sentence_level {
+        let mut screen = Screen::new(common);
+        all.iter()
+            .for_each(|measured| screen.line(&format!("{}|{}", measured.measure.metric.name(), measured.signature())));
+        report::sentences(&all, args.json, &mut out)?;
+        out.flush()?;
+        return Ok(Done::Whole);
+    }
+    let samples = args.resampling.samples.unwrap_or(PairedTest::Bootstrap.default_samples());
+    let sampling = Sampling { samples, seed };
+    let by_length = (!args.by_length.is_empty()).then(|| by_length::Report::new(args, &all, &test, sampling, &pool));
+    let by_length = by_length.transpose()?;
+    let confusions = args.confusions.map(|most| confusions::Report::new(args, most, &lists, &test));
+    if let Some(report) = &by_length {
+        report.draw(args)?;
+    }
+    if args.json {
+        let mut json = report::json(&all, lists.len());
+        json.extend(by_length.map(|report| ("by_length".to_owned(), report.json())));
+        json.extend(confusions.map(|report| ("confusions".to_owned(), report.json())));
+        writeln!(out, "{:#}", serde_json::Value::Object(json))?;
+    } else {
+        report::text(&all, &mut out)?;
+        by_length.map_or(Ok(()), |report| report.text(&mut out))?;
+        confusions.map_or(Ok(()), |report| report.text(&mut out))?;
+    }
+    out.flush()?;
+    Ok(Done::Whole)
+}
+
+/// The seed given, sacreBLEU's variable, or sacreBLEU's own.
+fn seed(args: &EvalArgs) -> Result<u64, Usage> {
+    const VARIABLE: &str = "SACREBLEU_SEED";
+    if let Some(seed) = args.resampling.seed {
+        return Ok(seed);
+    }
+    let Ok(text) = std::env::var(VARIABLE) else { return Ok(Sampling::SEED) };
+    text.parse().map_err(|_| Usage(format!("{VARIABLE} is `{text}`; expected a whole number, or give --seed")))
+}
+
+/// What is missing, and options that only mean something together with others, where the parser cannot know.
+fn check(args: &EvalArgs) -> Result<(), Usage> {
+    let resampled = !args.compare.is_empty() || !args.by_length.is_empty();
+    let search = &args.search;
+    let searched = search.beam_size.is_some()
+        || search.length_penalty.is_some()
+        || search.coverage_penalty.is_some()
+        || search.no_repeat_ngram_size.is_some()
+        || search.min_length_ratio.is_some()
+        || search.max_length_ratio.is_some();
+    let refused = [
+        (args.pairs.is_none() && args.reference.is_empty(), "give references: --ref FILE, or PAIRS"),
+        (
+            args.hyp.is_none() && args.model.is_empty() && args.compare.is_empty(),
+            "give translations to score: --hyp FILE, or --model DIR",
+        ),
+        (args.compare.len() == 1 && args.model.is_empty(), "--compare needs two systems: files, or one and --model"),
+        (args.resampling.seed.is_some() && !resampled, "--seed changes nothing without --compare or --by-length"),
+        (args.resampling.samples.is_some() && !resampled, "--samples changes nothing without --compare or --by-length"),
+        (args.resampling.samples == Some(0), "--samples must be at least 1"),
+        (searched && args.model.is_empty(), "how to search changes nothing without --model"),
+        (
+            args.src.is_some() && args.model.is_empty() && args.by_length.is_empty(),
+            "--src is used by --model, --by-length and --aer only",
+        ),
+    ];
+    match refused.iter().find(|(found, _)| *found) {
+        Some((_, what)) => Err(Usage((*what).to_owned())),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,164 @@
+//! What is scored: translations from a file or a model, references, sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use lookback::Translator;
+use lookback::data::{DataError, read_lines, read_tsv};
+use lookback::eval::{NbestFormat, parse_nbest};
+use lookback::search::SearchOptions;
+
+use super::args::{EvalArgs, Nbest};
+use crate::args::Common;
+use crate::data::{sources, targets};
+use crate::display::Screen;
+use crate::exit::{BadData, Usage};
+use crate::translate::one_line;
+
+/// Sentences translated between two drawings of the progress.
+const ROUND: usize = 128;
+
+/// References, and sources where they were given.
+#[derive(Debug)]
+pub(super) struct Test {
+    /// One or more for each sentence.
+    pub(super) refs: Vec<Vec<String>>,
+    pub(super) sources: Option<Vec<String>>,
+    /// The file of the (first) references, for messages.
+    path: PathBuf,
+}
+
+impl Test {
+    pub(super) fn read(args: &EvalArgs) -> anyhow::Result<Self> {
+        match (&args.pairs, args.reference.as_slice()) {
+            (Some(pairs), _) => {
+                let corpus = read_tsv(pairs, args.columns)?;
+                let own = |lines: Vec<&str>| lines.into_iter().map(str::to_owned).collect::<Vec<_>>();
+                let refs = own(targets(&corpus)).into_iter().map(|line| vec![line]).collect();
+                Ok(Self { refs, sources: Some(own(sources(&corpus))), path: pairs.clone() })
+            }
+            (None, paths) => {
+                let path = paths.first().ok_or_else(|| Usage("give references: --ref FILE, or PAIRS".into()))?.clone();
+                let refs = references(paths)?;
+                let sources = args.src.as_deref().map(|src| aligned(src, &path, refs.len())).transpose()?;
+                Ok(Self { refs, sources, path })
+            }
+        }
+    }
+
+    /// A file of translations, a line for each reference.
+    pub(super) fn system(&self, path: &Path) -> anyhow::Result<Vec<String>> {
+        Ok(aligned(path, &self.path, self.refs.len())?)
+    }
+
+    /// A file of lists of translations.
+    fn lists(&self, path: &Path, format: NbestFormat) -> anyhow::Result<Vec<Vec<String>>> {
+        let lists = parse_nbest(path, &read_lines(path)?.0, format)?;
+        if lists.len() != self.refs.len() {
+            let (path, wanted, found) = (path.display(), self.refs.len(), lists.len());
+            let text = format!("{path}: translations of {found} sentences, but {} has {wanted}", self.path.display());
+            return Err(BadData(text).into());
+        }
+        Ok(lists)
+    }
+}
+
+/// Lines of `path`, as many as the references in `other` have.
+fn aligned(path: &Path, other: &Path, count: usize) -> Result<Vec<String>, DataError> {
+    let (lines, _) = read_lines(path)?;
+    if lines.len() == count {
+        return Ok(lines);
+    }
+    let (src_lines, tgt_lines) = (lines.len() as u64, count as u64);
+    Err(DataError::LineCounts { src: path.to_owned(), src_lines, tgt: other.to_owned(), tgt_lines })
+}
+
+/// References of each line. Those in the first file must be there; an empty line of another means that there is no further one.
+fn references(paths: &[PathBuf]) -> anyhow::Result<Vec<Vec<String>>> {
+    let (first, _) = read_lines(&paths[0])?;
+    if let Some(i) = first.iter().position(|line| line.trim().is_empty()) {
+        let place = format!("{}:{}", paths[0].display(), i + 1);
+        let what = "the reference is empty; give one, or remove the line from all files";
+        return Err(BadData(format!("{place}: {what}")).into());
+    }
+    let mut refs: Vec<Vec<String>> = first.into_iter().map(|line| vec![line]).collect();
+    for path in &paths[1..] {
+        let further = aligned(path, &paths[0], refs.len())?;
+        for (refs, line) in refs.iter_mut().zip(further).filter(|(_, line)| !line.trim().is_empty()) {
+            refs.push(line);
+        }
+    }
+    Ok(refs)
+}
+
+/// Translations of each sentence, the best one first, from the file or the model that was named.
+pub(super) fn translations(args: &EvalArgs, common: Common, test: &Test) -> anyhow::Result<Vec<Vec<String>>> {
+    let single = |lines: Vec<String>| lines.into_iter().map(|line| vec![line]).collect();
+    match (&args.hyp, args.model.as_slice(), args.n_best) {
+        (Some(hyp), [], None) => test.system(hyp).map(single),
+        (Some(hyp), [], Some(Nbest::Moses)) => test.lists(hyp, NbestFormat::Moses),
+        (Some(hyp), [], Some(Nbest::Count(k))) => test.lists(hyp, NbestFormat::Lines(k)),
+        (None, [_, ..], Some(Nbest::Moses)) => {
+            Err(Usage("--n-best moses says how --hyp is written; with --model give a number".into()).into())
+        }
+        (None, [_, ..], Some(Nbest::Count(k))) => translated(args, common, test, k),
+        (None, [_, ..], None) => translated(args, common, test, 1),
+        _ => Err(Usage("give translations to score: --hyp FILE, or --model DIR".into()).into()),
+    }
+}
+
+/// The model's translations.
+fn translated(args: &EvalArgs, common: Common, test: &Test, nbest: usize) -> anyhow::Result<Vec<Vec<String>>> {
+    let sources = test.sources.as_ref().ok_or_else(|| Usage("give PAIRS, or --src and --ref".into()))?;
+    let translator = Translator::load_ensemble(&args.model, common.threads)?;
+    let mut config = args.search.over(&translator.config().search);
+    if nbest > config.beam_size {
+        if let Some(beam) = args.search.beam_size {
+            return Err(Usage(format!("--n-best {nbest} needs --beam-size {nbest} or more; it is {beam}")).into());
+        }
+        config.beam_size = nbest;
+    }
+    let options = SearchOptions { nbest, ..config.into() };
+    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+    let mut screen = Screen::new(common);
+    let lists = lists_of(&translator, &sources, &options, &mut screen)?;
+    if let Some(path) = &args.hyp_out {
+        let text: String = lists.iter().flat_map(|list| [first(list), "\n"]).collect();
+        fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    Ok(lists)
+}
+
+/// The best of a list.
+pub(super) fn first(list: &[String]) -> &str {
+    list.first().map_or("", String::as_str)
+}
+
+/// Translations of each source, the best one first.
+fn lists_of(
+    translator: &Translator,
+    sources: &[&str],
+    options: &SearchOptions,
+    screen: &mut Screen,
+) -> anyhow::Result<Vec<Vec<String>>> {
+    let mut lists = Vec::with_capacity(sources.len());
+    for round in sources.chunks(ROUND) {
+        screen.progress("translating", lists.len(), sources.len());
+        let found = translator.translate_with(round, options)?;
+        lists.extend(found.iter().map(|list| list.iter().map(|t| one_line(&t.text)).collect::<Vec<_>>()));
+    }
+    screen.clear();
+    Ok(lists)
+}
+
+/// The best translation of each source, a line each.
+pub(crate) fn best_of(
+    translator: &Translator,
+    sources: &[&str],
+    options: &SearchOptions,
+    screen: &mut Screen,
+) -> anyhow::Result<Vec<String>> {
+    let lists = lists_of(translator, sources, options, screen)?;
+    Ok(lists.into_iter().map(|list| list.into_iter().next().unwrap_or_default()).collect())
+}
