@@ -112,7 +112,7 @@ impl Combination {
         let cpu = Cpu::detect(1);
         let params = Params::from_values(&cpu, model.specs.clone(), &model.values);
         let mut tape = Tape::new();
-        let options = SearchOptions { config: model.config.search.clone(), nbest: 3, weights: KeepWeights::Yes };
+        let options = SearchOptions { nbest: 3, weights: KeepWeights::Yes, ..model.config.search.clone().into() };
         // Together, so that the rows of beams share memory and sentences leave the batch.
         let batch = Batch::from_sources(sources);
         let found = search(&cpu, &params, &mut tape, &model.model, &model.tokenizers.tgt, &batch, &options)
