@@ -95,8 +95,16 @@ impl Combination {
     /// Trains, saves, loads, translates, compares.
     fn run(&self, dir: &Path, corpora: &[Corpus; 2]) {
         let [train_pairs, valid] = corpora.clone();
-        let job =
-            Job { config: self.config(), train: train_pairs, valid, dir: dir.into(), threads: 1, start: Start::Fresh };
+        let job = Job {
+            config: self.config(),
+            train: train_pairs,
+            rest: None,
+            tokenizers: None,
+            valid,
+            dir: dir.into(),
+            threads: 1,
+            start: Start::Fresh,
+        };
         let outcome = train(job, &StopFlag::default(), &mut Silent).unwrap_or_else(|e| panic!("{self}: {e}"));
         assert_eq!((outcome.ending, outcome.updates), (Ending::Limit, 3), "{self}");
         let checkpoint = Checkpoint::load(dir).unwrap_or_else(|e| panic!("{self}: {e}"));
