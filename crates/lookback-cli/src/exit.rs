@@ -91,6 +91,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         None | Some(EnsembleError::Checkpoint(_)) => {}
         Some(_) => return Some(2),
     }
+    if let Some(TranslateError::Search(SearchError::SourceTooLong { .. })) = cause.downcast_ref() {
+        return Some(3);
+    }
     // The vocabulary's size is a value of the configuration.
     if let Some(TextError::VocabTooSmall { .. }) = cause.downcast_ref() {
         return Some(2);
@@ -99,7 +102,10 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         // Transparent variants are not causes of their own.
         TrainError::Config(_) | TrainError::Occupied { .. } | TrainError::Changed { .. } => Some(2),
         TrainError::Text(TextError::VocabTooSmall { .. }) | TrainError::Search(SearchError::Option { .. }) => Some(2),
-        TrainError::Data(_) | TrainError::Eval(_) | TrainError::NothingLeft { .. } => Some(3),
+        TrainError::Data(_)
+        | TrainError::Eval(_)
+        | TrainError::NothingLeft { .. }
+        | TrainError::ValidationTooLong { .. } => Some(3),
         _ => None,
     }
 }

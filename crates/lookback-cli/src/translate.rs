@@ -164,6 +164,9 @@ impl<'a> Lines<'a> {
             {
                 BadRequest::new(self.name(), self.seen - round.len() + sentence, source.to_string()).into()
             }
+            lookback::TranslateError::Search(SearchError::SourceTooLong { sentence, source }) => {
+                BadRequest::new(self.name(), self.seen - round.len() + sentence, source.to_string()).into()
+            }
             lookback::TranslateError::Search(SearchError::Constraint { source, .. }) => {
                 Usage(source.to_string()).into()
             }

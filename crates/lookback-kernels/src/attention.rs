@@ -1,17 +1,27 @@
-//! Dot-product attention over a memory, for whole sequences of queries and for single steps.
+//! Attention over a memory, for whole sequences of queries and for single steps, with any [`Score`] and any number of heads.
 //!
 //! ```text
-//! e[t,s] = query[t]ᵀ keys[s]             score
-//! α[t]   = softmax(e[t]) over s < len     weights; padding exactly 0
-//! a[t]   = Σ_s α[t,s] values[s]           context (attention value)
+//! e[t,n,s] = score(query[t], position s)          scores of head n
+//! α[t,n]   = softmax(e[t,n]) over s < len         weights; padding exactly 0
+//! a[t,n]   = Σ_s α[t,n,s]·values[s,n]             context (attention value) of head n
+//! a[t]     = [a[t,0]; …; a[t,N-1]]
 //! ```
-//! Luong, Pham & Manning 2015, §3.1, "dot". Queries are (T, R, H), keys (S, B, H), values (S, B, W), weights (T, R, S), context (T, R, W). There are R = B·G
-//! query rows: the G rows `b·G..(b+1)·G` share the memory of sentence `b` (the hypotheses of a beam; G = 1 in training).
+//! Luong, Pham & Manning 2015, §3.1; heads as in Vaswani et al. 2017, §3.2.2: of N heads, head n has the n-th share of the columns of queries, keys and values, and a
+//! softmax of its own. Queries are (T, R, H), keys (S, B, H), values (S, B, W), weights (T, R, N, S), context (T, R, W). There are R = B·G query rows: the
+//! G rows `b·G..(b+1)·G` share the memory of sentence `b` (the hypotheses of a beam; G = 1 in training).
+//!
+//! What differs between scores is one row: scores of a query, and the way back. Each has a file (`dot`, `additive`); softmax, value and masks are here.
 
 use crate::isa::multiversion;
 use crate::shared::Shared;
-use crate::softmax::dot;
-use crate::{Exec, Real, masked_softmax_row};
+use crate::{Exec, Isa, Real, masked_softmax_row};
+
+mod additive;
+mod backward;
+mod dot;
+
+pub use backward::{ScoreBackward, attend_backward_scores, attend_backward_values, attend_backward_weights};
+use dot::dots;
 
 /// The sizes of an attention: see the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +34,68 @@ pub struct AttentionShape {
     pub batch: usize,
     /// G, query rows that share a sentence's memory.
     pub group: usize,
-    /// H, width of queries and keys.
-    pub key_width: usize,
+    /// N, heads: each has an equal share of the columns.
+    pub heads: usize,
+    /// H, width of the queries, and of the keys where the score has any.
+    pub query_width: usize,
     /// W, width of values and context.
     pub value_width: usize,
+}
+
+/// How a query is compared with the positions of a source.
+#[derive(Debug, Clone, Copy)]
+pub enum Score<'a, T> {
+    /// `e[s] = scale · qᵀ k[s]` (Luong et al. 2015, "dot" and, with projected keys, "general"; with scale 1/√d Vaswani et al. 2017).
+    Dot {
+        /// (S, B, H).
+        keys: &'a [T],
+        /// What the product is multiplied by.
+        scale: T,
+    },
+    /// `e[s] = Σ_j v_j · tanh(q_j + k_j[s])` (Bahdanau et al. 2015, A.1.2; Luong's "concat").
+    Additive {
+        /// (S, B, H).
+        keys: &'a [T],
+        /// (H,): each head has its share.
+        v: &'a [T],
+    },
+    /// `e[s] = q[s]`: the query holds a score for every position, H ≥ S (Luong et al. 2015, eq. 8). One head.
+    Location,
+}
+
+impl<T> Score<'_, T> {
+    fn check(&self, shape: AttentionShape) {
+        let memory = shape.src_max * shape.batch * shape.query_width;
+        match self {
+            Self::Dot { keys, .. } => assert_eq!(keys.len(), memory, "keys must be (S, B, H)"),
+            Self::Additive { keys, v } => {
+                assert_eq!(keys.len(), memory, "keys must be (S, B, H)");
+                assert_eq!(v.len(), shape.query_width, "v must be (H,)");
+            }
+            Self::Location => {
+                assert!(shape.heads == 1 && shape.query_width >= shape.src_max, "a score for every position, one head");
+            }
+        }
+    }
+}
+
+/// Where the rows of a sentence's head lie in a memory (S, B, W): row s starts at `start + s·stride`.
+#[derive(Debug, Clone, Copy)]
+struct Rows {
+    start: usize,
+    stride: usize,
+    /// The head's columns.
+    columns: usize,
+    /// The first of them.
+    first: usize,
+}
+
+impl Rows {
+    fn of(shape: AttentionShape, width: usize, sentence: usize, head: usize) -> Self {
+        let columns = width / shape.heads;
+        let first = head * columns;
+        Self { start: sentence * width + first, stride: shape.batch * width, columns, first }
+    }
 }
 
 impl AttentionShape {
@@ -35,13 +103,21 @@ impl AttentionShape {
         self.batch * self.group
     }
 
-    fn check<T>(&self, query: &[T], keys: &[T], values: &[T], out: [&[T]; 3], src_len: &[u32]) {
+    /// How many weights there are.
+    fn weights(&self) -> usize {
+        self.queries * self.rows() * self.heads * self.src_max
+    }
+
+    fn check<T>(&self, query: &[T], values: &[T], out: [&[T]; 3], src_len: &[u32]) {
         let [scores, weights, context] = out;
-        let (t, s, r) = (self.queries, self.src_max, self.rows());
-        assert_eq!(query.len(), t * r * self.key_width, "query must be (T, R, H)");
-        assert_eq!(keys.len(), s * self.batch * self.key_width, "keys must be (S, B, H)");
+        let (t, s, r, n) = (self.queries, self.src_max, self.rows(), self.heads);
+        assert!(
+            self.query_width.is_multiple_of(n) && self.value_width.is_multiple_of(n) && n > 0,
+            "{n} heads have equal shares"
+        );
+        assert_eq!(query.len(), t * r * self.query_width, "query must be (T, R, H)");
         assert_eq!(values.len(), s * self.batch * self.value_width, "values must be (S, B, W)");
-        assert!(scores.len() == t * r * s && weights.len() == t * r * s, "scores and weights must be (T, R, S)");
+        assert!(scores.len() == self.weights() && weights.len() == scores.len(), "scores and weights: (T, R, N, S)");
         assert_eq!(context.len(), t * r * self.value_width, "context must be (T, R, W)");
         assert_eq!(src_len.len(), self.batch, "one source length per sentence");
         assert!(src_len.iter().all(|&l| l >= 1 && l as usize <= s), "source lengths must be in 1..={s}");
@@ -49,22 +125,25 @@ impl AttentionShape {
 }
 
 multiversion! {
-    /// `out[s] = x · rows[s·stride..]` for every s.
-    fn dots<T>(out: &mut [T], x: &[T], rows: &[T], stride: usize) {
-        for (s, out) in out.iter_mut().enumerate() {
-            *out = dot(x, &rows[s * stride..s * stride + x.len()]);
-        }
-    }
-}
-
-multiversion! {
-    /// `y += Σ_s factors[s] · rows[s·stride..]`, in ascending s.
-    fn weighted_sum<T>(y: &mut [T], factors: &[T], rows: &[T], stride: usize) {
+    /// `y += Σ_s scale·factors[s] · rows[s·stride..]`, in ascending s.
+    fn weighted_sum<T>(y: &mut [T], factors: &[T], scale: T, rows: &[T], stride: usize) {
         for (s, &f) in factors.iter().enumerate() {
+            let f = scale * f;
             for (y, &v) in y.iter_mut().zip(&rows[s * stride..]) {
                 *y += f * v;
             }
         }
+    }
+}
+
+/// The scores of one query for the positions of `e`, of one head.
+fn score_row<T: Real>(isa: Isa, score: Score<'_, T>, e: &mut [T], q: &[T], at: Rows) {
+    match score {
+        Score::Dot { keys, scale } => dots(isa, e, q, scale, &keys[at.start..], at.stride),
+        Score::Additive { keys, v } => {
+            additive::scores(isa, e, q, &v[at.first..][..at.columns], &keys[at.start..], at.stride);
+        }
+        Score::Location => e.copy_from_slice(&q[..e.len()]),
     }
 }
 
@@ -74,18 +153,19 @@ multiversion! {
 /// Each row of weights sums to 1; positions at or beyond the sentence's length have score −∞ and weight exactly 0, whatever keys and values hold there.
 ///
 /// # Panics
-/// If the shapes disagree or a length is outside `1..=S`.
+/// If the shapes disagree, the heads do not divide the widths, or a length is outside `1..=S`.
 ///
 /// # Examples
 /// ```
-/// use lookback_kernels::{AttentionShape, Exec, Isa, Pool, attend};
+/// use lookback_kernels::{AttentionShape, Exec, Isa, Pool, Score, attend};
 /// let pool = Pool::new(1);
 /// let exec = Exec { pool: &pool, isa: Isa::detect() };
 /// // One query of width 2 over three positions, of which the last is padding.
-/// let shape = AttentionShape { queries: 1, src_max: 3, batch: 1, group: 1, key_width: 2, value_width: 1 };
+/// let shape = AttentionShape { queries: 1, src_max: 3, batch: 1, group: 1, heads: 1, query_width: 2, value_width: 1 };
 /// let (query, keys, values) = ([1.0, 0.0], [3f32.ln(), 5.0, 0.0, 7.0, 9.0, 9.0], [10.0, 20.0, 99.0]);
 /// let (mut scores, mut weights, mut context) = ([0.0; 3], [0.0; 3], [0.0; 1]);
-/// attend(exec, shape, &mut context, &mut weights, &mut scores, &query, &keys, &values, &[2]);
+/// let score = Score::Dot { keys: &keys, scale: 1.0 };
+/// attend(exec, shape, score, &mut context, &mut weights, &mut scores, &query, &values, &[2]);
 /// assert!((weights[0] - 0.75f32).abs() < 1e-6 && (weights[1] - 0.25).abs() < 1e-6);
 /// assert_eq!((scores[2], weights[2]), (f32::NEG_INFINITY, 0.0));
 /// assert!((context[0] - 12.5).abs() < 1e-5);
@@ -93,147 +173,38 @@ multiversion! {
 pub fn attend<T: Real>(
     exec: Exec<'_>,
     shape: AttentionShape,
+    score: Score<'_, T>,
     context: &mut [T],
     weights: &mut [T],
     scores: &mut [T],
     query: &[T],
-    keys: &[T],
     values: &[T],
     src_len: &[u32],
 ) {
-    shape.check(query, keys, values, [scores, weights, context], src_len);
-    let AttentionShape { src_max, batch, group, key_width, value_width, .. } = shape;
+    shape.check(query, values, [scores, weights, context], src_len);
+    score.check(shape);
+    let AttentionShape { src_max, group, heads, query_width, value_width, .. } = shape;
     let rows = shape.rows();
     let (context, weights, scores) = (Shared::new(context), Shared::new(weights), Shared::new(scores));
     exec.pool.run(rows, |r| {
         let b = r / group;
         let len = src_len[b] as usize;
-        for t in 0..shape.queries {
-            let row = t * rows + r;
-            // SAFETY: each task writes the rows of its own r.
-            let (alpha, a) =
-                unsafe { (weights.part(row * src_max, src_max), context.part(row * value_width, value_width)) };
-            // SAFETY: as above.
-            let e = unsafe { scores.part(row * src_max, src_max) };
-            let q = &query[row * key_width..][..key_width];
-            dots(exec.isa, &mut e[..len], q, &keys[b * key_width..], batch * key_width);
-            e[len..].fill(T::NEG_INFINITY);
-            alpha.copy_from_slice(e);
-            masked_softmax_row(exec.isa, alpha, len);
-            a.fill(T::ZERO);
-            weighted_sum(exec.isa, a, &alpha[..len], &values[b * value_width..], batch * value_width);
-        }
-    });
-}
-
-/// Turns the gradient of the context into a gradient of the weights:
-/// `dweights[t,s] += dcontext[t] · values[s]` for real positions.
-///
-/// # Panics
-/// If the shapes disagree, or several query rows share a memory (that is for decoding only).
-pub fn attend_backward_weights<T: Real>(
-    exec: Exec<'_>,
-    shape: AttentionShape,
-    dweights: &mut [T],
-    dcontext: &[T],
-    values: &[T],
-    src_len: &[u32],
-) {
-    let AttentionShape { src_max, batch, value_width, .. } = shape;
-    assert_eq!(shape.group, 1, "gradients need one query row per sentence");
-    assert_eq!(dweights.len(), shape.queries * batch * src_max, "dweights must be (T, B, S)");
-    let dweights = Shared::new(dweights);
-    exec.pool.run(batch, |b| {
-        let len = src_len[b] as usize;
-        crate::shared::with_scratch(crate::shared::Area::Left, src_max, |products: &mut [T]| {
+        for n in 0..heads {
+            let (key, value) = (Rows::of(shape, query_width, b, n), Rows::of(shape, value_width, b, n));
             for t in 0..shape.queries {
-                let row = t * batch + b;
-                let da = &dcontext[row * value_width..][..value_width];
-                dots(exec.isa, &mut products[..len], da, &values[b * value_width..], batch * value_width);
-                // SAFETY: each task writes the rows of its own sentence.
-                let dalpha = unsafe { dweights.part(row * src_max, len) };
-                dalpha.iter_mut().zip(&*products).for_each(|(d, &p)| *d += p);
-            }
-        });
-    });
-}
-
-/// Adds the gradient of the values: `dvalues[s] += Σ_t α[t,s]·dcontext[t]`.
-///
-/// # Panics
-/// If the shapes disagree, or several query rows share a memory.
-pub fn attend_backward_values<T: Real>(
-    exec: Exec<'_>,
-    shape: AttentionShape,
-    dvalues: &mut [T],
-    weights: &[T],
-    dcontext: &[T],
-    src_len: &[u32],
-) {
-    let AttentionShape { src_max, batch, value_width, .. } = shape;
-    assert_eq!(shape.group, 1, "gradients need one query row per sentence");
-    assert_eq!(dvalues.len(), src_max * batch * value_width, "dvalues must be (S, B, W)");
-    let dvalues = Shared::new(dvalues);
-    exec.pool.run(batch, |b| {
-        for s in 0..src_len[b] as usize {
-            // SAFETY: each task writes the rows of its own sentence.
-            let dv = unsafe { dvalues.part((s * batch + b) * value_width, value_width) };
-            for t in 0..shape.queries {
-                let row = t * batch + b;
-                weighted_sum(exec.isa, dv, &weights[row * src_max + s..][..1], &dcontext[row * value_width..], 0);
-            }
-        }
-    });
-}
-
-/// Passes the gradient of the weights through softmax and score to the queries (and, in a second buffer, the keys).
-///
-/// ```text
-/// de[t,s] = α[t,s]·(dα[t,s] − Σ_s' α[t,s']·dα[t,s'])
-/// dquery[t] += Σ_s de[t,s]·keys[s]        dkeys[s] += Σ_t de[t,s]·query[t]
-/// ```
-/// `dscores`, if given, is the gradient that reaches the scores from elsewhere and is added to de. `dweights` is overwritten with `de` (exactly 0 in padding).
-///
-/// # Panics
-/// If the shapes disagree, or several query rows share a memory.
-pub fn attend_backward_scores<T: Real>(
-    exec: Exec<'_>,
-    shape: AttentionShape,
-    dquery: &mut [T],
-    dkeys: &mut [T],
-    dweights: &mut [T],
-    dscores: Option<&[T]>,
-    weights: &[T],
-    query: &[T],
-    keys: &[T],
-    src_len: &[u32],
-) {
-    let AttentionShape { src_max, batch, key_width, .. } = shape;
-    assert_eq!(shape.group, 1, "gradients need one query row per sentence");
-    assert_eq!(dquery.len(), shape.queries * batch * key_width, "dquery must be (T, B, H)");
-    assert_eq!(dkeys.len(), src_max * batch * key_width, "dkeys must be (S, B, H)");
-    let (dquery, dkeys, dweights) = (Shared::new(dquery), Shared::new(dkeys), Shared::new(dweights));
-    exec.pool.run(batch, |b| {
-        let len = src_len[b] as usize;
-        for t in 0..shape.queries {
-            let row = t * batch + b;
-            let alpha = &weights[row * src_max..][..src_max];
-            // SAFETY: each task writes the rows of its own sentence.
-            let (de, dq) = unsafe { (dweights.part(row * src_max, src_max), dquery.part(row * key_width, key_width)) };
-            let mean = dot(&alpha[..len], &de[..len]);
-            for s in 0..len {
-                de[s] = alpha[s] * (de[s] - mean);
-            }
-            if let Some(dscores) = dscores {
-                de[..len].iter_mut().zip(&dscores[row * src_max..]).for_each(|(d, &from_outside)| *d += from_outside);
-            }
-            de[len..].fill(T::ZERO);
-            weighted_sum(exec.isa, dq, &de[..len], &keys[b * key_width..], batch * key_width);
-            let q = &query[row * key_width..][..key_width];
-            for s in 0..len {
+                let row = t * rows + r;
+                let at = (row * heads + n) * src_max;
+                // SAFETY: each task writes the rows of its own r, and of these one head at a time.
+                let (e, alpha) = unsafe { (scores.part(at, src_max), weights.part(at, src_max)) };
                 // SAFETY: as above.
-                let dk = unsafe { dkeys.part((s * batch + b) * key_width, key_width) };
-                weighted_sum(exec.isa, dk, &de[s..=s], q, 0);
+                let a = unsafe { context.part(row * value_width + value.first, value.columns) };
+                let q = &query[row * query_width + key.first..][..key.columns];
+                score_row(exec.isa, score, &mut e[..len], q, key);
+                e[len..].fill(T::NEG_INFINITY);
+                alpha.copy_from_slice(e);
+                masked_softmax_row(exec.isa, alpha, len);
+                a.fill(T::ZERO);
+                weighted_sum(exec.isa, a, &alpha[..len], T::ONE, &values[value.start..], value.stride);
             }
         }
     });

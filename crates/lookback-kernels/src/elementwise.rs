@@ -159,6 +159,34 @@ pub fn split_columns_add<T: Real>(exec: Exec<'_>, x: &mut [T], y: &[T], width: u
     for_rows(exec, x, width, |n, x| add_assign_chunk(exec.isa, x, &y[n * y_width + offset..][..width]));
 }
 
+/// The mean of every `count` rows that follow each other: `y[i] = Σ_{k < count} x[i·count + k] / count`, `y` (N, W), `x` (N·count, W).
+///
+/// # Panics
+/// If the shapes disagree.
+pub fn mean_rows<T: Real>(exec: Exec<'_>, y: &mut [T], x: &[T], count: usize, width: usize) {
+    assert!(x.len() == y.len() * count && y.len().is_multiple_of(width), "mean_rows");
+    let share = T::from_f64(1.0 / count as f64);
+    for_rows(exec, y, width, |i, y| {
+        y.fill(T::ZERO);
+        for x in x[i * count * width..][..count * width].chunks_exact(width) {
+            y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+        }
+        y.iter_mut().for_each(|y| *y *= share);
+    });
+}
+
+/// Adds the gradient of [`mean_rows`] to `dx`: `dx[i·count + k] += dy[i] / count`.
+///
+/// # Panics
+/// If the shapes disagree.
+pub fn mean_rows_backward<T: Real>(exec: Exec<'_>, dx: &mut [T], dy: &[T], count: usize, width: usize) {
+    assert!(dx.len() == dy.len() * count && dy.len().is_multiple_of(width), "mean_rows_backward");
+    let share = T::from_f64(1.0 / count as f64);
+    for_rows(exec, dx, width, |i, dx| {
+        dx.iter_mut().zip(&dy[i / count * width..]).for_each(|(dx, &dy)| *dx += share * dy);
+    });
+}
+
 /// Runs `work` on every row of `out`, in tasks of about [`CHUNK`] elements.
 fn for_rows<T: Real>(exec: Exec<'_>, out: &mut [T], width: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     let rows = out.len() / width;
@@ -231,6 +259,18 @@ mod tests {
         for other in [RandomKey { seed: 9, ..KEY }, RandomKey { stream: 9, ..KEY }, RandomKey { step: 9, ..KEY }] {
             assert!(one != run(1, Isa::PORTABLE, other));
         }
+    }
+
+    #[test]
+    #[allow(clippy::float_cmp, reason = "halves of small integers are exact")]
+    fn means_of_rows_share_their_gradient() {
+        let pool = Pool::new(2);
+        let exec = Exec { pool: &pool, isa: Isa::detect() };
+        let (mut y, mut dx) = ([9.0f32; 6], [1.0; 12]);
+        mean_rows(exec, &mut y, &[1.0, 2.0, 3.0, 5.0, 7.0, 9.0, 0.0, 0.0, 1.0, 4.0, 0.0, 0.0], 2, 3);
+        assert_eq!(y, [3.0, 4.5, 6.0, 2.0, 0.0, 0.5]);
+        mean_rows_backward(exec, &mut dx, &[2.0, 4.0, 6.0, 0.0, 0.0, 8.0], 2, 3);
+        assert_eq!(dx, [2.0, 3.0, 4.0, 2.0, 3.0, 4.0, 1.0, 1.0, 5.0, 1.0, 1.0, 5.0]);
     }
 
     #[test]

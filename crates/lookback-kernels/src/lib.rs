@@ -32,9 +32,15 @@ mod softmax;
 mod top_k;
 
 pub use adam::{AdamStep, adam, squared_norm};
-pub use attention::{AttentionShape, attend, attend_backward_scores, attend_backward_values, attend_backward_weights};
+pub use attention::{
+    AttentionShape, Score, ScoreBackward, attend, attend_backward_scores, attend_backward_values,
+    attend_backward_weights,
+};
 pub use cross_entropy::{CrossEntropy, Smoothing, cross_entropy_rows};
-pub use elementwise::{add, add_assign, concat_columns, dropout, fill, split_columns_add, tanh, tanh_backward};
+pub use elementwise::{
+    add, add_assign, concat_columns, dropout, fill, mean_rows, mean_rows_backward, split_columns_add, tanh,
+    tanh_backward,
+};
 pub use embedding::{embed, embed_backward};
 pub use exec::Exec;
 pub use gemm::{Init, MatRef, Operand, PackedMatrix, column_sums, gemm};

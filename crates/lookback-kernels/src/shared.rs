@@ -75,7 +75,7 @@ impl<T: crate::Real> Aligned<T> {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<[Vec<Line>; 5]> = const { RefCell::new([const { Vec::new() }; 5]) };
+    static SCRATCH: RefCell<[Vec<Line>; 6]> = const { RefCell::new([const { Vec::new() }; 6]) };
 }
 
 /// Which of a thread's scratch areas: each may be held while the others are.
@@ -91,6 +91,8 @@ pub(crate) enum Area {
     Losses = 3,
     /// A recurrent layer's gradient between steps, held while products run.
     Recurrent = 4,
+    /// Sums of tasks, held until they are added up.
+    Sums = 5,
 }
 
 /// Runs `work` on `len` elements of this thread's scratch memory, whose contents are unspecified (but initialised).

@@ -5,11 +5,11 @@ use crate::shared::Shared;
 use crate::{Exec, Isa, Real};
 
 /// Sums are kept in this many lanes, combined in a fixed order, so that they vectorise without reordering.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Combines lanes pairwise, always in the same order.
 #[inline(always)]
-fn fold<T: Real>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+pub(crate) fn fold<T: Real>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {

@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use crate::data::Limits;
 
+mod attention;
 mod keys;
 mod parse;
 mod resolve;
 
 pub use crate::backend::CellKind;
 pub use crate::text::{Normalization, Sharing, TextMode};
+pub use attention::{AttentionKind, DecoderOrder};
 pub use keys::{Key, keys};
 pub use resolve::CorpusSize;
 
@@ -122,6 +124,14 @@ pub struct ModelConfig {
     pub bidirectional: bool,
     /// The attention score.
     pub attention: AttentionKind,
+    /// N, heads of the attention: each has an equal share of the columns and weights of its own.
+    pub heads: usize,
+    /// A, width of the additive score (`concat`); as `hidden` if not given.
+    pub attention_width: Option<usize>,
+    /// The longest source, in pieces, that `location` has weights for; as `data.max_src` if not given.
+    pub location_length: Option<usize>,
+    /// Whether the decoder looks back after its step or before.
+    pub decoder: DecoderOrder,
     /// Whether the attentional state is fed back as input (Luong et al. 2015, §3.3).
     pub input_feeding: bool,
     /// How the encoder's final states become the decoder's first.
@@ -144,6 +154,10 @@ impl Default for ModelConfig {
             decoder_layers: 1,
             bidirectional: true,
             attention: AttentionKind::Dot,
+            heads: 1,
+            attention_width: None,
+            location_length: None,
+            decoder: DecoderOrder::Luong,
             input_feeding: false,
             bridge: Bridge::Copy,
             tied_embeddings: TiedEmbeddings::None,
@@ -158,16 +172,6 @@ impl ModelConfig {
     pub fn encoder_cell(&self) -> CellKind {
         self.encoder_cell.unwrap_or(self.cell)
     }
-}
-
-/// The attention score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AttentionKind {
-    /// sᵀh.
-    Dot,
-    /// No attention: the final states are the only bridge.
-    None,
 }
 
 /// How the encoder's final states become the decoder's first.

@@ -33,7 +33,8 @@ const BATCH_POSITIONS: usize = 4_000;
 /// A model with its tokenizers, or an ensemble, on the processor: translates, scores, and shows where it looked.
 ///
 /// All methods take `&self` and may be called from any number of threads. Results keep the order of the input; inside, sentences of similar length are
-/// computed together. Sources longer than anything the model was trained on are translated all the same: nothing is cut off or skipped.
+/// computed together. Sources longer than anything the model was trained on are translated all the same: nothing is cut off or skipped. (Only `location` attention has
+/// no weights for them, and says so.)
 ///
 /// # Examples
 /// ```

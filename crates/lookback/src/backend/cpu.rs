@@ -9,7 +9,7 @@ use lookback_kernels::{
 
 use super::{
     AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, LossGradients, Precision, Purpose, RandomKey,
-    Real, RecurrentSpec, RecurrentTrace, Smoothing, with_cell,
+    Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, Smoothing, with_cell,
 };
 
 /// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
@@ -259,15 +259,20 @@ impl<T: Real> Backend for Cpu<T> {
     fn attend(
         &self,
         spec: AttentionSpec,
+        score: Score<'_, Vec<T>, CpuWeight<T>>,
         context: &mut Vec<T>,
         weights: &mut Vec<T>,
         scores: &mut Vec<T>,
         query: &Vec<T>,
-        keys: &Vec<T>,
         values: &Vec<T>,
         src_len: &Vec<u32>,
     ) {
-        kernels::attend(self.exec(), spec, context, weights, scores, query, keys, values, src_len);
+        let score = match score {
+            Score::Dot { keys, scale } => kernels::Score::Dot { keys, scale: T::from_f64(scale) },
+            Score::Additive { keys, v } => kernels::Score::Additive { keys, v: &v.values },
+            Score::Location => kernels::Score::Location,
+        };
+        kernels::attend(self.exec(), spec, score, context, weights, scores, query, values, src_len);
     }
 
     fn attend_backward_weights(
@@ -295,18 +300,33 @@ impl<T: Real> Backend for Cpu<T> {
     fn attend_backward_scores(
         &self,
         spec: AttentionSpec,
+        score: ScoreBackward<'_, Vec<T>, CpuWeight<T>>,
         dquery: &mut Vec<T>,
-        dkeys: &mut Vec<T>,
         dweights: &mut Vec<T>,
         dscores: Option<&Vec<T>>,
         weights: &Vec<T>,
         query: &Vec<T>,
-        keys: &Vec<T>,
         src_len: &Vec<u32>,
     ) {
+        let score = match score {
+            ScoreBackward::Dot { keys, scale, dkeys } => {
+                kernels::ScoreBackward::Dot { keys, scale: T::from_f64(scale), dkeys }
+            }
+            ScoreBackward::Additive { keys, v, dkeys, dv } => {
+                kernels::ScoreBackward::Additive { keys, v: &v.values, dkeys, dv }
+            }
+            ScoreBackward::Location => kernels::ScoreBackward::Location,
+        };
         let dscores = dscores.map(Vec::as_slice);
-        let exec = self.exec();
-        kernels::attend_backward_scores(exec, spec, dquery, dkeys, dweights, dscores, weights, query, keys, src_len);
+        kernels::attend_backward_scores(self.exec(), spec, score, dquery, dweights, dscores, weights, query, src_len);
+    }
+
+    fn mean_rows(&self, y: &mut Vec<T>, x: &Vec<T>, count: usize, width: usize) {
+        kernels::mean_rows(self.exec(), y, x, count, width);
+    }
+
+    fn mean_rows_backward(&self, dx: &mut Vec<T>, dy: &Vec<T>, count: usize, width: usize) {
+        kernels::mean_rows_backward(self.exec(), dx, dy, count, width);
     }
 
     fn tanh(&self, y: &mut Vec<T>, x: &Vec<T>) {

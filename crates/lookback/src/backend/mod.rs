@@ -100,8 +100,56 @@ pub struct RecurrentSpec {
     pub direction: Direction,
 }
 
-/// Sizes of an attention: T queries per row, S source positions, B sentences, G query rows per sentence (the beam), H wide keys and W wide values.
+/// Sizes of an attention: T queries per row, S source positions, B sentences, G query rows per sentence (the beam), N heads, H wide queries and W wide values.
 pub type AttentionSpec = lookback_kernels::AttentionShape;
+
+/// How a query is compared with the positions of a source, with what that reads besides the query. See [`lookback_kernels::Score`]; T is a tensor, W a weight.
+#[derive(Debug)]
+pub enum Score<'a, T, W> {
+    /// `e[s] = scale · qᵀ k[s]`
+    Dot {
+        /// (S, B, H).
+        keys: &'a T,
+        /// What the product is multiplied by.
+        scale: f64,
+    },
+    /// `e[s] = Σ_j v_j · tanh(q_j + k_j[s])`
+    Additive {
+        /// (S, B, H).
+        keys: &'a T,
+        /// (H,).
+        v: &'a W,
+    },
+    /// `e[s] = q[s]`
+    Location,
+}
+
+/// A [`Score`], and where the gradients of what it reads besides the query are added.
+#[derive(Debug)]
+pub enum ScoreBackward<'a, T, W> {
+    /// Of [`Score::Dot`].
+    Dot {
+        /// (S, B, H).
+        keys: &'a T,
+        /// What the product is multiplied by.
+        scale: f64,
+        /// (S, B, H).
+        dkeys: &'a mut T,
+    },
+    /// Of [`Score::Additive`].
+    Additive {
+        /// (S, B, H).
+        keys: &'a T,
+        /// (H,).
+        v: &'a W,
+        /// (S, B, H).
+        dkeys: &'a mut T,
+        /// (H,).
+        dv: &'a mut T,
+    },
+    /// Of [`Score::Location`].
+    Location,
+}
 
 /// The tensors a recurrent layer leaves for its backward pass, which uses them up.
 #[derive(Debug)]
@@ -262,15 +310,15 @@ pub trait Backend: Debug + Send + Sync + 'static {
         lengths: Option<&Self::Ids>,
         total: Option<&mut Self::Tensor>,
     );
-    /// Dot-product attention: writes `context`, `weights` and `scores`. See [`lookback_kernels::attend`].
+    /// Attention: writes `context`, `weights` and `scores`. See [`lookback_kernels::attend`].
     fn attend(
         &self,
         spec: AttentionSpec,
+        score: Score<'_, Self::Tensor, Self::Weight>,
         context: &mut Self::Tensor,
         weights: &mut Self::Tensor,
         scores: &mut Self::Tensor,
         query: &Self::Tensor,
-        keys: &Self::Tensor,
         values: &Self::Tensor,
         src_len: &Self::Ids,
     );
@@ -292,19 +340,23 @@ pub trait Backend: Debug + Send + Sync + 'static {
         dcontext: &Self::Tensor,
         src_len: &Self::Ids,
     );
-    /// Through softmax and score: adds to `dquery` and `dkeys`; overwrites `dweights` with the gradient of the scores, `dscores` from elsewhere included.
+    /// Through softmax and score: adds to `dquery` and the gradients in `score`; overwrites `dweights` with the gradient of the scores, `dscores` from
+    /// elsewhere included.
     fn attend_backward_scores(
         &self,
         spec: AttentionSpec,
+        score: ScoreBackward<'_, Self::Tensor, Self::Weight>,
         dquery: &mut Self::Tensor,
-        dkeys: &mut Self::Tensor,
         dweights: &mut Self::Tensor,
         dscores: Option<&Self::Tensor>,
         weights: &Self::Tensor,
         query: &Self::Tensor,
-        keys: &Self::Tensor,
         src_len: &Self::Ids,
     );
+    /// The mean of every `count` rows of `width` that follow each other.
+    fn mean_rows(&self, y: &mut Self::Tensor, x: &Self::Tensor, count: usize, width: usize);
+    /// `dx[i·count + k] += dy[i] / count`
+    fn mean_rows_backward(&self, dx: &mut Self::Tensor, dy: &Self::Tensor, count: usize, width: usize);
     /// `y = tanh(x)`
     fn tanh(&self, y: &mut Self::Tensor, x: &Self::Tensor);
     /// `dx += dy·(1 − y²)`

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use super::Config;
 
 /// Where sections and the kinds of their values are defined.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("../config.rs"),
+    include_str!("attention.rs"),
     include_str!("../text/pair.rs"),
     include_str!("../text/normalize.rs"),
     include_str!("../backend/mod.rs"),

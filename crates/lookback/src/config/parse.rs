@@ -197,7 +197,7 @@ mod tests {
         let message = read("[model]\nhidden = \"big\"", &[]).expect_err("not a number").to_string();
         assert!(message.starts_with("run.toml: `model.hidden`: invalid type: string \"big\""), "{message}");
         let message = read("", &["model.attention=dott"]).expect_err("no such score").to_string();
-        assert!(message.contains("unknown variant `dott`, expected `dot` or `none`"), "{message}");
+        assert!(message.contains("unknown variant `dott`, expected one of `dot`, `scaled_dot`, "), "{message}");
         let message = read("", &["model.dropout=nan"]).expect_err("not finite").to_string();
         assert_eq!(message, "--set model.dropout=nan: NaN is not a finite number");
         assert!(read("a = ", &[]).expect_err("syntax").to_string().starts_with("run.toml: "));

@@ -56,6 +56,7 @@ impl Config {
         self.model.embedding.get_or_insert(if small { hidden.min(128) } else { hidden });
         self.model.encoder_hidden.get_or_insert(hidden);
         self.model.encoder_cell.get_or_insert(self.model.cell);
+        self.resolve_attention(hidden);
         self.model.dropout.get_or_insert(if corpus.pairs < 200_000 { 0.3 } else { 0.1 });
         self.train.batch_tokens.get_or_insert(if corpus.pairs < 10_000 { 1_000 } else { 2_000 });
         if self.train.max_updates.is_none() && self.train.max_epochs.is_none() && self.train.max_minutes.is_none() {
@@ -99,6 +100,7 @@ impl Config {
         self.check_sizes()?;
         self.check_text()?;
         self.check_data()?;
+        self.check_attention()?;
         self.check_model()?;
         self.check_bridge()?;
         self.check_ranges()
@@ -111,6 +113,8 @@ impl Config {
             ("model.hidden", hidden),
             ("model.encoder_hidden", encoder),
             ("model.embedding", m.embedding.unwrap_or(1)),
+            ("model.attention_width", m.attention_width.unwrap_or(1)),
+            ("model.location_length", m.location_length.unwrap_or(1)),
             ("train.accumulate", self.train.accumulate),
             ("train.batch_tokens", self.train.batch_tokens.unwrap_or(1)),
             ("data.max_src", self.data.max_src),
@@ -187,21 +191,12 @@ impl Config {
     /// What cannot combine.
     fn check_model(&self) -> Result<(), ConfigError> {
         let m = &self.model;
-        let (hidden, encoder) = (m.hidden.unwrap_or(1), m.encoder_hidden.or(m.hidden).unwrap_or(1));
+        let encoder = m.encoder_hidden.or(m.hidden).unwrap_or(1);
         if m.bidirectional && encoder % 2 == 1 {
             return invalid(
                 "model.encoder_hidden",
                 format!(
                     "{encoder} cannot be shared by two directions; make it even, or set `model.bidirectional = false`"
-                ),
-            );
-        }
-        if m.attention == AttentionKind::Dot && encoder != hidden {
-            return invalid(
-                "model.attention",
-                format!(
-                    "`dot` multiplies decoder states ({hidden}) with encoder states ({encoder}), which must have one size; set \
-                     `model.encoder_hidden = {hidden}`, leave it out, or set `model.attention = \"none\"`"
                 ),
             );
         }
@@ -304,7 +299,7 @@ impl Config {
     }
 }
 
-fn invalid(key: &'static str, message: String) -> Result<(), ConfigError> {
+pub(super) fn invalid(key: &'static str, message: String) -> Result<(), ConfigError> {
     Err(ConfigError::Invalid { key, message })
 }
 
@@ -349,12 +344,6 @@ mod tests {
         assert!(refused("train.schedule=linear").starts_with("train.schedule: `linear`"));
         assert!(of(&["train.schedule=linear", "train.max_updates=9"]).is_ok());
         assert_eq!(of(&[]).expect("defaults are valid").train.max_epochs, Some(1));
-    }
-
-    #[test]
-    fn dot_with_unequal_sizes_names_the_remedies() {
-        let message = refused(&["model.hidden=512", "model.encoder_hidden=256"]);
-        assert!(message.contains("`model.encoder_hidden = 512`") && message.contains("`model.attention = \"none\"`"));
     }
 
     #[test]

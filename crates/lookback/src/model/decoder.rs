@@ -1,15 +1,25 @@
 //! The decoder: an embedding, n recurrent layers started from the encoder, attention, and the attentional state.
+//!
+//! ```text
+//! Luong       s_t = cell(y_{t-1}, s_{t-1})           a_t = look(s_t)       s̃_t = tanh(W_c [a_t; s_t] + b_c)
+//! fed         s_t = cell([y_{t-1}; s̃_{t-1}], …)                                                                 Luong et al. 2015, §3.3
+//! Bahdanau    a_t = look(s_{t-1})      s_t = cell([y_{t-1}; a_t], s_{t-1})      s̃_t = tanh(W_c [a_t; s_t; y_{t-1}] + b_c)
+//! ```
+//! What joins y in the first layer meets a matrix of its own, so that the embeddings of all steps are projected as one product.
 
 use crate::backend::{Backend, Direction};
-use crate::config::{AttentionKind, ModelConfig};
+use crate::config::{AttentionKind, DecoderOrder, ModelConfig};
 use crate::model::Memory;
+use crate::model::attention::{AttentionLayer, HeadWeights};
 use crate::model::bridge::Bridge;
 use crate::model::layout::{Layout, Sizes};
 use crate::model::output::Output;
 use crate::model::recurrent::RecurrentLayer;
-use crate::ops::{Attention, State};
+use crate::ops::State;
 use crate::params::ParamId;
 use crate::tape::{Graph, Shape, Var};
+
+mod bahdanau;
 
 /// What the decoder carries from step to step.
 #[derive(Debug, Clone)]
@@ -33,8 +43,8 @@ impl DecoderState {
 pub struct Decoding {
     /// s̃ (T, R, H).
     pub attentional: Var,
-    /// α (T, R, S); none without attention.
-    pub weights: Option<Var>,
+    /// α; none without attention.
+    pub weights: Option<HeadWeights>,
     /// The state after the last step.
     pub state: DecoderState,
 }
@@ -43,14 +53,24 @@ pub struct Decoding {
 pub(super) struct Decoder {
     embedding: ParamId,
     layers: Vec<RecurrentLayer>,
-    /// W_f (G·H, H): what the fed-back state adds to the first layer's gates.
-    feed: Option<ParamId>,
+    joins: Joins,
     bridge: Bridge,
-    attention: AttentionKind,
+    attention: Option<AttentionLayer>,
     attentional: (ParamId, ParamId),
     output: Output,
     hidden: usize,
     dropout: f32,
+}
+
+/// What joins the embedding in the gates of the first layer.
+#[derive(Debug, Clone, Copy)]
+enum Joins {
+    /// Nothing: all steps run at once.
+    Nothing,
+    /// The attentional state of the step before, through W_f (G·H, H).
+    Feed(ParamId),
+    /// The context that the state of the step before has looked up, through W_a (G·H, D).
+    Context(ParamId),
 }
 
 impl Decoder {
@@ -69,25 +89,36 @@ impl Decoder {
                 RecurrentLayer::new(layout, config.cell, "decoder.rnn", layer, input, hidden, Direction::Forward)
             })
             .collect();
-        let feed = config.input_feeding.then(|| {
-            let gates = config.cell.gates() * hidden;
-            layout.matrix("decoder.feed.weight".into(), gates, hidden, hidden, true)
-        });
+        let gates = config.cell.gates() * hidden;
+        let mut joined =
+            |name: &str, width| layout.matrix(format!("decoder.{name}.weight"), gates, width, hidden, true);
+        let joins = match config.decoder {
+            DecoderOrder::Luong if config.input_feeding => Joins::Feed(joined("feed", hidden)),
+            DecoderOrder::Luong => Joins::Nothing,
+            DecoderOrder::Bahdanau => Joins::Context(joined("context", encoder)),
+        };
         let bridge = Bridge::new(layout, config, sizes);
+        let attention = AttentionLayer::new(layout, config, sizes, !matches!(joins, Joins::Nothing));
         let context = if config.attention == AttentionKind::None { 0 } else { encoder };
-        let attentional = layout.linear("decoder.attentional", hidden, context + hidden, config.input_feeding);
+        let before = if config.decoder == DecoderOrder::Bahdanau { width } else { 0 };
+        let attentional = layout.linear("decoder.attentional", hidden, context + hidden + before, config.input_feeding);
         let output = Output::new(layout, config, sizes, vocab, embedding);
-        Self { embedding, layers, feed, bridge, attention: config.attention, attentional, output, hidden, dropout }
+        Self { embedding, layers, joins, bridge, attention, attentional, output, hidden, dropout }
     }
 
     pub(super) fn output(&self) -> &Output {
         &self.output
     }
 
+    pub(super) fn attention(&self) -> Option<&AttentionLayer> {
+        self.attention.as_ref()
+    }
+
     pub(super) fn start<B: Backend>(&self, g: &mut Graph<'_, B>, memory: &Memory) -> DecoderState {
         let layers = self.bridge.start(g, memory, &self.layers);
         let batch = g.shape(layers[0].h).batch;
-        let input_feed = self.feed.map(|_| g.zeros(Shape::new(1, batch, self.hidden)));
+        let is_fed = matches!(self.joins, Joins::Feed(_));
+        let input_feed = is_fed.then(|| g.zeros(Shape::new(1, batch, self.hidden)));
         DecoderState { layers, input_feed }
     }
 
@@ -104,8 +135,12 @@ impl Decoder {
         let embedded = g.embed(self.embedding, ids, steps, batch);
         let embedded = g.dropout(embedded, self.dropout);
         let projected = self.layers[0].project(g, embedded);
-        match (self.feed, state.input_feed) {
-            (Some(feed), Some(input_feed)) => self.run_fed(g, memory, state, projected, feed, input_feed),
+        match (self.joins, state.input_feed, &self.attention) {
+            (Joins::Feed(feed), Some(input_feed), _) => self.run_fed(g, memory, state, projected, feed, input_feed),
+            (Joins::Context(weight), _, Some(attention)) => {
+                let before = bahdanau::Before { attention, weight, embedded, projected };
+                self.run_before(g, memory, &state.layers, &before)
+            }
             _ => self.run_steps(g, memory, &state.layers, projected),
         }
     }
@@ -118,6 +153,16 @@ impl Decoder {
         initial: &[State],
         projected: Var,
     ) -> Decoding {
+        let (s, layers) = self.run_layers(g, projected, initial);
+        let looked = self.attention.map(|attention| attention.look(g, s, memory));
+        let joined = looked.map_or(s, |looked| g.concat(looked.context, s));
+        let attentional = self.attentional(g, joined);
+        let state = DecoderState { layers, input_feed: None };
+        Decoding { attentional, weights: looked.map(|looked| looked.weights), state }
+    }
+
+    /// The recurrent layers over any number of steps: outputs of the last (T, R, H), and the last states of all.
+    fn run_layers<B: Backend>(&self, g: &mut Graph<'_, B>, projected: Var, initial: &[State]) -> (Var, Vec<State>) {
         let mut layers = Vec::with_capacity(self.layers.len());
         let (mut s, last) = self.layers[0].run_projected(g, projected, initial[0], None);
         layers.push(last);
@@ -127,8 +172,7 @@ impl Decoder {
             s = y;
             layers.push(last);
         }
-        let (attentional, weights) = self.look_back(g, memory, s);
-        Decoding { attentional, weights, state: DecoderState { layers, input_feed: None } }
+        (s, layers)
     }
 
     /// Step by step: the attentional state of a step is input of the next. What does not depend on it was projected before the loop.
@@ -155,22 +199,14 @@ impl Decoder {
             layers = step.state.layers;
         }
         let attentional = g.stack(&attentional);
-        let weights = (!weights.is_empty()).then(|| g.stack(&weights));
+        let weights = HeadWeights::stack(g, &weights);
         Decoding { attentional, weights, state: DecoderState { layers, input_feed: Some(input_feed) } }
     }
 
-    /// Attention and attentional state: s̃ = tanh(W_c [a ; s] + b_c), or tanh(W_c s + b_c) without attention.
-    fn look_back<B: Backend>(&self, g: &mut Graph<'_, B>, memory: &Memory, s: Var) -> (Var, Option<Var>) {
-        let (input, weights) = match self.attention {
-            AttentionKind::None => (s, None),
-            AttentionKind::Dot => {
-                let h = memory.states;
-                let attended = g.attend(Attention { query: s, keys: h, values: h, src_len: memory.src_len });
-                (g.concat(attended.context, s), Some(attended.weights))
-            }
-        };
-        let z = g.linear(input, self.attentional.0, Some(self.attentional.1));
+    /// s̃ = tanh(W_c x + b_c), with dropout.
+    fn attentional<B: Backend>(&self, g: &mut Graph<'_, B>, joined: Var) -> Var {
+        let z = g.linear(joined, self.attentional.0, Some(self.attentional.1));
         let attentional = g.tanh(z);
-        (g.dropout(attentional, self.dropout), weights)
+        g.dropout(attentional, self.dropout)
     }
 }

@@ -61,6 +61,6 @@ impl Encoder {
             }
             last.push(state);
         }
-        Memory { states: x, last, src_len: lengths }
+        Memory { states: x, keys: None, last, src_len: lengths }
     }
 }

@@ -3,12 +3,13 @@
 //! ```text
 //! h_1 … h_S = encoder(x_1 … x_S)                  the memory
 //! s_t = decoder(y_{t-1}, s_{t-1})                 started from the encoder's final states
-//! e_i = s_tᵀ h_i      α = softmax(e)      a = Σ_i α_i h_i
+//! e_i = score(s_t, h_i)      α = softmax(e)      a = Σ_i α_i h_i
 //! s̃_t = tanh(W_c [a ; s_t] + b_c)                 the attentional state
 //! p(y_t) = softmax(W_y s̃_t + b_y)
 //! ```
-//! Luong, Pham & Manning 2015. The same code trains (on a recording graph), validates and decodes.
+//! Luong, Pham & Manning 2015; Bahdanau's order looks back before the step, see `decoder`. The same code trains (on a recording graph), validates and decodes.
 
+mod attention;
 mod bridge;
 mod decoder;
 mod encoder;
@@ -17,13 +18,14 @@ mod output;
 mod recurrent;
 
 use crate::backend::{Backend, CrossEntropy, Smoothing};
-use crate::config::{AttentionKind, ModelConfig, TiedEmbeddings};
+use crate::config::{ModelConfig, TiedEmbeddings};
 use crate::data::Batch;
 use crate::ops::State;
 use crate::params::ParamSpec;
 use crate::tape::{Graph, IdsVar, Var};
 use crate::text::PAD;
 
+pub use attention::HeadWeights;
 use decoder::Decoder;
 pub use decoder::{DecoderState, Decoding};
 use encoder::Encoder;
@@ -34,18 +36,26 @@ use layout::Layout;
 pub struct Seq2Seq {
     encoder: Encoder,
     decoder: Decoder,
-    attention: AttentionKind,
 }
 
 /// Everything that depends on the source alone: computed once per batch, then read.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// The encoder's output h (S, B, H), 0 in padding. Keys and values of the attention.
+    /// The encoder's output h (S, B, D), 0 in padding: the values of the attention.
     pub states: Var,
+    /// The keys of the attention (S, B, ·), where they are not the states themselves.
+    pub keys: Option<Var>,
     /// The final state of every layer, directions side by side.
     pub last: Vec<State>,
     /// Real source lengths (B,).
     pub src_len: IdsVar,
+}
+
+impl Memory {
+    /// Every value that attention reads, to be gathered or kept.
+    pub fn vars_mut(&mut self) -> impl Iterator<Item = &mut Var> {
+        std::iter::once(&mut self.states).chain(self.keys.as_mut())
+    }
 }
 
 impl Seq2Seq {
@@ -65,18 +75,26 @@ impl Seq2Seq {
         let tgt_embedding =
             if one { src_embedding } else { layout.embedding("decoder.embedding", tgt_vocab, sizes.embedding) };
         let decoder = Decoder::new(&mut layout, config, sizes, tgt_vocab, tgt_embedding);
-        (Self { encoder, decoder, attention: config.attention }, layout.specs)
+        (Self { encoder, decoder }, layout.specs)
     }
 
     /// Whether there are attention weights to look at.
     #[must_use]
     pub fn has_attention(&self) -> bool {
-        self.attention != AttentionKind::None
+        self.decoder.attention().is_some()
+    }
+
+    /// The most source positions the model can read, the end counted; none if there is no limit. Only `location` has one.
+    #[must_use]
+    pub fn max_positions(&self) -> Option<usize> {
+        self.decoder.attention()?.max_positions()
     }
 
     /// Reads the source: `src` (S, B) ids, padded, and real lengths.
     pub fn encode<B: Backend>(&self, g: &mut Graph<'_, B>, src: &[u32], src_len: &[u32]) -> Memory {
-        self.encoder.run(g, src, src_len)
+        let memory = self.encoder.run(g, src, src_len);
+        let keys = self.decoder.attention().and_then(|attention| attention.prepare(g, memory.states));
+        Memory { keys, ..memory }
     }
 
     /// The decoder's state before its first step.
@@ -108,8 +126,8 @@ impl Seq2Seq {
         self.decoder.output().cross_entropy(g, attentional, targets, Smoothing { epsilon, ignore: PAD })
     }
 
-    /// The negative log-likelihood of every target position (T, B), in nats; 0 in padding. With attention, also its weights (T, B, S).
-    pub fn score<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> (Vec<f64>, Option<Var>) {
+    /// The negative log-likelihood of every target position (T, B), in nats; 0 in padding. With attention, also its weights.
+    pub fn score<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> (Vec<f64>, Option<HeadWeights>) {
         let decoding = self.forced(g, batch);
         let targets = g.ids(&batch.tgt_out);
         (self.decoder.output().token_nll(g, decoding.attentional, targets, PAD), decoding.weights)

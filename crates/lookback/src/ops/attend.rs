@@ -1,36 +1,62 @@
 //! Attention(Q, K, V): at every query, scores over the whole memory, weights, and the value they select.
 //!
 //! ```text
-//! e[t,s] = query[t]ᵀ keys[s]       α[t] = softmax(e[t])       a[t] = Σ_s α[t,s]·values[s]
+//! e[t,s] = score(query[t], s)       α[t] = softmax(e[t])       a[t] = Σ_s α[t,s]·values[s]
 //! ```
-//! Luong, Pham & Manning 2015, §3.1, "dot". Padding is masked: its weights are exactly 0. All three results are values on the tape, and gradients flow into all of them.
+//! Luong, Pham & Manning 2015, §3.1. With N heads (Vaswani et al. 2017, §3.2.2), head n has the n-th share of the columns of queries, keys and values and a softmax of
+//! its own; the contexts stand side by side. Padding is masked: its weights are exactly 0. All three results are values on the tape, and gradients
+//! flow into all of them.
 
-use crate::backend::{AttentionSpec, Backend};
+use crate::backend::{AttentionSpec, Backend, Score, ScoreBackward};
 use crate::ops::Node;
+use crate::params::ParamId;
 use crate::tape::{Graph, IdsVar, Shape, Var};
 
-/// What attention reads: queries (T, R, H), keys (S, B, H), values (S, B, W) and the real source lengths (B,), with R a multiple of B (the rows of a beam share
-/// their sentence's memory).
+/// How a query is compared with the positions of a source.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum AttentionScore {
+    /// `e[s] = scale · queryᵀ keys[s]`. With keys W·h it is Luong's "general".
+    Dot {
+        /// K (S, B, H).
+        keys: Var,
+        /// What the product is multiplied by: 1, or 1/√d for heads of d columns (Vaswani et al. 2017, eq. 1).
+        scale: f64,
+    },
+    /// `e[s] = Σ_j v_j · tanh(query_j + keys_j[s])` (Bahdanau et al. 2015, A.1.2), where the query is W_s·s and the keys are W_h·h + b.
+    Additive {
+        /// K (S, B, H).
+        keys: Var,
+        /// v (H,): each head has its share.
+        v: ParamId,
+    },
+    /// `e[s] = query[s]` (Luong et al. 2015, eq. 8): the query, W_a·s, holds a score for every position, H ≥ S.
+    Location,
+}
+
+/// What attention reads: queries (T, R, H), values (S, B, W), the real source lengths (B,) and what the score needs, with R a multiple of B (the rows of a beam
+/// share their sentence's memory).
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
     /// Q (T, R, H).
     pub query: Var,
-    /// K (S, B, H).
-    pub keys: Var,
     /// V (S, B, W).
     pub values: Var,
     /// Real source lengths (B,), each in `1..=S`: the mask.
     pub src_len: IdsVar,
+    /// The score, with its keys.
+    pub score: AttentionScore,
+    /// N: H and W are multiples of it.
+    pub heads: usize,
 }
 
-/// What attention gives.
+/// What attention gives. The rows of N heads follow each other: row r·N + n is head n of query row r.
 #[derive(Debug, Clone, Copy)]
 pub struct Attended {
-    /// The scores e (T, R, S), −∞ in padding.
+    /// The scores e (T, R·N, S), −∞ in padding.
     pub scores: Var,
     /// The attention value a (T, R, W), also called context vector.
     pub context: Var,
-    /// The attention distribution α (T, R, S): rows sum to 1, padding exactly 0.
+    /// The attention distribution α (T, R·N, S): rows sum to 1, padding exactly 0.
     pub weights: Var,
 }
 
@@ -42,34 +68,32 @@ pub(crate) struct AttendNode {
 }
 
 impl<B: Backend> Graph<'_, B> {
-    /// Dot-product attention.
+    /// Attention over a memory.
     ///
     /// # Panics
-    /// If the shapes disagree. A configuration in which they would is refused before ([`Config::check`](crate::config::Config::check)), with the remedies.
+    /// If the shapes disagree. A configuration in which they would is refused before ([`Config::check`](crate::config::Config::check)), with the remedies; a source
+    /// longer than `location` knows is refused by search and translation.
     pub fn attend(&mut self, input: Attention) -> Attended {
-        let [query, keys, values] = [input.query, input.keys, input.values].map(|v| self.shape(v));
-        assert_eq!(query.width, keys.width, "dot attention: queries and keys have one width");
-        assert_eq!((keys.steps, keys.batch), (values.steps, values.batch), "attention: a value for every key");
-        assert_eq!(query.batch % keys.batch, 0, "attention: whole groups of query rows");
-        let spec = AttentionSpec {
-            queries: query.steps,
-            src_max: keys.steps,
-            batch: keys.batch,
-            group: query.batch / keys.batch,
-            key_width: keys.width,
-            value_width: values.width,
-        };
-        let context_shape = Shape { width: values.width, ..query };
-        let weights_shape = Shape { width: keys.steps, ..query };
+        let spec = self.attention_spec(&input);
+        let (query, heads) = (self.shape(input.query), input.heads);
+        let context_shape = Shape { width: spec.value_width, ..query };
+        let weights_shape = Shape::new(query.steps, query.batch * heads, spec.src_max);
         let mut context = self.alloc(context_shape.len());
         let (mut weights, mut scores) = (self.alloc(weights_shape.len()), self.alloc(weights_shape.len()));
+        let score = match input.score {
+            AttentionScore::Dot { keys, scale } => Score::Dot { keys: self.tensor(keys), scale },
+            AttentionScore::Additive { keys, v } => {
+                Score::Additive { keys: self.tensor(keys), v: self.params.weight(v) }
+            }
+            AttentionScore::Location => Score::Location,
+        };
         self.backend.attend(
             spec,
+            score,
             &mut context,
             &mut weights,
             &mut scores,
             self.tensor(input.query),
-            self.tensor(input.keys),
             self.tensor(input.values),
             self.ids_of(input.src_len),
         );
@@ -80,6 +104,28 @@ impl<B: Backend> Graph<'_, B> {
         };
         self.record(Node::Attend(AttendNode { spec, input, output }));
         output
+    }
+
+    fn attention_spec(&self, input: &Attention) -> AttentionSpec {
+        let [query, values] = [input.query, input.values].map(|v| self.shape(v));
+        match input.score {
+            AttentionScore::Dot { keys, .. } | AttentionScore::Additive { keys, .. } => {
+                let keys = self.shape(keys);
+                assert_eq!(query.width, keys.width, "attention: queries and keys have one width");
+                assert_eq!((keys.steps, keys.batch), (values.steps, values.batch), "attention: a value for every key");
+            }
+            AttentionScore::Location => assert!(query.width >= values.steps, "attention: a score for every position"),
+        }
+        assert_eq!(query.batch % values.batch, 0, "attention: whole groups of query rows");
+        AttentionSpec {
+            queries: query.steps,
+            src_max: values.steps,
+            batch: values.batch,
+            group: query.batch / values.batch,
+            heads: input.heads,
+            query_width: query.width,
+            value_width: values.width,
+        }
     }
 }
 
@@ -106,92 +152,44 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, node: AttendNode) {
         graph.release(dcontext);
     }
     let dscores = graph.take_output_gradient(output.scores);
-    // Keys and values may be one value, so the gradient of the values is put back before that of the keys is taken.
-    let mut dquery = graph.take_gradient(input.query);
-    let mut dkeys = graph.take_gradient(input.keys);
-    graph.backend.attend_backward_scores(
-        spec,
-        &mut dquery,
-        &mut dkeys,
-        &mut dweights,
-        dscores.as_ref(),
-        graph.tensor(output.weights),
-        graph.tensor(input.query),
-        graph.tensor(input.keys),
-        graph.ids_of(input.src_len),
-    );
-    graph.put_gradient(input.query, dquery);
-    graph.put_gradient(input.keys, dkeys);
+    backward_scores(graph, spec, &input, output.weights, &mut dweights, dscores.as_ref());
     graph.release(dweights);
     dscores.into_iter().for_each(|dscores| graph.release(dscores));
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::Cpu;
-    use crate::ops::checks::{check_gradients, golden_with_ids, wave};
-    use crate::params::Params;
-    use crate::tape::Tape;
-    use lookback_testkit::{Golden, assert_close_f64};
-
-    #[test]
-    fn gradients_agree_with_differences_for_shared_and_for_separate_keys_and_values() {
-        let inputs = [
-            (wave(2 * 3 * 5, 0.3), Shape::new(2, 3, 5)),
-            (wave(4 * 3 * 5, 0.7), Shape::new(4, 3, 5)),
-            (wave(4 * 3 * 2, 1.1), Shape::new(4, 3, 2)),
-        ];
-        for values in [1, 2] {
-            check_gradients(&inputs[..=values], vec![], |g, x, _| {
-                let src_len = g.ids(&[4, 1, 3]);
-                let out = g.attend(Attention { query: x[0], keys: x[1], values: x[values], src_len });
-                vec![out.context, out.weights]
-            });
+/// Through softmax and score. Keys and values may be one value, so the gradient of the values is put back before that of the keys is taken.
+fn backward_scores<B: Backend>(
+    graph: &mut Graph<'_, B>,
+    spec: AttentionSpec,
+    input: &Attention,
+    weights: Var,
+    dweights: &mut B::Tensor,
+    dscores: Option<&B::Tensor>,
+) {
+    let mut dquery = graph.take_gradient(input.query);
+    let keys = match input.score {
+        AttentionScore::Dot { keys, .. } | AttentionScore::Additive { keys, .. } => Some(keys),
+        AttentionScore::Location => None,
+    };
+    let mut dkeys = keys.map(|keys| graph.take_gradient(keys));
+    let (backend, params, tape, gradients) = graph.split();
+    let score = match (input.score, &mut dkeys) {
+        (AttentionScore::Dot { keys, scale }, Some(dkeys)) => {
+            ScoreBackward::Dot { keys: tape.tensor(keys), scale, dkeys }
         }
-    }
-
-    #[test]
-    fn gradients_flow_from_the_scores_too() {
-        let inputs = [(wave(2 * 3 * 5, 0.3), Shape::new(2, 3, 5)), (wave(4 * 3 * 5, 0.7), Shape::new(4, 3, 5))];
-        check_gradients(&inputs, vec![], |g, x, _| {
-            let src_len = g.ids(&[4, 4, 4]); // without padding, whose scores are −∞
-            let out = g.attend(Attention { query: x[0], keys: x[1], values: x[1], src_len });
-            vec![out.scores, out.context]
-        });
-    }
-
-    #[test]
-    fn scores_agree_with_pytorch_and_padding_is_minus_infinity() {
-        let golden = Golden::read("attend_dot");
-        let cpu = Cpu::<f64>::detect(1);
-        let (params, mut tape) = (Params::init(&cpu, vec![], 0), Tape::new());
-        let mut g = Graph::inference(&cpu, &params, &mut tape);
-        let [query, keys] = ["query", "keys"].map(|name| {
-            let shape = golden.shape(name);
-            g.input(&golden.f64(name), Shape::new(shape[0], shape[1], shape[2]))
-        });
-        let lengths = golden.ids("src_len");
-        let src_len = g.ids(&lengths);
-        let out = g.attend(Attention { query, keys, values: keys, src_len });
-        let shape = g.shape(out.scores);
-        let (got, want) = (g.download(out.scores), golden.f64("scores"));
-        for (row, (got, want)) in got.chunks(shape.width).zip(want.chunks(shape.width)).enumerate() {
-            let len = lengths[row % shape.batch] as usize;
-            assert_close_f64("scores", &got[..len], &want[..len], 1e-7, 1e-7);
-            assert!(got[len..].iter().all(|&e| e == f64::NEG_INFINITY));
+        (AttentionScore::Additive { keys, v }, Some(dkeys)) => {
+            let (keys, v, dv) = (tape.tensor(keys), params.weight(v), gradients.get_mut(v));
+            ScoreBackward::Additive { keys, v, dkeys, dv }
         }
-    }
-
-    #[test]
-    fn it_agrees_with_pytorch() {
-        for (name, inputs) in [("attend_dot", &["query", "keys"][..]), ("attend_dot_kv", &["query", "keys", "values"])]
-        {
-            golden_with_ids(name, "src_len", inputs, &[], &["context:r", "weights:r2"], |g, x, _, lengths| {
-                let src_len = g.ids(lengths);
-                let out = g.attend(Attention { query: x[0], keys: x[1], values: x[inputs.len() - 1], src_len });
-                vec![out.context, out.weights]
-            });
-        }
+        _ => ScoreBackward::Location,
+    };
+    let (query, src_len) = (tape.tensor(input.query), tape.ids(input.src_len));
+    backend.attend_backward_scores(spec, score, &mut dquery, dweights, dscores, tape.tensor(weights), query, src_len);
+    graph.put_gradient(input.query, dquery);
+    if let (Some(keys), Some(dkeys)) = (keys, dkeys) {
+        graph.put_gradient(keys, dkeys);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod embed;
 mod gather;
 mod linear;
 mod log_softmax;
+mod mean;
 mod recurrent;
 mod steps;
 mod tanh;
@@ -19,7 +20,7 @@ mod tanh;
 #[cfg(test)]
 pub(crate) mod checks;
 
-pub use attend::{Attended, Attention};
+pub use attend::{Attended, Attention, AttentionScore};
 pub use recurrent::{Recurrent, RecurrentOutput, State};
 
 use crate::backend::{Backend, RandomKey};
@@ -37,6 +38,7 @@ pub(crate) enum Node<B: Backend> {
     Dropout { y: Var, x: Var, p: f32, key: RandomKey },
     Embed { y: Var, table: ParamId, ids: IdsVar },
     Linear { y: Var, x: Var, weight: ParamId, bias: Option<ParamId> },
+    MeanRows { y: Var, x: Var },
     Recurrent(recurrent::RecurrentNode<B>),
     Step { y: Var, x: Var, step: usize },
     Stack { y: Var, part: Var, step: usize },
@@ -54,6 +56,7 @@ impl<B: Backend> Node<B> {
             Self::Dropout { y, x, p, key } => dropout::backward(graph, y, x, p, key),
             Self::Embed { y, table, ids } => embed::backward(graph, y, table, ids),
             Self::Linear { y, x, weight, bias } => linear::backward(graph, y, x, weight, bias),
+            Self::MeanRows { y, x } => mean::backward(graph, y, x),
             Self::Recurrent(node) => recurrent::backward(graph, node),
             Self::Step { y, x, step } => steps::step_backward(graph, y, x, step),
             Self::Stack { y, part, step } => steps::stack_backward(graph, y, part, step),

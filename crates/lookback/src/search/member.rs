@@ -39,16 +39,16 @@ impl<'a, B: Backend> Runner<'a, B> {
         Self { model, g, mark, memory, state }
     }
 
-    /// Log-probabilities (1, R, V) after `prev`, and attention weights (1, R, S).
+    /// Log-probabilities (1, R, V) after `prev`, and attention weights (1, R, S), means over the heads.
     fn step(&mut self, prev: &[u32]) -> (Var, Option<Var>) {
         let mut kept = self.state.vars_mut();
-        kept.push(&mut self.memory.states);
+        kept.extend(self.memory.vars_mut());
         self.g.keep(self.mark, &mut kept);
         let decoding = self.model.decode(&mut self.g, &self.memory, &self.state, prev);
         let logits = self.model.logits(&mut self.g, decoding.attentional);
         self.g.log_softmax(logits);
         self.state = decoding.state;
-        (logits, decoding.weights)
+        (logits, decoding.weights.map(|weights| weights.mean(&mut self.g)))
     }
 
     /// Lets the states become those of `rows`.
@@ -60,7 +60,8 @@ impl<'a, B: Backend> Runner<'a, B> {
     /// Forgets the sentences that are not named.
     fn stay(&mut self, sentences: &[u32], src_len: &[u32]) {
         if self.model.has_attention() {
-            self.memory.states = self.g.gather(self.memory.states, sentences);
+            let g = &mut self.g;
+            self.memory.vars_mut().for_each(|var| *var = g.gather(*var, sentences));
             self.memory.src_len = self.g.ids(src_len);
         }
     }

@@ -83,6 +83,14 @@ pub enum SearchError {
         /// What contradicts what.
         source: ConstraintError,
     },
+    /// A source has more pieces than a model has attention weights for.
+    #[error("sentence {sentence}: {source}")]
+    SourceTooLong {
+        /// Which sentence of those given, from 0.
+        sentence: usize,
+        /// By how much, and what to do.
+        source: TooLong,
+    },
     /// The model gives no numbers.
     #[error(
         "sentence {sentence}, step {step}: the log-probabilities are not finite; the model's weights are damaged or too large"
@@ -95,6 +103,27 @@ pub enum SearchError {
     },
 }
 
+/// A source beyond the positions that `location` attention has weights for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{pieces} pieces are more than the {longest} that `location` attention was trained for (`model.location_length`); split the sentence, or train a model with a \
+     higher `data.max_src` or another `model.attention`"
+)]
+pub struct TooLong {
+    /// The source's pieces, the end not counted.
+    pub pieces: usize,
+    /// The most there may be.
+    pub longest: usize,
+}
+
+/// Whether a model can read sources of these positions, the end counted.
+pub(crate) fn check_lengths(model: &Seq2Seq, src_len: &[u32]) -> Result<(), SearchError> {
+    let Some(most) = model.max_positions() else { return Ok(()) };
+    let Some(sentence) = src_len.iter().position(|&len| len as usize > most) else { return Ok(()) };
+    let source = TooLong { pieces: src_len[sentence] as usize - 1, longest: most - 1 };
+    Err(SearchError::SourceTooLong { sentence, source })
+}
+
 impl SearchError {
     /// The same error with the sentence counted otherwise, as its caller counts.
     #[must_use]
@@ -102,6 +131,7 @@ impl SearchError {
         match self {
             Self::NotFinite { sentence, step } => Self::NotFinite { sentence: number(sentence), step },
             Self::Constraint { sentence, source } => Self::Constraint { sentence: number(sentence), source },
+            Self::SourceTooLong { sentence, source } => Self::SourceTooLong { sentence: number(sentence), source },
             Self::Option { .. } => self,
         }
     }
@@ -122,7 +152,7 @@ pub struct Sentence<'a> {
 /// The tape is reset before and after. The result does not depend on what else is in the batch, beyond the rounding of the products.
 ///
 /// # Errors
-/// If an option is out of range, or the model's log-probabilities are not finite.
+/// If an option is out of range, a source is longer than the model can read, or its log-probabilities are not finite.
 ///
 /// # Panics
 /// If `tgt` is not the tokenizer of the model's target side.
@@ -144,7 +174,7 @@ pub fn search<B: Backend>(
 /// As [`search`], with several models that share their vocabularies and say something of each sentence.
 ///
 /// # Errors
-/// If an option is out of range, constraints contradict themselves, or the models' log-probabilities are not finite.
+/// If an option is out of range, constraints contradict themselves, a source is longer than a model can read, or the models' log-probabilities are not finite.
 ///
 /// # Panics
 /// If there is no member, `tgt` is not the tokenizer of all members' target side, or there are not as many sentences as sources.
@@ -158,6 +188,7 @@ pub fn search_together<B: Backend>(
 ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
     options.check()?;
     assert_eq!(sentences.len(), batch.batch, "one sentence per source");
+    members.iter().try_for_each(|member| check_lengths(member.model, &batch.src_len))?;
     let attention = members.iter().any(|member| member.model.has_attention());
     let config = &options.config;
     if config.coverage_penalty > 0.0 && !attention {

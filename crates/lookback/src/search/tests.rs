@@ -99,7 +99,7 @@ impl Toy {
         let batch = Batch::new(&[&Example { src: src.to_vec(), tgt: tgt.to_vec(), line: 0 }]);
         let mut tape = Tape::new();
         let mut g = Graph::inference(&self.cpu, &self.params, &mut tape);
-        let weights = self.model.score(&mut g, &batch).1.unwrap();
+        let weights = self.model.score(&mut g, &batch).1.unwrap().mean(&mut g);
         g.download(weights)
     }
 

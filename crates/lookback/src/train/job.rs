@@ -55,6 +55,17 @@ struct Run {
     clock: Instant,
 }
 
+/// Validation translates every source, also those that are too long for the loss; `location` attention cannot.
+fn refuse_long(valid: &Corpus, tokenizers: &Tokenizers, longest: usize) -> Result<(), TrainError> {
+    for pair in &valid.pairs {
+        let pieces = tokenizers.src.encode(&pair.src).len();
+        if pieces > longest {
+            return Err(TrainError::ValidationTooLong { line: pair.line, pieces, longest });
+        }
+    }
+    Ok(())
+}
+
 impl Run {
     fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let clock = Instant::now();
@@ -87,6 +98,9 @@ impl Run {
         refuse_empty("training", examples.len(), &skipped_train)?;
         refuse_empty("validation", valid_examples.len(), &skipped_valid)?;
         skipped_train.kept.resize(train.corpora(), 0);
+        if let Some(longest) = config.model.location_length {
+            refuse_long(&valid, &tokenizers, longest)?;
+        }
         // Nothing is written, and nothing of an earlier run removed, before the new run is known to be possible.
         if !resumed {
             clear(&dir)?;

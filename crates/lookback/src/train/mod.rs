@@ -249,6 +249,19 @@ pub enum TrainError {
         /// Pairs left out: too long, too short, too unlike.
         counts: [usize; 3],
     },
+    /// A validation source that the model has no attention weights for.
+    #[error(
+        "validation pair of line {line}: {pieces} source pieces are more than the {longest} of `model.location_length`, so it could not be translated; take it \
+         out, or raise `data.max_src`"
+    )]
+    ValidationTooLong {
+        /// Its line, from 1.
+        line: u64,
+        /// Its pieces.
+        pieces: usize,
+        /// The most there may be.
+        longest: usize,
+    },
     /// A folder that holds a training.
     #[error("`{}` holds a training already; use --resume to go on with it, --overwrite to throw it away, or another folder", dir.display())]
     Occupied {

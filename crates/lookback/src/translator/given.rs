@@ -2,6 +2,7 @@
 
 use super::{TranslateError, Translator, batches, side};
 use crate::data::{Batch, Example};
+use crate::search::check_lengths;
 use crate::tape::Graph;
 use crate::text::{EOS, Tokenizers};
 use crate::view::AttentionMap;
@@ -60,6 +61,10 @@ impl Translator {
         let mut results: Vec<Option<R>> = pairs.iter().map(|_| None).collect();
         for numbers in batches {
             let batch = Batch::new(&numbers.iter().map(|&i| &examples[i]).collect::<Vec<_>>());
+            for loaded in &self.models {
+                check_lengths(&loaded.model, &batch.src_len)
+                    .map_err(|error| error.of_sentence(|sentence| numbers[sentence]))?;
+            }
             let (log_probs, weights) = self.read(&batch);
             for (row, &number) in numbers.iter().enumerate() {
                 let steps = batch.tgt_len[row] as usize;
@@ -84,6 +89,7 @@ impl Translator {
                 let mut g = Graph::inference(&self.cpu, &loaded.params, tape);
                 let (nll, weights) = loaded.model.score(&mut g, batch);
                 log_probs.iter_mut().zip(&nll).for_each(|(sum, nll)| *sum -= nll / self.models.len() as f64);
+                let weights = weights.map(|weights| weights.mean(&mut g));
                 looked.extend(weights.map(|weights| g.download(weights)));
                 tape.reset();
             }

@@ -283,3 +283,37 @@ fn models_of_different_vocabularies_do_not_translate_together() {
     let dirs: [&str; 0] = [];
     assert!(matches!(Translator::load_ensemble(&dirs, 1), Err(EnsembleError::Empty)));
 }
+
+#[test]
+fn a_source_beyond_the_positions_of_location_is_an_error_that_names_line_length_and_remedy() {
+    let mut config = checkpoint(AttentionKind::Dot, 1).config;
+    config.model.attention = AttentionKind::Location;
+    config.data.max_src = 10;
+    let config = config.resolve(CorpusSize { pairs: 1, words: 5.0, characters: 24.0 }).unwrap();
+    let tokenizers = checkpoint(AttentionKind::Dot, 1).tokenizers;
+    let (_, specs) = Seq2Seq::new(&config.model, tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
+    let values = (0..).zip(&specs).map(|(place, spec)| spec.initial(1, place)).collect();
+    let translator = Translator::from_checkpoint(Checkpoint::new(config, tokenizers, values), Cpu::detect(1));
+    assert_eq!(translator.translate(&["Haus am Ha", "Baum"]).unwrap().len(), 2); // ten pieces
+    let told = |message: String| {
+        for part in ["sentence 1: 11 pieces", "the 10 that", "`model.location_length`", "split", "`data.max_src`"] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+    };
+    told(translator.translate(&["Baum", "Haus am Hau"]).unwrap_err().to_string());
+    told(translator.score_pairs(&[("Baum", "tree"), ("Haus am Hau", "house")]).unwrap_err().to_string());
+}
+
+#[test]
+fn maps_of_several_heads_are_their_mean() {
+    let mut config = checkpoint(AttentionKind::Dot, 1).config;
+    config.model.heads = 4;
+    let Checkpoint { tokenizers, values, .. } = checkpoint(AttentionKind::Dot, 1);
+    let translator = Translator::from_checkpoint(Checkpoint::new(config, tokenizers, values), Cpu::detect(1));
+    let options = SearchOptions { nbest: 1, ..translator.search_options() };
+    for map in translator.attend(&["ein Haus"], &options).unwrap().concat() {
+        for row in map.weights().chunks(9) {
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        }
+    }
+}

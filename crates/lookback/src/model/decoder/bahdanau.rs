@@ -1,0 +1,60 @@
+//! Bahdanau's order: the decoder looks back before its step, and what it sees is an input of the step.
+//!
+//! ```text
+//! a_t = look(s_{t-1})        s_t = cell([y_{t-1}; a_t], s_{t-1})        s̃_t = tanh(W_c [a_t; s_t; y_{t-1}] + b_c)
+//! ```
+//! Bahdanau, Cho & Bengio 2015, appendix A.2.2. Their output reads state, context and word before through a maxout layer; here it is a tanh layer of the model's width,
+//! so that the output layer is the same in both orders. With several layers the last one's state asks, as in Luong's order, and the first one reads the context.
+//!
+//! Only what the recurrence needs is in the loop; keys, projected embeddings and s̃ are products over all steps.
+
+use super::{Decoder, DecoderState, Decoding};
+use crate::backend::Backend;
+use crate::model::Memory;
+use crate::model::attention::{AttentionLayer, HeadWeights};
+use crate::ops::State;
+use crate::params::ParamId;
+use crate::tape::{Graph, Var};
+
+/// What the loop reads.
+pub(super) struct Before<'a> {
+    pub(super) attention: &'a AttentionLayer,
+    /// W_a (G·H, D): what the context adds to the first layer's gates.
+    pub(super) weight: ParamId,
+    /// y (T, R, E).
+    pub(super) embedded: Var,
+    /// y projected to the first layer's gates (T, R, G·H).
+    pub(super) projected: Var,
+}
+
+impl Decoder {
+    pub(super) fn run_before<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        memory: &Memory,
+        initial: &[State],
+        before: &Before<'_>,
+    ) -> Decoding {
+        let steps = g.shape(before.projected).steps;
+        let mut layers = initial.to_vec();
+        let mut contexts = Vec::with_capacity(steps);
+        let (mut states, mut weights) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
+        for t in 0..steps {
+            let looked = before.attention.look(g, layers[layers.len() - 1].h, memory);
+            let x = g.step(before.projected, t);
+            let seen = g.linear(looked.context, before.weight, None);
+            let gates = g.add(x, seen);
+            let (s, next) = self.run_layers(g, gates, &layers);
+            contexts.push(looked.context);
+            states.push(s);
+            weights.push(looked.weights);
+            layers = next;
+        }
+        let (contexts, states) = (g.stack(&contexts), g.stack(&states));
+        let joined = g.concat(contexts, states);
+        let joined = g.concat(joined, before.embedded);
+        let attentional = self.attentional(g, joined);
+        let weights = HeadWeights::stack(g, &weights);
+        Decoding { attentional, weights, state: DecoderState { layers, input_feed: None } }
+    }
+}
