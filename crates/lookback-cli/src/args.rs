@@ -67,7 +67,7 @@ pub(crate) enum Verb {
     /// Translate lines
     Translate(TranslateArgs),
     /// Score translations, compare systems, score alignments
-    Eval(EvalArgs),
+    Eval(Box<EvalArgs>),
     /// Tell how probable a model finds translations
     Score(ScoreArgs),
     /// Show where a model looks

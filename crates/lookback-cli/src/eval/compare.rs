@@ -43,12 +43,14 @@ pub(super) fn run(
     };
     let samples = args.resampling.samples.unwrap_or(paired.default_samples());
     let sampling = Sampling { samples, seed };
-    let (names, systems) = systems(args, common, test)?;
+    let systems = systems(args, common, test)?;
     let pool = Pool::new(common.threads);
     let mut tested = Vec::with_capacity(measures.len());
     for measure in measures {
-        let statistics =
-            systems.iter().map(|lists| measure.collect(lists, test, &pool)).collect::<anyhow::Result<Vec<_>>>()?;
+        let statistics = systems
+            .iter()
+            .map(|system| measure.collect(&system.lists, test, &pool))
+            .collect::<anyhow::Result<Vec<_>>>()?;
         let metric = &*measure.metric;
         tested.push(Tested {
             name: metric.name(),
@@ -56,6 +58,7 @@ pub(super) fn run(
             lines: compare(metric, &statistics, paired, sampling, &pool)?,
         });
     }
+    let names = systems.into_iter().map(|system| system.name).collect();
     let report = Report { systems: names, measures: tested, test: paired, sampling };
     if args.json {
         writeln!(out, "{:#}", report.json())?
@@ -65,19 +68,24 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Names and translations: the files in their order, then the model's.
-fn systems(args: &EvalArgs, common: Common, test: &Test) -> anyhow::Result<(Vec<String>, Vec<Vec<Vec<String>>>)> {
-    let (mut names, mut systems) = (Vec::new(), Vec::new());
+/// A system's translations, in lists as the measures take them.
+struct System {
+    name: String,
+    lists: Vec<Vec<String>>,
+}
+
+/// The files in their order, then the model's.
+fn systems(args: &EvalArgs, common: Common, test: &Test) -> anyhow::Result<Vec<System>> {
+    let mut systems = Vec::new();
     for path in &args.compare {
-        names.push(path.display().to_string());
-        systems.push(test.system(path)?.into_iter().map(|line| vec![line]).collect());
+        let lists = test.system(path)?.into_iter().map(|line| vec![line]).collect();
+        systems.push(System { name: path.display().to_string(), lists });
     }
     if !args.model.is_empty() {
         let models: Vec<String> = args.model.iter().map(|dir| dir.display().to_string()).collect();
-        names.push(models.join(" + "));
-        systems.push(read::translations(args, common, test)?);
+        systems.push(System { name: models.join(" + "), lists: read::translations(args, common, test)? });
     }
-    Ok((names, systems))
+    Ok(systems)
 }
 
 impl Report {
