@@ -122,6 +122,9 @@ pub(crate) enum Task {
     Dates,
 }
 
+/// The largest integer that TOML can write, so that every seed can stand in a configuration.
+const MOST_SEED: u64 = i64::MAX as u64;
+
 const TRAIN: &str = "\
 Examples:
   lookback train pairs.tsv --out my-model
@@ -168,7 +171,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// The seed of everything random.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_SEED))]
     pub(crate) seed: Option<u64>,
     /// Go on exactly where the training in the folder stopped.
     #[arg(long, conflicts_with = "overwrite")]
@@ -195,7 +198,7 @@ pub(crate) struct PairArgs {
     #[arg(long, value_name = "FILE", requires = "src")]
     pub(crate) tgt: Vec<PathBuf>,
     /// Columns of source and target in PAIRS and --valid, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]
+    #[arg(long, value_name = "S,T", value_parser = columns)]
     pub(crate) columns: Option<Columns>,
 }
 
@@ -256,7 +259,11 @@ pub(crate) fn columns(text: &str) -> Result<Columns, String> {
     let wrong = || "write the columns of source and target, counted from 1, as `1,2`".to_owned();
     let (src, tgt) = text.split_once(',').ok_or_else(wrong)?;
     let column = |text: &str| text.trim().parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(wrong);
-    Ok(Columns { src: column(src)?, tgt: column(tgt)? })
+    let columns = Columns { src: column(src)?, tgt: column(tgt)? };
+    if columns.src == columns.tgt {
+        return Err("source and target are two columns; the same one was given twice".to_owned());
+    }
+    Ok(columns)
 }
 
 #[cfg(test)]
@@ -271,7 +278,7 @@ mod tests {
     #[test]
     fn columns_count_from_one() {
         assert_eq!(columns("4, 2"), Ok(Columns { src: 3, tgt: 1 }));
-        for wrong in ["", "1", "0,1", "1,x", "1,2,3", "-1,2"] {
+        for wrong in ["", "1", "1,1", "0,1", "1,x", "1,2,3", "-1,2"] {
             assert!(columns(wrong).is_err(), "{wrong}");
         }
     }

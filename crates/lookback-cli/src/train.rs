@@ -17,6 +17,9 @@ use crate::signals::Watch;
 
 pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     let mut config = configuration(args)?;
+    if args.pairs.columns.is_some() && args.pairs.pairs.is_empty() && args.valid.is_none() {
+        return Err(Usage("--columns is for PAIRS and --valid; files of one side have no columns".into()).into());
+    }
     let sources = args.pairs.sources()?;
     let (weights, corpora) = (config.data.corpus_weights.len(), sources.corpora());
     if weights > 0 && weights != corpora {

@@ -33,6 +33,8 @@ fn usage_errors_exit_with_2() {
         "train --out m",
         "train p.tsv --out m --src a",
         "train p.tsv --out m --columns 0,1",
+        "train p.tsv --out m --columns 1,1",
+        "train p.tsv --out m --seed 9223372036854775808",
         "train p.tsv --out m --resume --overwrite",
         "train p.tsv --out m --config nowhere.toml",
         "translate",
