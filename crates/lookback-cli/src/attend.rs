@@ -10,6 +10,7 @@ use crate::args::{AttendArgs, Common, Drawing, Format};
 use crate::exit::{Done, Usage};
 use crate::input::Rounds;
 use crate::maps::{Form, MapOutput, Unit};
+use crate::written::spare;
 
 /// Sentences looked at together.
 const ROUND: usize = 256;
@@ -27,9 +28,10 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
     let links = args.threshold.map_or(Links::Strongest, Links::Above);
     let model = args.model.display().to_string();
     let form = Form { format, unit, links, style, colour: common.color, model };
-    let mut out = MapOutput::open(args.output.as_deref(), form)?;
+    spare(args.output.as_deref(), [&args.input, &args.pairs].into_iter().filter_map(Option::as_deref))?;
     if let Some(pairs) = &args.pairs {
         let corpus = read_tsv(pairs, args.columns)?;
+        let mut out = MapOutput::open(args.output.as_deref(), form)?;
         for (round, pairs) in corpus.pairs.chunks(ROUND).enumerate() {
             let pairs: Vec<(&str, &str)> = pairs.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
             for map in translator.attend_pairs(&pairs)? {
@@ -37,12 +39,15 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
                 out.take(vec![map.with_id(line)])?;
             }
         }
+        out.finish()?;
     } else {
         let config = args.search.over(&translator.config().search);
         // A beam asked for is a beam to be seen.
         let nbest = args.search.beam_size.unwrap_or(1);
         let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
+        options.check()?;
         let mut rounds = Rounds::open(args.input.as_deref(), ROUND)?;
+        let mut out = MapOutput::open(args.output.as_deref(), form)?;
         let mut line = 0;
         while let Some(lines) = rounds.next()? {
             let sources: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -52,8 +57,8 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
             }
             out.flush()?;
         }
+        out.finish()?;
     }
-    out.finish()?;
     Ok(Done::Whole)
 }
 

@@ -19,6 +19,7 @@ mod signals;
 mod tokenize;
 mod train;
 mod translate;
+mod written;
 
 use std::process::ExitCode;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lookback::view::{
-    AttentionMap, Ink, Links, NpzWriter, Page, Style, to_pharaoh, to_svg, to_terminal, write_jsonl, write_marian,
-    write_nematus,
+    AttentionMap, Ink, Links, NpzWriter, Page, Style, to_pharaoh, to_svg, to_terminal, visible, write_jsonl,
+    write_marian, write_nematus,
 };
 
 use crate::args::{Colour, Format};
@@ -192,7 +192,8 @@ fn place(path: &Path, number: usize) -> PathBuf {
 /// The texts, then the heat map.
 fn in_terminal(map: &AttentionMap, width: usize, ink: Ink) -> String {
     let rank = map.rank().filter(|rank| *rank > 0).map_or(String::new(), |rank| format!(" ({})", rank + 1));
-    let texts = format!("{} → {}{rank}  {:.2} nats\n", map.src().text, map.tgt().text, map.log_prob());
+    let texts =
+        format!("{} → {}{rank}  {:.2} nats\n", visible(&map.src().text), visible(&map.tgt().text), map.log_prob());
     format!("{texts}{}\n", to_terminal(map, width, ink))
 }
 

@@ -13,6 +13,7 @@ use crate::args::{Common, TranslateArgs};
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
 use crate::input::Rounds;
+use crate::written::spare;
 
 mod json;
 mod looks;
@@ -24,10 +25,13 @@ use looks::Looks;
 pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> {
     check(args)?;
     let translator = Translator::load_ensemble(&args.model, common.threads)?;
-    let mut looks = Looks::open(args, common, &translator)?;
-    let weights = if looks.is_asked() { KeepWeights::Yes } else { KeepWeights::No };
+    Looks::check(args, &translator)?;
+    let weights = if Looks::are_asked(args) { KeepWeights::Yes } else { KeepWeights::No };
     let options = SearchOptions { weights, ..options(args, &translator)? };
+    options.check()?;
     let mut lines = Lines::open(args)?;
+    // Nothing that can be known to fail fails after this: what stood in these files is gone.
+    let mut looks = Looks::open(args, common, &translator)?;
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),
         None => Box::new(io::stdout()),
@@ -53,6 +57,10 @@ fn check(args: &TranslateArgs) -> Result<(), Usage> {
     }
     if let Some(dir) = args.sentences.iter().find(|sentence| Path::new(sentence).join("config.json").exists()) {
         return Err(Usage(format!("`{dir}` is a model folder; give every model its own -m")));
+    }
+    let read = [&args.input, &args.prefix_file].into_iter().filter_map(Option::as_deref);
+    for output in [&args.output, &args.attention] {
+        spare(output.as_deref(), read.clone())?;
     }
     if args.prefix_file.is_some() && !args.sentences.is_empty() {
         return Err(Usage("--prefix-file goes with lines of a file or of standard input; use --prefix".into()));

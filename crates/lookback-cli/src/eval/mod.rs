@@ -1,12 +1,14 @@
 //! `lookback eval`.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use lookback::eval::{PairedTest, Pool, Sampling};
 
 use crate::args::Common;
 use crate::display::Screen;
 use crate::exit::{Done, Usage};
+use crate::written::spare;
 
 mod aer;
 mod args;
@@ -108,8 +110,11 @@ fn check(args: &EvalArgs) -> Result<(), Usage> {
             "--src is used by --model, --by-length and --aer only",
         ),
     ];
-    match refused.iter().find(|(found, _)| *found) {
-        Some((_, what)) => Err(Usage((*what).to_owned())),
-        None => Ok(()),
+    if let Some((_, what)) = refused.iter().find(|(found, _)| *found) {
+        return Err(Usage((*what).to_owned()));
     }
+    let one = [&args.pairs, &args.src, &args.hyp].into_iter().filter_map(Option::as_deref);
+    let read = one.chain(args.reference.iter().chain(&args.compare).map(PathBuf::as_path));
+    spare(args.hyp_out.as_deref(), read.clone())?;
+    spare(args.svg.as_deref(), read)
 }

@@ -8,6 +8,7 @@ use crate::args::{Alignment, Common, Format, TranslateArgs};
 use crate::attend::usual_unit;
 use crate::exit::Usage;
 use crate::maps::{Form, MapOutput, Unit};
+use crate::written::spare;
 
 /// What is told about where the decoder looked: beside the translations, and in a file.
 pub(super) struct Looks {
@@ -18,15 +19,28 @@ pub(super) struct Looks {
 
 impl Looks {
     /// Refuses a model that has no attention, and two outputs in one place.
+    pub(super) fn check(args: &TranslateArgs, translator: &Translator) -> anyhow::Result<()> {
+        if let (Some(path), Some(output)) = (&args.attention, &args.output)
+            && (path == output || spare(Some(path), [output.as_path()]).is_err())
+        {
+            return Err(Usage("--attention and --output name the same file".into()).into());
+        }
+        if Self::are_asked(args) {
+            translator.need_attention()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn are_asked(args: &TranslateArgs) -> bool {
+        args.alignment.is_some() || args.attention.is_some()
+    }
+
+    /// Makes the file, if one is asked for.
     pub(super) fn open(args: &TranslateArgs, common: Common, translator: &Translator) -> anyhow::Result<Self> {
         let unit = usual_unit(translator);
         let mut looks = Self { alignment: args.alignment, unit, file: None };
         if let Some(path) = &args.attention {
-            if args.output.as_ref() == Some(path) {
-                return Err(Usage("--attention and --output name the same file".into()).into());
-            }
             let format = Format::chosen(args.attention_format, Some(path), "--attention-format")?;
-            translator.need_attention()?;
             let links = match args.alignment {
                 Some(Alignment::Hard(links)) => links,
                 Some(Alignment::Soft) | None => Links::Strongest,
@@ -36,13 +50,10 @@ impl Looks {
             let form = Form { format, unit, links, style, colour, model };
             looks.file = Some(MapOutput::open(Some(path), form)?);
         }
-        if looks.is_asked() {
-            translator.need_attention()?;
-        }
         Ok(looks)
     }
 
-    pub(super) fn is_asked(&self) -> bool {
+    fn is_asked(&self) -> bool {
         self.alignment.is_some() || self.file.is_some()
     }
 

@@ -12,3 +12,4 @@ mod round_trip;
 #[cfg(unix)]
 mod signals;
 mod text;
+mod written;

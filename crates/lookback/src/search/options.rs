@@ -68,7 +68,11 @@ fn refuse(key: &'static str, message: String) -> Result<(), SearchError> {
 }
 
 impl SearchOptions {
-    pub(crate) fn check(&self) -> Result<(), SearchError> {
+    /// What a search would refuse, before there is anything to search.
+    ///
+    /// # Errors
+    /// Names the first option that is out of range.
+    pub fn check(&self) -> Result<(), SearchError> {
         let config = &self.config;
         let beam_size = config.beam_size;
         if !(1..=MOST).contains(&beam_size) {
