@@ -1,10 +1,10 @@
 //! `lookback attend`.
 
-use lookback::Translator;
 use lookback::config::TextMode;
 use lookback::data::read_tsv;
 use lookback::search::{KeepWeights, SearchOptions};
 use lookback::view::{Links, Style};
+use lookback::{TranslateError, Translator};
 
 use crate::args::{AttendArgs, Common, Drawing, Format};
 use crate::exit::{Done, Usage};
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
         // A beam asked for is a beam to be seen.
         let nbest = args.search.beam_size.unwrap_or(1);
         let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
-        options.check()?;
+        options.check().map_err(TranslateError::from)?;
         let mut rounds = Rounds::open(args.input.as_deref(), ROUND)?;
         let mut out = MapOutput::open(args.output.as_deref(), form)?;
         let mut line = 0;

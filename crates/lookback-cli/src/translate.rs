@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use lookback::data::{DataError, read_lines};
 use lookback::search::{Constraints, KeepWeights, SearchOptions};
-use lookback::{Request, Translation, Translator};
+use lookback::{Request, TranslateError, Translation, Translator};
 
 use crate::args::{Common, TranslateArgs};
 use crate::display::{Screen, counted};
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> 
     Looks::check(args, &translator)?;
     let weights = if Looks::are_asked(args) { KeepWeights::Yes } else { KeepWeights::No };
     let options = SearchOptions { weights, ..options(args, &translator)? };
-    options.check()?;
+    options.check().map_err(TranslateError::from)?;
     let mut lines = Lines::open(args)?;
     // Nothing that can be known to fail fails after this: what stood in these files is gone.
     let mut looks = Looks::open(args, common, &translator)?;
