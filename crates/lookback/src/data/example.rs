@@ -91,6 +91,7 @@ impl FilterReport {
     }
 
     /// Decides about a pair and counts it; whether it takes part.
+    #[cfg(feature = "files")]
     pub(crate) fn admit(&mut self, (corpus, line): (u32, u64), src: usize, tgt: usize) -> bool {
         let Some(reason) = self.limits.refuse(src, tgt) else {
             let corpus = corpus as usize;

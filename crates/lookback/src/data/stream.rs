@@ -98,6 +98,7 @@ impl fmt::Debug for PairStream {
 }
 
 /// SHA-256 over which corpus each pair is from, and the length and the bytes of every side.
+#[cfg(any(feature = "train", test))]
 pub(crate) fn fingerprint(pairs: &[Pair]) -> String {
     let mut hash = Sha256::new();
     let mut corpus = 0;
