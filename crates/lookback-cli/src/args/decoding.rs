@@ -20,13 +20,13 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "A", visible_alias = "normalize", aliases = ["lenpen", "length-penalty-alpha"])]
     pub(crate) length_penalty: Option<f64>,
     /// Charge hypotheses B·|log| of the attention that source words lack.
-    #[arg(long, value_name = "B")]
+    #[arg(long, value_name = "B", hide_short_help = true)]
     pub(crate) coverage_penalty: Option<f64>,
     /// No N-gram twice in a translation; 0 allows it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) no_repeat_ngram_size: Option<usize>,
     /// Shortest translation, as a multiple of the source's pieces.
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", hide_short_help = true)]
     pub(crate) min_length_ratio: Option<f64>,
     /// Longest translation, as a multiple of the source's pieces.
     #[arg(long, value_name = "R")]

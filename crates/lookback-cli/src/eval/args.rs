@@ -22,7 +22,7 @@ pub(crate) struct EvalArgs {
     /// Lines of `source TAB reference`.
     #[arg(value_name = "PAIRS", conflicts_with_all = ["reference", "src"])]
     pub(crate) pairs: Option<PathBuf>,
-    /// References, a line each; again for further ones (empty lines: none).
+    /// References, a line each (repeatable; empty lines: none).
     #[arg(long = "ref", value_name = "FILE")]
     pub(crate) reference: Vec<PathBuf>,
     /// Translations to score.
@@ -35,7 +35,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) src: Option<PathBuf>,
     /// Columns of source and reference in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs")]
+    #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", hide_short_help = true)]
     pub(crate) columns: Option<Columns>,
     /// What to measure: bleu, chrf, chrf++, ter, wer, cer, per, exact, mrr [default: bleu,chrf,exact].
     #[arg(
@@ -56,7 +56,7 @@ pub(crate) struct EvalArgs {
     #[command(flatten)]
     pub(crate) settings: Settings,
     /// A score for every line.
-    #[arg(long, conflicts_with_all = ["compare", "by_length", "confusions"])]
+    #[arg(long, conflicts_with_all = ["compare", "by_length", "confusions"], hide_short_help = true)]
     pub(crate) sentence_level: bool,
     /// Test whether systems differ from the first one.
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["hyp", "by_length", "confusions"])]
@@ -67,7 +67,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) by_length: Vec<usize>,
     /// Draw them.
-    #[arg(long, value_name = "FILE", requires = "by_length")]
+    #[arg(long, value_name = "FILE", requires = "by_length", hide_short_help = true)]
     pub(crate) svg: Option<PathBuf>,
     /// The N most frequent errors [default: 20].
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20")]
@@ -152,9 +152,9 @@ pub(crate) struct Settings {
 /// How resampling is done, for --compare and --by-length.
 #[derive(Debug, Args)]
 pub(crate) struct ResamplingArgs {
-    /// How --compare tests.
-    #[arg(long, value_enum, requires = "compare", default_value_t = TestName::Bootstrap, hide_short_help = true)]
-    pub(crate) test: TestName,
+    /// How --compare tests [default: bootstrap].
+    #[arg(long, value_enum, requires = "compare", hide_short_help = true)]
+    pub(crate) test: Option<TestName>,
     /// Samples [default: 1000; 10000 for --test ar].
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) samples: Option<usize>,
@@ -180,7 +180,7 @@ pub(crate) struct AlignmentArgs {
     #[arg(long, value_name = "GOLD", requires = "hyp")]
     pub(crate) aer: Option<PathBuf>,
     /// Where positions in GOLD start, 0 or 1.
-    #[arg(long, value_name = "B", requires = "aer", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), hide_default_value = true)]
+    #[arg(long, value_name = "B", requires = "aer", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), hide_default_value = true, hide_short_help = true)]
     pub(crate) gold_base: u8,
     /// Form of GOLD: `0-0 1p2` or NAACL's `sentence source target`; by its name if not given (.wa is NAACL).
     #[arg(long, value_enum, requires = "aer", hide_short_help = true)]

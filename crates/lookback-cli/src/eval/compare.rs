@@ -37,7 +37,7 @@ pub(super) fn run(
     seed: u64,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let paired = match args.resampling.test {
+    let paired = match args.resampling.test.unwrap_or(TestName::Bootstrap) {
         TestName::Bootstrap => PairedTest::Bootstrap,
         TestName::Ar => PairedTest::Randomization,
     };

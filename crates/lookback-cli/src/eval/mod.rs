@@ -103,6 +103,9 @@ fn check(args: &EvalArgs) -> Result<(), Usage> {
         (args.compare.len() == 1 && args.model.is_empty(), "--compare needs two systems: files, or one and --model"),
         (args.resampling.seed.is_some() && !resampled, "--seed changes nothing without --compare or --by-length"),
         (args.resampling.samples.is_some() && !resampled, "--samples changes nothing without --compare or --by-length"),
+        (args.resampling.test.is_some() && args.compare.is_empty(), "--test changes nothing without --compare"),
+        (args.hyp_out.is_some() && args.model.is_empty(), "--hyp-out keeps what --model translates; give --model"),
+        (args.columns.is_some() && args.pairs.is_none(), "--columns is for PAIRS"),
         (args.resampling.samples == Some(0), "--samples must be at least 1"),
         (searched && args.model.is_empty(), "how to search changes nothing without --model"),
         (

@@ -102,7 +102,7 @@ pub enum NbestError {
 /// What does not follow `format`, with `file:line`.
 pub fn parse_nbest(path: &Path, lines: &[String], format: NbestFormat) -> Result<Vec<Vec<String>>, NbestError> {
     match format {
-        NbestFormat::Lines(k) if k == 0 || lines.len() % k != 0 => {
+        NbestFormat::Lines(k) if k == 0 || !lines.len().is_multiple_of(k) => {
             Err(NbestError::Multiple { path: path.to_owned(), lines: lines.len(), k })
         }
         NbestFormat::Lines(k) => Ok(lines.chunks(k).map(<[String]>::to_vec).collect()),
