@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::microkernel::{MicroKernel, Store};
 use crate::shared::{Aligned, Area, Shared, with_scratch};
-use crate::{Exec, Pool, Real};
+use crate::{Exec, Int8Matrix, Pool, Real, int8};
 use pack::{pack_left, pack_right, pack_right_panels};
 
 mod pack;
@@ -68,6 +68,23 @@ impl<'a, T> MatRef<'a, T> {
         Self::strided(data, rows, cols, cols)
     }
 
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Row `row`.
+    ///
+    /// # Panics
+    /// If the columns do not lie side by side.
+    pub(crate) fn row(&self, row: usize) -> &'a [T] {
+        assert_eq!(self.col_stride, 1, "rows of a transposed matrix are not slices");
+        &self.data[row * self.row_stride..][..self.cols]
+    }
+
     /// The transposed matrix, in the same memory.
     #[must_use]
     pub fn t(self) -> Self {
@@ -124,6 +141,8 @@ pub enum Operand<'a, T> {
     Plain(MatRef<'a, T>),
     /// A matrix that was packed before.
     Packed(&'a PackedMatrix<T>),
+    /// A weight of 8 bits, transposed: the product is that of whole numbers, see [`Int8Matrix`].
+    Int8(&'a Int8Matrix),
 }
 
 impl<T> Operand<'_, T> {
@@ -131,6 +150,7 @@ impl<T> Operand<'_, T> {
         match self {
             Self::Plain(m) => m.rows,
             Self::Packed(p) => p.rows,
+            Self::Int8(w) => w.cols(),
         }
     }
 
@@ -138,6 +158,7 @@ impl<T> Operand<'_, T> {
         match self {
             Self::Plain(m) => m.cols,
             Self::Packed(p) => p.cols,
+            Self::Int8(w) => w.rows(),
         }
     }
 }
@@ -145,7 +166,7 @@ impl<T> Operand<'_, T> {
 /// `C = init + A·B`, with `A` (M, K), `B` (K, N), `C` (M, N) row-major with rows `stride` apart.
 ///
 /// # Panics
-/// If the shapes disagree, `c` is too short, its rows overlap, or `B` was packed for another instruction set.
+/// If the shapes disagree, `c` is too short, its rows overlap, `B` was packed for another instruction set, or `B` has 8 bits and `A` is transposed.
 pub fn gemm<T: Real>(
     exec: Exec<'_>,
     c: &mut [T],
@@ -171,6 +192,9 @@ pub fn gemm<T: Real>(
     }
     if k == 0 {
         return without_depth(c, stride, m, n, init);
+    }
+    if let Operand::Int8(w) = b {
+        return int8::product(exec, c, stride, a, w, init);
     }
     let product = Product { exec, kernel, a, b, m, n, c: c.as_mut_ptr(), stride, init };
     if m * n * k <= SERIAL {
@@ -247,6 +271,7 @@ impl<T: Real> Product<'_, T> {
                                 let data = &packed.data.as_slice()[cols.start * k..];
                                 self.tiles(part, Panels { data, depth: k, start: 0 }, 0..self.m, cols.clone(), depth);
                             }
+                            Operand::Int8(_) => unreachable!("a product of its own"),
                         }
                     }
                 });
@@ -316,6 +341,7 @@ impl<T: Real> Product<'_, T> {
                 let depth = self.a.cols;
                 run(Panels { data: &packed.data.as_slice()[cols.start * depth..], depth, start: 0 });
             }
+            Operand::Int8(_) => unreachable!("a product of its own"),
             Operand::Plain(b) => {
                 with_scratch(Area::Right, cols.len().next_multiple_of(nr) * group.len(), |right: &mut [T]| {
                     pack_right_panels(self.exec, right, b, group.clone(), cols.start, nr);

@@ -9,17 +9,11 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use crate::isa::Isa;
 use crate::microkernel::MicroKernel;
-
-mod sealed {
-    /// Only this crate says what a number is: its scratch memory relies on every bit pattern being one.
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
+use crate::shared::AnyBits;
 
 /// `f32` or `f64`.
 pub trait Real:
-    sealed::Sealed
+    AnyBits
     + Copy
     + Debug
     + Display

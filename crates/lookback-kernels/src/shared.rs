@@ -38,6 +38,23 @@ impl<'a, T> Shared<'a, T> {
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
+/// A number of which every bit pattern is one, so that memory of any origin can hold it.
+///
+/// # Safety
+/// That is the promise.
+pub unsafe trait AnyBits: Copy {}
+
+// SAFETY: every bit pattern is a number, or NaN.
+unsafe impl AnyBits for f32 {}
+// SAFETY: as above.
+unsafe impl AnyBits for f64 {}
+// SAFETY: every bit pattern is a number.
+unsafe impl AnyBits for u8 {}
+// SAFETY: as above.
+unsafe impl AnyBits for i8 {}
+// SAFETY: as above.
+unsafe impl AnyBits for i32 {}
+
 /// Numbers that start on a cache line of their own. The memory is kept.
 #[derive(Clone)]
 pub(crate) struct Aligned<T> {
@@ -52,7 +69,7 @@ impl<T> std::fmt::Debug for Aligned<T> {
     }
 }
 
-impl<T: crate::Real> Aligned<T> {
+impl<T: AnyBits> Aligned<T> {
     pub(crate) const fn empty() -> Self {
         Self { lines: Vec::new(), len: 0, number: PhantomData }
     }
@@ -64,7 +81,7 @@ impl<T: crate::Real> Aligned<T> {
             self.lines.resize(lines, Line([0; 64]));
         }
         self.len = len;
-        // SAFETY: the lines hold at least `len` numbers, aligned to 64 bytes; every bit pattern is a valid float.
+        // SAFETY: the lines hold at least `len` numbers, aligned to 64 bytes; every bit pattern is a number.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<T>(), len) }
     }
 
@@ -97,7 +114,7 @@ pub(crate) enum Area {
 
 /// Runs `work` on `len` elements of this thread's scratch memory, whose contents are unspecified (but initialised).
 /// The memory is kept, so a steady sequence of calls allocates nothing.
-pub(crate) fn with_scratch<T: crate::Real, R>(area: Area, len: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+pub(crate) fn with_scratch<T: AnyBits, R>(area: Area, len: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
     let lines = SCRATCH.with_borrow_mut(|areas| std::mem::take(&mut areas[area as usize]));
     let mut buffer = Aligned { lines, len: 0, number: PhantomData };
     let result = work(buffer.resized(len));
