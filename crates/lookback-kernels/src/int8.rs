@@ -88,7 +88,13 @@ impl<T: Real> Product<'_, T> {
                 for row in (top..self.m.min(top + ROWS)).step_by(MR) {
                     let rows = MR.min(self.m.min(top + ROWS) - row);
                     let mut sums = [0i32; MR * NR];
-                    self.tile.run(rows, self.rows_from(row), &self.sums[row..row + rows], self.w.panel(panel), &mut sums);
+                    self.tile.run(
+                        rows,
+                        self.rows_from(row),
+                        &self.sums[row..row + rows],
+                        self.w.panel(panel),
+                        &mut sums,
+                    );
                     let columns = panel * NR..n.min((panel + 1) * NR);
                     for r in 0..rows {
                         // SAFETY: tasks have disjoint rows and columns.

@@ -1,4 +1,4 @@
-use super::tile::{all, MR};
+use super::tile::{MR, all};
 use super::*;
 use crate::{Isa, Operand, gemm};
 
@@ -93,6 +93,7 @@ fn products_are_those_of_the_real_numbers_within_half_a_unit_per_factor() {
 }
 
 #[test]
+#[allow(clippy::float_cmp, reason = "nothing is rounded twice")]
 fn what_a_product_starts_from_is_kept_set_or_the_bias() {
     let pool = Pool::new(1);
     let exec = Exec { pool: &pool, isa: Isa::detect() };
@@ -108,6 +109,7 @@ fn what_a_product_starts_from_is_kept_set_or_the_bias() {
 }
 
 #[test]
+#[allow(clippy::float_cmp, reason = "nothing is rounded twice")]
 fn rows_are_looked_up_as_they_were_quantised() {
     let pool = Pool::new(2);
     let exec = Exec { pool: &pool, isa: Isa::detect() };

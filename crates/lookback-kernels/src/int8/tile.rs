@@ -54,7 +54,10 @@ unsafe fn portable(rows: usize, steps: usize, x: *const i8, _sums: *const i32, p
         for step in 0..steps {
             // SAFETY: inside the panel and the row.
             let (w, x) = unsafe {
-                (&*panel.add(step * STEP).cast::<[u8; STEP]>(), &*x.add((r * steps + step) * DEPTH).cast::<[i8; DEPTH]>())
+                (
+                    &*panel.add(step * STEP).cast::<[u8; STEP]>(),
+                    &*x.add((r * steps + step) * DEPTH).cast::<[i8; DEPTH]>(),
+                )
             };
             for c in 0..NR {
                 for d in 0..DEPTH {
