@@ -8,7 +8,7 @@ use crate::{Exec, Real};
 /// Elements per task.
 const CHUNK: usize = 1 << 14;
 
-/// One Adam update (Kingma & Ba 2015, algorithm 1), in PyTorch's order of operations.
+/// One Adam update (Kingma & Ba 2015, algorithm 1), with decay apart from the gradient (Loshchilov & Hutter 2019, algorithm 2), in PyTorch's order of operations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
     /// Learning rate.
@@ -21,19 +21,21 @@ pub struct AdamStep {
     pub epsilon: f64,
     /// The number of this update, from 1.
     pub step: u64,
+    /// The share of itself, times the rate, that a weight loses first; 0 in plain Adam.
+    pub decay: f64,
     /// What every gradient is multiplied by first: one over the number of target tokens, times the clipping factor.
     pub scale: f64,
 }
 
 multiversion! {
-    fn update<T>(w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], f: [T; 6]) {
-        let [scale, beta1, beta2, rate, inverse_root, epsilon] = f;
+    fn update<T>(w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], f: [T; 7]) {
+        let [scale, beta1, beta2, rate, inverse_root, epsilon, keep] = f;
         let (rest1, rest2) = (T::ONE - beta1, T::ONE - beta2);
         for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
             let g = g * scale;
             *m = *m * beta1 + g * rest1;
             *v = *v * beta2 + g * g * rest2;
-            *w -= rate * *m / (v.sqrt() * inverse_root + epsilon);
+            *w = *w * keep - rate * *m / (v.sqrt() * inverse_root + epsilon);
         }
     }
 }
@@ -49,7 +51,8 @@ pub fn adam<T: Real>(exec: Exec<'_>, w: &mut [T], g: &[T], m: &mut [T], v: &mut 
     let power = |beta: f64| 1.0 - beta.powf(step.step as f64);
     let rate = step.rate / power(step.beta1);
     let inverse_root = 1.0 / power(step.beta2).sqrt();
-    let factors = [step.scale, step.beta1, step.beta2, rate, inverse_root, step.epsilon].map(T::from_f64);
+    let keep = 1.0 - step.rate * step.decay;
+    let factors = [step.scale, step.beta1, step.beta2, rate, inverse_root, step.epsilon, keep].map(T::from_f64);
     let (w, m, v) = (Shared::new(w), Shared::new(m), Shared::new(v));
     exec.pool.run(len.div_ceil(CHUNK), |i| {
         let start = i * CHUNK;
@@ -106,7 +109,7 @@ mod tests {
     fn the_first_update_moves_every_weight_by_the_rate_against_its_gradient() {
         let pool = Pool::new(1);
         let (mut w, mut m, mut v) = ([1.0f64, 1.0, 1.0], [0.0; 3], [0.0; 3]);
-        let step = AdamStep { rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-12, step: 1, scale: 0.5 };
+        let step = AdamStep { rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-12, step: 1, decay: 0.0, scale: 0.5 };
         adam(Exec { pool: &pool, isa: Isa::detect() }, &mut w, &[2.0, -0.3, 0.0], &mut m, &mut v, step);
         for (got, want) in w.iter().zip([0.9, 1.1, 1.0]) {
             assert!((got - want).abs() < 1e-9);

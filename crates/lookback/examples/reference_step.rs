@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (model, specs) = Seq2Seq::new(&config.model, VOCABULARY as usize, VOCABULARY as usize);
     let mut params = Params::init(&cpu, specs, 1);
     let mut gradients = Gradients::zeros(&cpu, &params);
-    let mut optimizer = Optimizer::new(&cpu, params.specs());
+    let mut optimizer = Optimizer::new(&cpu, params.specs(), &config.train);
     let mut tape = Tape::new();
     let examples: Vec<Example> =
         (0..BATCH as u32).map(|b| Example { src: sentence(b, 1), tgt: sentence(b, 2), line: u64::from(b) }).collect();
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut graph = Graph::training(&cpu, &params, &mut tape, &mut gradients, Recording::Deterministic);
         let loss = model.loss(&mut graph, &batch, 0.0);
         graph.backward();
-        optimizer.step(&cpu, &mut params, &gradients, &config.train, 1e-3, loss.tokens);
+        optimizer.step(&cpu, &mut params, &gradients, 1e-3, loss.tokens);
         (start.elapsed().as_secs_f64() * 1e3, loss.nll / loss.tokens as f64)
     };
     let mut out = std::io::stdout().lock();

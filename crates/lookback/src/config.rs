@@ -10,13 +10,16 @@ use crate::data::Limits;
 
 mod attention;
 mod keys;
+mod optimization;
 mod parse;
+mod regularization;
 mod resolve;
 
 pub use crate::backend::CellKind;
 pub use crate::text::{Normalization, Sharing, TextMode};
 pub use attention::{AttentionKind, DecoderOrder};
 pub use keys::{Key, keys};
+pub use optimization::{OptimizerKind, Schedule};
 pub use resolve::CorpusSize;
 
 /// Everything a run is made of, except its data.
@@ -140,6 +143,14 @@ pub struct ModelConfig {
     pub tied_embeddings: TiedEmbeddings,
     /// Dropout probability: on embeddings, between layers, on the attentional state.
     pub dropout: Option<f32>,
+    /// Dropout probability on embeddings, where it is another than `dropout`.
+    pub dropout_embedding: Option<f32>,
+    /// Dropout probability between layers, where it is another than `dropout`.
+    pub dropout_layers: Option<f32>,
+    /// Dropout probability on the attentional state, where it is another than `dropout`.
+    pub dropout_state: Option<f32>,
+    /// Whether a sequence has one mask at each of these places, the same at every step (Gal & Ghahramani 2016), instead of one for every step.
+    pub variational_dropout: bool,
 }
 
 impl Default for ModelConfig {
@@ -162,6 +173,10 @@ impl Default for ModelConfig {
             bridge: Bridge::Copy,
             tied_embeddings: TiedEmbeddings::None,
             dropout: None,
+            dropout_embedding: None,
+            dropout_layers: None,
+            dropout_state: None,
+            variational_dropout: false,
         }
     }
 }
@@ -212,24 +227,40 @@ pub struct TrainConfig {
     pub max_epochs: Option<u64>,
     /// Stop after so many minutes. A run that stops by the clock cannot be repeated exactly.
     pub max_minutes: Option<f64>,
-    /// Adam's learning rate, at its highest.
-    pub learning_rate: f64,
+    /// What an update does with a gradient.
+    pub optimizer: OptimizerKind,
+    /// The learning rate at its highest; 0.001 for `adam` and `adamw`, 1 for `sgd` if not given.
+    pub learning_rate: Option<f64>,
+    /// The share of itself, times the learning rate, that every matrix loses in an update (`adamw`; vectors lose nothing); 0.01 if not given.
+    pub weight_decay: Option<f64>,
+    /// How much of the step before goes into a step (`sgd`).
+    pub momentum: f64,
     /// How the learning rate goes after the warm-up.
     pub schedule: Schedule,
     /// Updates over which the learning rate rises from zero.
     pub warmup: u64,
-    /// What the rate is multiplied by when a plateau is met, or from epoch to epoch for `exponential`.
+    /// What the rate is multiplied by when a plateau is met, or every `decay_every` epochs for `exponential`.
     pub decay: f64,
-    /// First epoch at a reduced rate with `exponential`, from 1.
+    /// First epoch at a reduced rate with `exponential` and `halving`, from 1.
     pub decay_from: u64,
+    /// Epochs from one reduction to the next with `exponential` and `halving`.
+    pub decay_every: u64,
+    /// Where `linear` and `cosine` end, and what no other schedule falls below after the warm-up.
+    pub min_learning_rate: f64,
     /// Adam's decay of the first moment.
     pub beta1: f64,
     /// Adam's decay of the second moment.
     pub beta2: f64,
     /// Adam's ε.
     pub epsilon: f64,
+    /// How much of the moving average of the weights stays in an update, as 0.999: validated and kept as the model in place of the weights themselves; 0 for none.
+    pub ema: f64,
     /// Largest global norm of the gradient (per target token); 0 for none.
     pub clip_norm: f64,
+    /// Probability that a word of the source is read as `<unk>`.
+    pub word_dropout_src: f64,
+    /// Probability that a word before is read as `<unk>` by the decoder; what it is to write stays.
+    pub word_dropout_tgt: f64,
     /// Label smoothing ε.
     pub label_smoothing: f32,
     /// Validate every so many updates; once an epoch if not given.
@@ -252,15 +283,23 @@ impl Default for TrainConfig {
             max_updates: None,
             max_epochs: None,
             max_minutes: None,
-            learning_rate: 1e-3,
+            optimizer: OptimizerKind::Adam,
+            learning_rate: None,
+            weight_decay: None,
+            momentum: 0.0,
             schedule: Schedule::InverseSqrt,
             warmup: 400,
             decay: 0.7,
             decay_from: 5,
+            decay_every: 1,
+            min_learning_rate: 0.0,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
+            ema: 0.0,
             clip_norm: 1.0,
+            word_dropout_src: 0.0,
+            word_dropout_tgt: 0.0,
             label_smoothing: 0.1,
             validate_every: None,
             patience: 5,
@@ -269,22 +308,6 @@ impl Default for TrainConfig {
             checkpoint_every: 1000,
         }
     }
-}
-
-/// How the learning rate goes after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// It stays.
-    Constant,
-    /// It falls with the square root of the updates: rate·√(warmup / update).
-    InverseSqrt,
-    /// It is multiplied by `decay` whenever a validation is not better than the best.
-    Plateau,
-    /// It is multiplied by `decay` at the start of every epoch from `decay_from` on.
-    Exponential,
-    /// It falls linearly to 0 at the end of the run; needs a limit.
-    Linear,
 }
 
 /// What is meant by a better validation.

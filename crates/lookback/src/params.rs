@@ -155,6 +155,12 @@ impl<B: Backend> Params<B> {
         }
     }
 
+    /// Moves every value towards that of `other` by `share` of the way.
+    #[cfg(feature = "train")]
+    pub(crate) fn approach(&mut self, backend: &B, other: &Self, share: f64) {
+        self.weights.iter_mut().zip(&other.weights).for_each(|(average, w)| backend.approach(average, w, share));
+    }
+
     #[cfg(feature = "train")]
     pub(crate) fn weights_mut(&mut self) -> &mut [B::Weight] {
         &mut self.weights

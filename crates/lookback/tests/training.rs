@@ -1,9 +1,12 @@
 //! A training from pairs to a folder: repeatable, resumable, able to learn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use lookback::Translator;
+use lookback::backend::Cpu;
+use lookback::checkpoint::Checkpoint;
 use lookback::config::Config;
 use lookback::data::{Corpus, dates};
 use lookback::train::{Ending, Event, Job, Observer, Outcome, Silent, Start, StopFlag, TrainError, train};
@@ -47,12 +50,16 @@ fn run(job: Job) -> Outcome {
     train(job, &StopFlag::default(), &mut Silent).expect("the training runs")
 }
 
-/// Every file of a folder by name; lines of metrics without their times; the state without its clock.
+/// Every file of a folder and of the folders in it by name; lines of metrics without their times; the state without its clock.
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(dir).expect("a folder") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            files.extend(contents(&path).into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
+            continue;
+        }
         let mut bytes = fs::read(&path).expect("a file");
         if name == "metrics.jsonl" {
             let text = String::from_utf8(bytes).expect("text");
@@ -126,6 +133,36 @@ fn a_stopped_and_resumed_training_is_the_uninterrupted_one() {
     }
 }
 
+/// Ways to learn that keep something of their own in the state, or draw random numbers of their own.
+const WAYS: [&[&str]; 7] = [
+    &["train.optimizer=adamw", "train.weight_decay=0.1", "train.schedule=cosine", "train.min_learning_rate=1e-4"],
+    &["train.optimizer=sgd", "train.schedule=luong5"],
+    &["train.optimizer=sgd", "train.momentum=0.9", "train.schedule=halving", "train.decay_from=2"],
+    &["train.ema=0.9", "train.schedule=plateau"],
+    &["train.ema=0.9", "train.optimizer=sgd"],
+    &["model.variational_dropout=true", "model.dropout_embedding=0.4", "model.dropout_state=0.1"],
+    &["train.word_dropout_src=0.1", "train.word_dropout_tgt=0.2"],
+];
+
+#[test]
+fn every_way_to_learn_goes_on_exactly_differs_from_the_others_and_can_be_loaded() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut models = BTreeSet::new();
+    for (i, way) in WAYS.iter().enumerate() {
+        let [whole, parts] = ["whole", "parts"].map(|name| dir.path().join(format!("{i}-{name}")));
+        assert_eq!(run(job(&whole, way, 2, Start::Fresh)).ending, Ending::Limit);
+        let stop = StopFlag::default();
+        train(job(&parts, way, 1, Start::Fresh), &stop, &mut StopAfter(7, &stop)).expect("the first part runs");
+        run(job(&parts, way, 2, Start::Resume));
+        assert!(contents(&whole) == contents(&parts), "{way:?}");
+        models.insert(contents(&whole)["model.safetensors"].clone());
+        let model = Checkpoint::load(&whole).unwrap_or_else(|e| panic!("{way:?}: {e}"));
+        let translator = Translator::from_checkpoint(model, Cpu::detect(1));
+        translator.translate(&["3 May 1999"]).unwrap_or_else(|e| panic!("{way:?}: {e}"));
+    }
+    assert_eq!(models.len(), WAYS.len(), "an option without an effect");
+}
+
 #[test]
 fn a_folder_that_holds_a_training_is_neither_overwritten_nor_resumed_as_another() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -156,7 +193,7 @@ fn it_learns_eight_pairs_by_heart() {
         "train.label_smoothing=0.0",
     ];
     let mut job = job(dir.path(), &sets, 2, Start::Overwrite);
-    job.config.train.learning_rate = 0.01;
+    job.config.train.learning_rate = Some(0.01);
     job.config.train.schedule = lookback::config::Schedule::Linear;
     (job.train, job.valid) = (Corpus::from_pairs(pairs.clone()), Corpus::from_pairs(pairs));
     let best = run(job).best.expect("it was validated");

@@ -9,7 +9,7 @@ use lookback_kernels::{
 
 use super::{
     AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, LossGradients, Precision, Purpose, RandomKey,
-    Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, Smoothing, with_cell,
+    Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep, Smoothing, with_cell,
 };
 
 /// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
@@ -96,6 +96,11 @@ impl<T: Real> CpuWeight<T> {
 
     fn forward(&self) -> Operand<'_, T> {
         if self.forward.valid { Operand::Packed(&self.forward.matrix) } else { Operand::Plain(self.matrix().t()) }
+    }
+
+    /// Packed forms are of values that were changed.
+    fn outdate(&mut self) {
+        (self.forward.valid, self.backward.valid) = (false, false);
     }
 
     fn backward(&self) -> Operand<'_, T> {
@@ -345,8 +350,11 @@ impl<T: Real> Backend for Cpu<T> {
         kernels::add_assign(self.exec(), y, x);
     }
 
-    fn dropout(&self, y: &mut Vec<T>, x: &Vec<T>, p: f32, key: RandomKey) {
-        kernels::dropout(self.exec(), y, x, p, key);
+    fn dropout(&self, y: &mut Vec<T>, x: &Vec<T>, p: f32, key: RandomKey, period: usize) {
+        assert_eq!(y.len(), x.len(), "dropout");
+        for (y, x) in y.chunks_mut(period).zip(x.chunks(period)) {
+            kernels::dropout(self.exec(), y, x, p, key);
+        }
     }
 
     fn concat(&self, y: &mut Vec<T>, a: &Vec<T>, b: &Vec<T>, a_width: usize, b_width: usize) {
@@ -420,9 +428,19 @@ impl<T: Real> Backend for Cpu<T> {
         kernels::squared_norm(self.exec(), x)
     }
 
+    fn sgd(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: Option<&mut Vec<T>>, step: SgdStep) {
+        kernels::sgd(self.exec(), &mut weight.values, gradient, m.map(Vec::as_mut_slice), step);
+        weight.outdate();
+    }
+
+    fn approach(&self, average: &mut CpuWeight<T>, weight: &CpuWeight<T>, share: f64) {
+        kernels::approach(self.exec(), &mut average.values, &weight.values, share);
+        average.outdate();
+    }
+
     fn adam(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: &mut Vec<T>, v: &mut Vec<T>, step: AdamStep) {
         kernels::adam(self.exec(), &mut weight.values, gradient, m, v, step);
-        (weight.forward.valid, weight.backward.valid) = (false, false);
+        weight.outdate();
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use lookback_kernels::Cell;
 use serde::{Deserialize, Serialize};
 
-pub use lookback_kernels::{AdamStep, Candidates, CrossEntropy, Direction, RandomKey, Real, Smoothing};
+pub use lookback_kernels::{AdamStep, Candidates, CrossEntropy, Direction, RandomKey, Real, SgdStep, Smoothing};
 
 mod cpu;
 
@@ -365,8 +365,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn add(&self, y: &mut Self::Tensor, a: &Self::Tensor, b: &Self::Tensor);
     /// `y += x`
     fn add_assign(&self, y: &mut Self::Tensor, x: &Self::Tensor);
-    /// `y += dropout(x)` with the mask of `key`.
-    fn dropout(&self, y: &mut Self::Tensor, x: &Self::Tensor, p: f32, key: RandomKey);
+    /// `y += dropout(x)` with the mask of `key` for `period` elements, the same for those that follow.
+    fn dropout(&self, y: &mut Self::Tensor, x: &Self::Tensor, p: f32, key: RandomKey, period: usize);
     /// `y[n] = [a[n]; b[n]]`
     fn concat(&self, y: &mut Self::Tensor, a: &Self::Tensor, b: &Self::Tensor, a_width: usize, b_width: usize);
     /// Adds columns `offset..offset + width` of `y` to `x`.
@@ -401,6 +401,10 @@ pub trait Backend: Debug + Send + Sync + 'static {
 
     /// `Σ x²`
     fn squared_norm(&self, x: &Self::Tensor) -> f64;
+    /// One update by gradient descent; `m` is the step before, if there is momentum.
+    fn sgd(&self, weight: &mut Self::Weight, gradient: &Self::Tensor, m: Option<&mut Self::Tensor>, step: SgdStep);
+    /// `average += share·(weight − average)`
+    fn approach(&self, average: &mut Self::Weight, weight: &Self::Weight, share: f64);
     /// One Adam update; `m` and `v` are the moments.
     fn adam(
         &self,

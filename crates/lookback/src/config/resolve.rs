@@ -1,6 +1,6 @@
 //! What a recipe leaves open is chosen from the data; what cannot be is refused with the remedy.
 
-use super::{AttentionKind, Bridge, Config, ConfigError, Schedule, Sharing, TextConfig, TextMode, TiedEmbeddings};
+use super::{AttentionKind, Bridge, Config, ConfigError, Sharing, TextConfig, TextMode, TiedEmbeddings};
 
 /// What is known of a corpus when the open values are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +57,7 @@ impl Config {
         self.model.encoder_hidden.get_or_insert(hidden);
         self.model.encoder_cell.get_or_insert(self.model.cell);
         self.resolve_attention(hidden);
+        self.resolve_optimization();
         self.model.dropout.get_or_insert(if corpus.pairs < 200_000 { 0.3 } else { 0.1 });
         self.train.batch_tokens.get_or_insert(if corpus.pairs < 10_000 { 1_000 } else { 2_000 });
         if self.train.max_updates.is_none() && self.train.max_epochs.is_none() && self.train.max_minutes.is_none() {
@@ -83,10 +84,12 @@ impl Config {
             refuse("data.corpus_weights", "they are for several corpora")?;
         }
         let (updates, minutes) = (self.train.max_updates, self.train.max_minutes);
-        if self.train.schedule == Schedule::Linear && updates.is_none() && minutes.is_none() {
-            let message = "`linear` falls to 0 at the end of the run, and where a stream ends is not known; set `train.max_updates`, or \
-                           another schedule";
-            invalid("train.schedule", message.into())?;
+        if self.train.schedule.needs_end() && updates.is_none() && minutes.is_none() {
+            let message = format!(
+                "`{}` depends on where the run ends, and where a stream ends is not known; set `train.max_updates`, or another schedule",
+                self.train.schedule.name()
+            );
+            invalid("train.schedule", message)?;
         }
         self.train.max_epochs = Some(1);
         self.resolve(buffer)
@@ -103,7 +106,9 @@ impl Config {
         self.check_attention()?;
         self.check_model()?;
         self.check_bridge()?;
-        self.check_ranges()
+        self.check_ranges()?;
+        self.check_optimization()?;
+        self.check_regularization()
     }
 
     fn check_sizes(&self) -> Result<(), ConfigError> {
@@ -252,19 +257,18 @@ impl Config {
 
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
     fn check_ranges(&self) -> Result<(), ConfigError> {
-        let m = &self.model;
         let shares = [
-            ("model.dropout", f64::from(m.dropout.unwrap_or(0.0))),
             ("train.label_smoothing", f64::from(self.train.label_smoothing)),
             ("train.beta1", self.train.beta1),
             ("train.beta2", self.train.beta2),
+            ("train.ema", self.train.ema),
         ];
         if let Some((key, share)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
             return invalid(key, format!("{share} is outside 0..1"));
         }
         let train = &self.train;
         let positive = [
-            ("train.learning_rate", train.learning_rate),
+            ("train.learning_rate", train.peak_rate()),
             ("train.decay", train.decay),
             ("train.epsilon", train.epsilon),
             ("train.max_minutes", train.max_minutes.unwrap_or(1.0)),
@@ -291,9 +295,6 @@ impl Config {
                 "search.max_length_extra",
                 format!("{} is above {}", self.search.max_length_extra, 1 << 20),
             );
-        }
-        if self.train.schedule == Schedule::InverseSqrt && self.train.warmup == 0 {
-            return invalid("train.warmup", "`inverse_sqrt` needs a warm-up of at least one update".into());
         }
         Ok(())
     }
@@ -357,10 +358,8 @@ mod tests {
                 &["model.tied_embeddings=all", "text.sharing=separate"],
                 "model.tied_embeddings: `all` needs one vocabulary",
             ),
-            (&["model.dropout=1.0"], "model.dropout: 1"),
             (&["train.learning_rate=-1.0"], "train.learning_rate: "),
             (&["train.clip_norm=-1.0"], "train.clip_norm: "),
-            (&["train.warmup=0"], "train.warmup: "),
             (&["train.validate_every=0"], "train.validate_every: 0"),
             (&["train.max_minutes=-1.0"], "train.max_minutes: -1"),
             (&["search.length_penalty=-1.0"], "search.length_penalty: -1"),

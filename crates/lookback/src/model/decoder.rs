@@ -12,6 +12,7 @@ use crate::config::{AttentionKind, DecoderOrder, ModelConfig};
 use crate::model::Memory;
 use crate::model::attention::{AttentionLayer, HeadWeights};
 use crate::model::bridge::Bridge;
+use crate::model::dropout::{Dropout, Place};
 use crate::model::layout::{Layout, Sizes};
 use crate::model::output::Output;
 use crate::model::recurrent::RecurrentLayer;
@@ -59,7 +60,24 @@ pub(super) struct Decoder {
     attentional: (ParamId, ParamId),
     output: Output,
     hidden: usize,
-    dropout: f32,
+    dropout: Dropout,
+}
+
+/// What input feeding reads.
+struct Fed {
+    /// y projected to the first layer's gates (T, R, G·H).
+    projected: Var,
+    /// W_f (G·H, H).
+    feed: ParamId,
+    /// s̃ before the first step (1, R, H).
+    first: Var,
+}
+
+/// Where values are dropped in one pass of the decoder, embeddings aside.
+struct Places {
+    /// Before each layer but the first.
+    layers: Vec<Place>,
+    state: Place,
 }
 
 /// What joins the embedding in the gates of the first layer.
@@ -133,15 +151,20 @@ impl Decoder {
         let steps = tgt_in.len() / batch;
         let ids = g.ids(tgt_in);
         let embedded = g.embed(self.embedding, ids, steps, batch);
-        let embedded = g.dropout(embedded, self.dropout);
+        let embedded = self.dropout.place(g, self.dropout.embedding).drop(g, embedded);
+        let layers = self.layers.iter().skip(1).map(|_| self.dropout.place(g, self.dropout.layers)).collect();
+        let places = Places { layers, state: self.dropout.place(g, self.dropout.state) };
         let projected = self.layers[0].project(g, embedded);
         match (self.joins, state.input_feed, &self.attention) {
-            (Joins::Feed(feed), Some(input_feed), _) => self.run_fed(g, memory, state, projected, feed, input_feed),
+            (Joins::Feed(feed), Some(input_feed), _) => {
+                let fed = Fed { projected, feed, first: input_feed };
+                self.run_fed(g, memory, &state.layers, &fed, &places)
+            }
             (Joins::Context(weight), _, Some(attention)) => {
-                let before = bahdanau::Before { attention, weight, embedded, projected };
+                let before = bahdanau::Before { attention, weight, embedded, projected, places: &places };
                 self.run_before(g, memory, &state.layers, &before)
             }
-            _ => self.run_steps(g, memory, &state.layers, projected),
+            _ => self.run_steps(g, memory, &state.layers, projected, &places),
         }
     }
 
@@ -152,22 +175,29 @@ impl Decoder {
         memory: &Memory,
         initial: &[State],
         projected: Var,
+        places: &Places,
     ) -> Decoding {
-        let (s, layers) = self.run_layers(g, projected, initial);
+        let (s, layers) = self.run_layers(g, projected, initial, places);
         let looked = self.attention.map(|attention| attention.look(g, s, memory));
         let joined = looked.map_or(s, |looked| g.concat(looked.context, s));
-        let attentional = self.attentional(g, joined);
+        let attentional = self.attentional(g, joined, places);
         let state = DecoderState { layers, input_feed: None };
         Decoding { attentional, weights: looked.map(|looked| looked.weights), state }
     }
 
     /// The recurrent layers over any number of steps: outputs of the last (T, R, H), and the last states of all.
-    fn run_layers<B: Backend>(&self, g: &mut Graph<'_, B>, projected: Var, initial: &[State]) -> (Var, Vec<State>) {
+    fn run_layers<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        projected: Var,
+        initial: &[State],
+        places: &Places,
+    ) -> (Var, Vec<State>) {
         let mut layers = Vec::with_capacity(self.layers.len());
         let (mut s, last) = self.layers[0].run_projected(g, projected, initial[0], None);
         layers.push(last);
-        for (layer, &initial) in self.layers.iter().zip(initial).skip(1) {
-            let input = g.dropout(s, self.dropout);
+        for ((layer, &initial), place) in self.layers.iter().zip(initial).skip(1).zip(&places.layers) {
+            let input = place.drop(g, s);
             let (y, last) = layer.run(g, input, initial, None);
             s = y;
             layers.push(last);
@@ -180,19 +210,18 @@ impl Decoder {
         &self,
         g: &mut Graph<'_, B>,
         memory: &Memory,
-        state: &DecoderState,
-        projected: Var,
-        feed: ParamId,
-        input_feed: Var,
+        initial: &[State],
+        fed: &Fed,
+        places: &Places,
     ) -> Decoding {
-        let steps = g.shape(projected).steps;
-        let (mut layers, mut input_feed) = (state.layers.clone(), input_feed);
+        let steps = g.shape(fed.projected).steps;
+        let (mut layers, mut input_feed) = (initial.to_vec(), fed.first);
         let (mut attentional, mut weights) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
         for t in 0..steps {
-            let x = g.step(projected, t);
-            let fed = g.linear(input_feed, feed, None);
-            let gates = g.add(x, fed);
-            let step = self.run_steps(g, memory, &layers, gates);
+            let x = g.step(fed.projected, t);
+            let back = g.linear(input_feed, fed.feed, None);
+            let gates = g.add(x, back);
+            let step = self.run_steps(g, memory, &layers, gates, places);
             input_feed = step.attentional;
             attentional.push(step.attentional);
             weights.extend(step.weights);
@@ -204,9 +233,9 @@ impl Decoder {
     }
 
     /// s̃ = tanh(W_c x + b_c), with dropout.
-    fn attentional<B: Backend>(&self, g: &mut Graph<'_, B>, joined: Var) -> Var {
+    fn attentional<B: Backend>(&self, g: &mut Graph<'_, B>, joined: Var, places: &Places) -> Var {
         let z = g.linear(joined, self.attentional.0, Some(self.attentional.1));
         let attentional = g.tanh(z);
-        g.dropout(attentional, self.dropout)
+        places.state.drop(g, attentional)
     }
 }

@@ -3,6 +3,7 @@
 use crate::backend::{Backend, Direction};
 use crate::config::ModelConfig;
 use crate::model::Memory;
+use crate::model::dropout::Dropout;
 use crate::model::layout::{Layout, Sizes};
 use crate::model::recurrent::RecurrentLayer;
 use crate::ops::State;
@@ -14,7 +15,7 @@ pub(super) struct Encoder {
     embedding: ParamId,
     /// Per layer, one or two directions.
     layers: Vec<Vec<RecurrentLayer>>,
-    dropout: f32,
+    dropout: Dropout,
 }
 
 impl Encoder {
@@ -42,8 +43,9 @@ impl Encoder {
         let lengths = g.ids(src_len);
         let mut x = g.embed(self.embedding, ids, steps, batch);
         let mut last = Vec::with_capacity(self.layers.len());
-        for directions in &self.layers {
-            x = g.dropout(x, self.dropout);
+        for (layer, directions) in self.layers.iter().enumerate() {
+            let rate = if layer == 0 { self.dropout.embedding } else { self.dropout.layers };
+            x = self.dropout.place(g, rate).drop(g, x);
             let outputs: Vec<(Var, State)> = directions
                 .iter()
                 .map(|layer| {

@@ -1,6 +1,7 @@
 //! Names, shapes and starts of the parameters, collected while the model is put together.
 
 use crate::config::ModelConfig;
+use crate::model::dropout::Dropout;
 use crate::params::{Init, ParamId, ParamSpec};
 
 /// Half the width of the uniform start of embeddings.
@@ -12,7 +13,7 @@ pub(super) struct Sizes {
     pub(super) embedding: usize,
     pub(super) hidden: usize,
     pub(super) encoder: usize,
-    pub(super) dropout: f32,
+    pub(super) dropout: Dropout,
 }
 
 impl Sizes {
@@ -23,7 +24,7 @@ impl Sizes {
             embedding: config.embedding.expect(resolved),
             hidden,
             encoder: config.encoder_hidden.unwrap_or(hidden),
-            dropout: config.dropout.expect(resolved),
+            dropout: Dropout::of(config),
         }
     }
 }

@@ -12,6 +12,7 @@
 mod attention;
 mod bridge;
 mod decoder;
+mod dropout;
 mod encoder;
 mod layout;
 mod output;

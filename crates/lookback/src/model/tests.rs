@@ -227,7 +227,7 @@ fn ten_adam_steps_follow_ten_losses_of_pytorch() {
             let tokens = case.batch.tgt_tokens as f64;
             let norm = gradients.norm(&case.cpu) / tokens;
             let scale = (1.0 / (norm + 1e-6)).min(1.0) / tokens;
-            let adam = AdamStep { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step, scale };
+            let adam = AdamStep { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step, decay: 0.0, scale };
             let cpu = case.cpu.clone();
             for (i, weight) in case.params.weights_mut().iter_mut().enumerate() {
                 cpu.adam(weight, &gradients.all()[i], &mut m[i], &mut v[i], adam);
@@ -260,6 +260,73 @@ fn the_whole_gradient_agrees_with_differences_in_every_parameter() {
         });
         // Differences of a loss near 40 nats: rounding of 4e-15 over a step of 1e-5, relative to gradients of 1e-4 and more.
         assert!(error < 5e-5, "{}: {error}", case.params.specs()[i].name);
+    }
+}
+
+/// Models whose decoder runs at once, step by step, and in Bahdanau's order, with masks for all steps.
+fn variational() -> Vec<ModelConfig> {
+    let rates = |base: ModelConfig| ModelConfig {
+        dropout_embedding: Some(0.3),
+        dropout_layers: Some(0.2),
+        dropout_state: Some(0.4),
+        variational_dropout: true,
+        ..base
+    };
+    let of = |feeding| config(true, 2, AttentionKind::Dot, feeding);
+    let before = ModelConfig { decoder: DecoderOrder::Bahdanau, ..of(false) };
+    [of(false), of(true), before].into_iter().map(rates).collect()
+}
+
+#[test]
+fn the_gradient_agrees_with_differences_under_masks_for_all_steps() {
+    for config in variational() {
+        let (model, specs) = Seq2Seq::new(&config, 9, 9);
+        let cpu = Cpu::<f64>::detect(1);
+        let mut params = Params::init(&cpu, specs, 1);
+        let sentence = |from: u32, len: u32| (from..from + len).collect::<Vec<u32>>();
+        let examples = [(3, 2), (2, 3)].map(|(s, t)| Example { src: sentence(4, s), tgt: sentence(5, t), line: 1 });
+        let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+        let run = |params: &Params<Cpu<f64>>| {
+            let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, params));
+            let recording = Recording::On { seed: 1, step: 1 };
+            let mut g = Graph::training(&cpu, params, &mut tape, &mut gradients, recording);
+            let loss = model.loss(&mut g, &batch, 0.0).loss;
+            g.backward();
+            (loss, gradients)
+        };
+        let (_, gradients) = run(&params);
+        let values: Vec<Vec<f64>> =
+            params.values(&cpu).iter().map(|v| v.iter().map(|&v| f64::from(v)).collect()).collect();
+        for i in 0..values.len() {
+            let error = max_grad_error(&mut values[i].clone(), &gradients.all()[i], |v| {
+                let mut all = values.clone();
+                all[i] = v.to_vec();
+                params.set_exact(&cpu, &all);
+                run(&params).0
+            });
+            // As for the deterministic model.
+            assert!(error < 5e-5, "{:?}: {}: {error}", config.decoder, params.specs()[i].name);
+        }
+    }
+}
+
+#[test]
+fn a_sequence_loses_the_same_parts_of_its_states_at_every_step() {
+    for config in variational() {
+        let (model, specs) = Seq2Seq::new(&config, 20, 20);
+        let cpu = Cpu::<f32>::detect(1);
+        let params = Params::init(&cpu, specs, 1);
+        let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, &params));
+        let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, Recording::On { seed: 1, step: 1 });
+        let (src, tgt): (Vec<u32>, Vec<u32>) = ((4..16).collect(), (5..17).collect());
+        let memory = model.encode(&mut g, &src, &[3, 3, 3, 3]);
+        let state = model.start(&mut g, &memory);
+        let decoding = model.decode(&mut g, &memory, &state, &tgt);
+        let states = g.download(decoding.attentional);
+        let lost = |step: &[f32]| step.iter().map(|v| v.abs() > 0.0).collect::<Vec<bool>>();
+        let steps: Vec<Vec<bool>> = states.chunks(4 * 8).map(lost).collect();
+        assert!(steps.len() == 3 && steps.iter().all(|step| *step == steps[0]), "{:?}", config.decoder);
+        assert!(steps[0].contains(&false) && steps[0][..8] != steps[0][8..16], "rows have masks of their own");
     }
 }
 

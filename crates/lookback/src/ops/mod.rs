@@ -21,6 +21,7 @@ mod tanh;
 pub(crate) mod checks;
 
 pub use attend::{Attended, Attention, AttentionScore};
+pub use dropout::SequenceMask;
 pub use recurrent::{Recurrent, RecurrentOutput, State};
 
 use crate::backend::{Backend, RandomKey};
@@ -35,7 +36,7 @@ pub(crate) enum Node<B: Backend> {
     Attend(attend::AttendNode),
     Concat { y: Var, a: Var, b: Var },
     CrossEntropy { x: Var, dx: B::Tensor },
-    Dropout { y: Var, x: Var, p: f32, key: RandomKey },
+    Dropout { y: Var, x: Var, p: f32, key: RandomKey, period: usize },
     Embed { y: Var, table: ParamId, ids: IdsVar },
     Linear { y: Var, x: Var, weight: ParamId, bias: Option<ParamId> },
     MeanRows { y: Var, x: Var },
@@ -53,7 +54,7 @@ impl<B: Backend> Node<B> {
             Self::Attend(node) => attend::backward(graph, node),
             Self::Concat { y, a, b } => concat::backward(graph, y, a, b),
             Self::CrossEntropy { x, dx } => graph.add_gradient(x, dx),
-            Self::Dropout { y, x, p, key } => dropout::backward(graph, y, x, p, key),
+            Self::Dropout { y, x, p, key, period } => dropout::backward(graph, y, x, p, key, period),
             Self::Embed { y, table, ids } => embed::backward(graph, y, table, ids),
             Self::Linear { y, x, weight, bias } => linear::backward(graph, y, x, weight, bias),
             Self::MeanRows { y, x } => mean::backward(graph, y, x),

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::batches::Batches;
+use super::learner::Learner;
 use super::metrics::{METRICS_FILE, Metrics};
 use super::state::{Best, Origin, Position, State};
 use super::validate::ValidationSet;
+use super::word_dropout::drop_words;
 use super::{
-    Ending, Event, Job, Observer, Optimizer, Outcome, Progress, Ready, Start, StopFlag, TrainError, UpdateReport,
-    Validation, learning_rate,
+    Ending, Event, Job, Observer, Outcome, Progress, Ready, Start, StopFlag, TrainError, UpdateReport, Validation,
+    learning_rate,
 };
 use crate::backend::{Cpu, Purpose};
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE};
@@ -42,9 +44,8 @@ struct Run {
     tokenizers: Tokenizers,
     cpu: Cpu,
     model: Seq2Seq,
-    params: Params<Cpu>,
+    learner: Learner<Cpu>,
     gradients: Gradients<Cpu>,
-    optimizer: Optimizer<Cpu>,
     tape: Tape<Cpu>,
     batches: Batches,
     valid: ValidationSet,
@@ -109,13 +110,11 @@ impl Run {
         let vocab = [tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size()];
         let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
         let cpu = Cpu::detect(threads);
-        let (params, optimizer, position) = if resumed {
-            let state = State::load(&dir, &specs)?;
-            let optimizer = Optimizer::from_values(&cpu, &state.first, &state.second, state.position.update);
-            (Params::from_values(&cpu, specs, &state.weights), optimizer, state.position)
+        let (learner, position) = if resumed {
+            let (position, kept) = State::load(&dir, &specs, &Learner::<Cpu>::slots(&config.train))?;
+            (Learner::resume(&cpu, specs, kept, &config.train, position.update), position)
         } else {
-            let optimizer = Optimizer::new(&cpu, &specs);
-            (Params::init(&cpu, specs, config.seed), optimizer, Position::start())
+            (Learner::start(&cpu, Params::init(&cpu, specs, config.seed), &config.train), Position::start())
         };
         let (train_pairs, valid_pairs) = (examples.len(), valid_examples.len());
         let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest);
@@ -130,7 +129,7 @@ impl Run {
             valid_pairs,
             skipped: [skipped_train, skipped_valid],
             vocab,
-            parameters: params.count(),
+            parameters: learner.params.count(),
             fill: batches.fill(),
             batches: batches.count(),
             is_stream: batches.is_stream(),
@@ -141,7 +140,7 @@ impl Run {
         let mut run = Self {
             valid: ValidationSet::new(&valid, valid_examples, &tokenizers, &config),
             metrics: Metrics::open(&dir, position.update)?,
-            gradients: Gradients::zeros(&cpu, &params),
+            gradients: Gradients::zeros(&cpu, &learner.params),
             tape: Tape::new(),
             dir,
             config,
@@ -149,8 +148,7 @@ impl Run {
             tokenizers,
             cpu,
             model,
-            params,
-            optimizer,
+            learner,
             batches,
             last_epoch: position.epoch,
             position,
@@ -218,14 +216,14 @@ impl Run {
         by_updates.max(by_minutes).max(by_epochs).min(1.0)
     }
 
-    /// One update: forward and backward over one batch or several, then Adam.
+    /// One update: forward and backward over one batch or several, then a step of the optimiser.
     fn update(&mut self, observer: &mut dyn Observer) -> Result<UpdateReport, TrainError> {
         let start = Instant::now();
         let done = self.done();
         let config = &self.config.train;
         let (update, epoch) = (self.position.update + 1, self.position.epoch);
         let rate = learning_rate(config, Progress { update, epoch, done, plateau: self.position.plateau });
-        self.params.prepare(&self.cpu, Purpose::Train);
+        self.learner.params.prepare(&self.cpu, Purpose::Train);
         self.gradients.clear(&self.cpu);
         let (mut loss, mut tokens, mut lines) = (0.0, 0, Vec::new());
         for part in 0..config.accumulate {
@@ -233,13 +231,16 @@ impl Run {
             if self.batches.is_over() {
                 break;
             }
-            let batch = self.batches.get(self.position.batch);
+            let mut batch = self.batches.get(self.position.batch);
             self.advance(observer)?;
             self.tape.reset();
             // Every forward pass draws its own masks.
             let step = (update - 1) * self.config.train.accumulate as u64 + part as u64 + 1;
+            let config = &self.config.train;
+            drop_words(&mut batch, [config.word_dropout_src, config.word_dropout_tgt], self.config.seed, step);
             let recording = Recording::On { seed: self.config.seed, step };
-            let mut graph = Graph::training(&self.cpu, &self.params, &mut self.tape, &mut self.gradients, recording);
+            let params = &self.learner.params;
+            let mut graph = Graph::training(&self.cpu, params, &mut self.tape, &mut self.gradients, recording);
             let sums = self.model.loss(&mut graph, &batch, self.config.train.label_smoothing);
             graph.backward();
             loss += sums.loss;
@@ -248,7 +249,7 @@ impl Run {
         }
         #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
         let loss = loss / tokens.max(1) as f64;
-        let norm = self.optimizer.step(&self.cpu, &mut self.params, &self.gradients, &self.config.train, rate, tokens);
+        let norm = self.learner.step(&self.cpu, &self.gradients, rate, tokens);
         if !loss.is_finite() || !norm.is_finite() {
             let lines = lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
             return Err(TrainError::Diverged { update, epoch, loss, lines });
@@ -290,15 +291,16 @@ impl Run {
     /// Validates after an update of `epoch`.
     fn validate(&mut self, epoch: u64, observer: &mut dyn Observer) -> Result<(), TrainError> {
         observer.event(Event::Validating);
-        let Self { cpu, model, params, tape, tokenizers, config, .. } = self;
-        let mut validation = self.valid.run(cpu, model, params, tape, tokenizers, config)?;
+        let Self { cpu, model, learner, tape, tokenizers, config, .. } = self;
+        let mut validation = self.valid.run(cpu, model, learner.shown(), tape, tokenizers, config)?;
         (validation.update, validation.epoch) = (self.position.update, epoch);
         validation.is_best = self.position.best.is_none_or(|best| is_better(config.train.metric, &validation, &best));
         self.position.validated = self.position.update;
         if validation.is_best {
             self.position.best = Some(Best::of(&validation));
             self.position.stale = 0;
-            Checkpoint::save_weights(&self.dir, self.params.specs(), &self.params.values(&self.cpu))?;
+            let shown = self.learner.shown();
+            Checkpoint::save_weights(&self.dir, shown.specs(), &shown.values(&self.cpu))?;
         } else {
             self.position.stale += 1;
             self.position.plateau *= self.config.train.decay;
@@ -315,11 +317,10 @@ impl Run {
     }
 
     fn save_state(&mut self) -> Result<(), TrainError> {
-        let [first, second] = self.optimizer.values(&self.cpu);
         let position = Position { seconds: self.elapsed(), ..self.position.clone() };
-        let weights = self.params.values(&self.cpu);
-        let state = State { origin: self.origin.clone(), position, weights, first, second };
-        state.save(&self.dir, self.params.specs())
+        let slots = self.learner.kept(&self.cpu, &self.config.train);
+        let state = State { origin: self.origin.clone(), position, slots };
+        state.save(&self.dir, self.learner.params.specs())
     }
 }
 

@@ -3,13 +3,16 @@
 //! [`train`] does the whole job and tells an [`Observer`] about it; it prints nothing and decides nothing about terminals or signals.
 
 mod batches;
+mod ema;
 mod job;
+mod learner;
 mod metrics;
 mod optimizer;
 mod schedule;
 mod state;
 mod summary;
 mod validate;
+mod word_dropout;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,41 +1,71 @@
-//! Adam over all parameters, with the global norm clipped, in PyTorch's order of operations.
+//! The update of all parameters, with the global norm clipped, in PyTorch's order of operations.
+//!
+//! ```text
+//! g = Σ∇ / tokens · min(1, clip / (‖Σ∇ / tokens‖ + 1e-6))
+//! adam     m = β₁m + (1−β₁)g     v = β₂v + (1−β₂)g²     w −= rate · m̂ / (√v̂ + ε)          Kingma & Ba 2015
+//! adamw    w −= rate·λ·w first, matrices only                                             Loshchilov & Hutter 2019
+//! sgd      m = μm + g            w −= rate · m          without momentum m is g           Polyak 1964, as PyTorch has it
+//! ```
+//! Vectors (biases, the additive score's v) do not decay: they are few, and nothing is gained by pulling a bias to 0.
 
-use crate::backend::{AdamStep, Backend, Real};
-use crate::config::TrainConfig;
+use crate::backend::{AdamStep, Backend, Real, SgdStep};
+use crate::config::{OptimizerKind, TrainConfig};
 use crate::params::{Gradients, ParamSpec, Params};
 
-/// Adam's moments, and the number of updates made.
+/// What an optimiser remembers from update to update, and how many it has made.
 #[derive(Debug)]
 pub struct Optimizer<B: Backend> {
-    first: Vec<B::Tensor>,
-    second: Vec<B::Tensor>,
+    settings: TrainConfig,
+    /// For each of [`Optimizer::slots`], a tensor for every parameter.
+    slots: Vec<Vec<B::Tensor>>,
     updates: u64,
 }
 
 impl<B: Backend> Optimizer<B> {
-    /// An optimiser that has made no update.
+    /// The names of what the optimiser of a configuration keeps for every parameter: nothing more is needed to go on.
     #[must_use]
-    pub fn new(backend: &B, specs: &[ParamSpec]) -> Self {
-        let zeros: Vec<Vec<f32>> = specs.iter().map(|s| vec![0.0; s.len()]).collect();
-        Self::from_values(backend, &zeros, &zeros, 0)
+    pub fn slots(config: &TrainConfig) -> &'static [&'static str] {
+        match config.optimizer {
+            OptimizerKind::Adam | OptimizerKind::AdamW => &["adam_m", "adam_v"],
+            OptimizerKind::Sgd if config.momentum > 0.0 => &["sgd_momentum"],
+            OptimizerKind::Sgd => &[],
+        }
     }
 
-    /// An optimiser with given moments, after `updates` updates.
+    /// An optimiser that has made no update.
     #[must_use]
-    pub fn from_values(backend: &B, first: &[Vec<f32>], second: &[Vec<f32>], updates: u64) -> Self {
+    pub fn new(backend: &B, specs: &[ParamSpec], config: &TrainConfig) -> Self {
+        let zeros: Vec<Vec<f32>> = specs.iter().map(|s| vec![0.0; s.len()]).collect();
+        Self::from_values(backend, config, &vec![zeros; Self::slots(config).len()], 0)
+    }
+
+    /// An optimiser that remembers `values`, for each of its slots those of every parameter, after `updates` updates.
+    ///
+    /// # Panics
+    /// If there are not as many as it has slots.
+    #[must_use]
+    pub fn from_values(backend: &B, config: &TrainConfig, values: &[Vec<Vec<f32>>], updates: u64) -> Self {
+        assert_eq!(values.len(), Self::slots(config).len(), "values for every slot");
         let upload = |values: &Vec<f32>| {
             let mut tensor = backend.alloc(values.len());
             let values: Vec<B::Elem> = values.iter().map(|&v| B::Elem::from_f64(f64::from(v))).collect();
             backend.upload(&mut tensor, &values);
             tensor
         };
-        Self { first: first.iter().map(upload).collect(), second: second.iter().map(upload).collect(), updates }
+        let slots = values.iter().map(|slot| slot.iter().map(upload).collect()).collect();
+        Self { settings: config.clone(), slots, updates }
     }
 
-    /// First and second moments of every parameter.
-    pub fn values(&self, backend: &B) -> [Vec<Vec<f32>>; 2] {
+    /// For each slot, the values of every parameter.
+    pub fn values(&self, backend: &B) -> Vec<Vec<Vec<f32>>> {
         let narrow = |t: &B::Tensor| backend.download(t).into_iter().map(|v| v.to_f64() as f32).collect();
-        [&self.first, &self.second].map(|moments| moments.iter().map(narrow).collect())
+        self.slots.iter().map(|slot| slot.iter().map(narrow).collect()).collect()
+    }
+
+    /// Updates made.
+    #[must_use]
+    pub fn updates(&self) -> u64 {
+        self.updates
     }
 
     /// One update from gradients summed over `tokens` target tokens. Returns the norm of the gradient per token, before clipping; if it is not
@@ -45,7 +75,6 @@ impl<B: Backend> Optimizer<B> {
         backend: &B,
         params: &mut Params<B>,
         gradients: &Gradients<B>,
-        config: &TrainConfig,
         rate: f64,
         tokens: u64,
     ) -> f64 {
@@ -55,21 +84,39 @@ impl<B: Backend> Optimizer<B> {
         if !norm.is_finite() {
             return norm;
         }
-        let clip = if config.clip_norm > 0.0 { (config.clip_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
+        let bound = self.settings.clip_norm;
+        let clip = if bound > 0.0 { (bound / (norm + 1e-6)).min(1.0) } else { 1.0 };
         self.updates += 1;
-        let step = AdamStep {
-            rate,
-            beta1: config.beta1,
-            beta2: config.beta2,
-            epsilon: config.epsilon,
-            step: self.updates,
-            scale: clip / tokens,
-        };
-        let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((weight, gradient), (m, v)) in params.weights_mut().iter_mut().zip(gradients.all()).zip(moments) {
-            backend.adam(weight, gradient, m, v, step);
+        for (i, gradient) in gradients.all().iter().enumerate() {
+            let is_matrix = params.specs()[i].shape.len() == 2;
+            let weight = &mut params.weights_mut()[i];
+            self.update(backend, i, is_matrix, weight, gradient, [rate, clip / tokens]);
         }
         norm
+    }
+
+    /// Updates parameter `i`.
+    fn update(
+        &mut self,
+        backend: &B,
+        i: usize,
+        is_matrix: bool,
+        weight: &mut B::Weight,
+        gradient: &B::Tensor,
+        [rate, scale]: [f64; 2],
+    ) {
+        let TrainConfig { optimizer, beta1, beta2, epsilon, momentum, weight_decay, .. } = self.settings;
+        match (optimizer, &mut self.slots[..]) {
+            (OptimizerKind::Adam | OptimizerKind::AdamW, [m, v]) => {
+                let decay = if is_matrix { weight_decay.unwrap_or(0.0) } else { 0.0 };
+                let step = AdamStep { rate, beta1, beta2, epsilon, step: self.updates, decay, scale };
+                backend.adam(weight, gradient, &mut m[i], &mut v[i], step);
+            }
+            (_, slots) => {
+                let m = slots.first_mut().map(|slot| &mut slot[i]);
+                backend.sgd(weight, gradient, m, SgdStep { rate, momentum, scale });
+            }
+        }
     }
 }
 
@@ -77,15 +124,47 @@ impl<B: Backend> Optimizer<B> {
 mod tests {
     use super::*;
     use crate::backend::Cpu;
-    use crate::ops::checks::matrix;
+    use crate::ops::checks::{matrix, vector};
     use crate::params::ParamId;
     use lookback_testkit::{Golden, assert_close_f64};
+
+    const NAMES: [&str; 3] = ["p0", "p1", "p2"];
+
+    /// Follows ten updates of PyTorch, stored under `prefix`.
+    fn follows_pytorch(golden: &Golden, prefix: &str, config: &TrainConfig) {
+        let cpu = Cpu::<f64>::detect(2);
+        let values = NAMES.map(|n| golden.f64(n));
+        // p1 is a vector: it does not decay.
+        let spec = |i: usize| if i == 1 { vector(NAMES[i], 3) } else { matrix(NAMES[i], 1, values[i].len()) };
+        let specs: Vec<_> = (0..3).map(spec).collect();
+        let mut params = Params::init(&cpu, specs.clone(), 0);
+        params.set_exact(&cpu, &values);
+        let mut optimizer = Optimizer::new(&cpu, &specs, config);
+        for step in 0..10 {
+            let mut gradients = Gradients::zeros(&cpu, &params);
+            for (i, name) in NAMES.iter().enumerate() {
+                let len = values[i].len();
+                let all = golden.f64(&format!("grads.{name}"));
+                // Summed over four tokens, as the update divides.
+                let sum: Vec<f64> = all[step * len..][..len].iter().map(|g| 4.0 * g).collect();
+                cpu.upload(gradients.get_mut(ParamId(i)), &sum);
+            }
+            let norm = optimizer.step(&cpu, &mut params, &gradients, config.peak_rate(), 4);
+            assert_close_f64("norm", &[norm], &golden.f64("norms")[step..=step], 1e-9, 0.0);
+            let now = params.values(&cpu);
+            for (i, name) in NAMES.iter().enumerate() {
+                let len = values[i].len();
+                let want = &golden.f64(&format!("{prefix}after.{name}"))[step * len..][..len];
+                let got: Vec<f64> = now[i].iter().map(|&v| f64::from(v)).collect();
+                assert_close_f64(&format!("{prefix}{name}, step {step}"), &got, want, 1e-6, 1e-7);
+            }
+        }
+    }
 
     /// Ten updates of PyTorch's Adam, with and without its `clip_grad_norm_`.
     #[test]
     fn ten_updates_agree_with_pytorch_with_and_without_clipping() {
         let golden = Golden::read("adam");
-        let names = ["p0", "p1", "p2"];
         let scalar = |name: &str| golden.f64(name)[0];
         let betas = golden.f64("betas");
         for (prefix, clip_norm) in [("", 0.0), ("clipped.", scalar("max_norm"))] {
@@ -94,33 +173,40 @@ mod tests {
                 beta2: betas[1],
                 epsilon: scalar("eps"),
                 clip_norm,
+                learning_rate: Some(scalar("lr")),
                 ..TrainConfig::default()
             };
-            let cpu = Cpu::<f64>::detect(2);
-            let values = names.map(|n| golden.f64(n));
-            let specs: Vec<_> = names.iter().zip(&values).map(|(n, v)| matrix(n, 1, v.len())).collect();
-            let mut params = Params::init(&cpu, specs.clone(), 0);
-            params.set_exact(&cpu, &values);
-            let mut optimizer = Optimizer::new(&cpu, &specs);
-            for step in 0..10 {
-                let mut gradients = Gradients::zeros(&cpu, &params);
-                for (i, name) in names.iter().enumerate() {
-                    let len = values[i].len();
-                    let all = golden.f64(&format!("grads.{name}"));
-                    // Summed over four tokens, as the update divides.
-                    let sum: Vec<f64> = all[step * len..][..len].iter().map(|g| 4.0 * g).collect();
-                    cpu.upload(gradients.get_mut(ParamId(i)), &sum);
-                }
-                let norm = optimizer.step(&cpu, &mut params, &gradients, &config, scalar("lr"), 4);
-                assert_close_f64("norm", &[norm], &golden.f64("norms")[step..=step], 1e-9, 0.0);
-                let now = params.values(&cpu);
-                for (i, name) in names.iter().enumerate() {
-                    let len = values[i].len();
-                    let want = &golden.f64(&format!("{prefix}after.{name}"))[step * len..][..len];
-                    let got: Vec<f64> = now[i].iter().map(|&v| f64::from(v)).collect();
-                    assert_close_f64(&format!("{prefix}{name}, step {step}"), &got, want, 1e-6, 1e-7);
-                }
-            }
+            follows_pytorch(&golden, prefix, &config);
         }
+    }
+
+    /// Ten updates of PyTorch's AdamW, whose second group does not decay, and of its SGD, clipped.
+    #[test]
+    fn ten_updates_of_every_other_optimizer_agree_with_pytorch() {
+        let golden = Golden::read("optimizers");
+        let scalar = |name: &str| golden.f64(name)[0];
+        let clipped = TrainConfig { clip_norm: scalar("max_norm"), ..TrainConfig::default() };
+        let adamw = TrainConfig {
+            optimizer: OptimizerKind::AdamW,
+            learning_rate: Some(scalar("adamw.lr")),
+            weight_decay: Some(scalar("adamw.weight_decay")),
+            ..clipped.clone()
+        };
+        let rate = Some(scalar("sgd.lr"));
+        let sgd = TrainConfig { optimizer: OptimizerKind::Sgd, learning_rate: rate, ..clipped };
+        let momentum = TrainConfig { momentum: scalar("momentum.momentum"), ..sgd.clone() };
+        for (prefix, config) in [("adamw.", adamw), ("sgd.", sgd), ("momentum.", momentum)] {
+            follows_pytorch(&golden, prefix, &config);
+        }
+    }
+
+    #[test]
+    fn an_optimizer_keeps_what_it_needs_and_no_more() {
+        let kept = |optimizer, momentum| {
+            let config = TrainConfig { optimizer, momentum, ..TrainConfig::default() };
+            Optimizer::<Cpu>::new(&Cpu::detect(1), &[matrix("w", 2, 3)], &config).values(&Cpu::detect(1)).len()
+        };
+        assert_eq!((kept(OptimizerKind::Adam, 0.0), kept(OptimizerKind::AdamW, 0.0)), (2, 2));
+        assert_eq!((kept(OptimizerKind::Sgd, 0.9), kept(OptimizerKind::Sgd, 0.0)), (1, 0));
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::learner::{Slot, Values};
 use super::{TrainError, Validation};
 use crate::checkpoint::{CheckpointError, STATE_FILE, TensorFile, write_tensors};
 use crate::config::Config;
@@ -124,20 +125,17 @@ impl Origin {
 pub(super) struct State {
     pub(super) origin: Origin,
     pub(super) position: Position,
-    pub(super) weights: Vec<Vec<f32>>,
-    pub(super) first: Vec<Vec<f32>>,
-    pub(super) second: Vec<Vec<f32>>,
+    /// Weights, and what else is kept of every parameter.
+    pub(super) slots: Vec<Slot>,
 }
-
-/// The prefixes of the three tensors of a parameter.
-const PREFIXES: [&str; 3] = ["weight.", "adam_m.", "adam_v."];
 
 impl State {
     pub(super) fn save(&self, dir: &Path, specs: &[ParamSpec]) -> Result<(), TrainError> {
-        let parts = PREFIXES.iter().zip([&self.weights, &self.first, &self.second]);
-        let tensors: Vec<(String, Vec<usize>, &[f32])> = parts
-            .flat_map(|(prefix, values)| {
-                specs.iter().zip(values).map(move |(s, v)| (format!("{prefix}{}", s.name), s.shape.clone(), &v[..]))
+        let tensors: Vec<(String, Vec<usize>, &[f32])> = self
+            .slots
+            .iter()
+            .flat_map(|(slot, values)| {
+                specs.iter().zip(values).map(move |(s, v)| (format!("{slot}.{}", s.name), s.shape.clone(), &v[..]))
             })
             .collect();
         let json =
@@ -156,10 +154,15 @@ impl State {
         Ok((file, origin, position))
     }
 
-    pub(super) fn load(dir: &Path, specs: &[ParamSpec]) -> Result<Self, TrainError> {
-        let (file, origin, position) = Self::read(dir)?;
-        let [weights, first, second] = PREFIXES.map(|prefix| file.values(specs, prefix));
-        file.expect_only(PREFIXES.iter().flat_map(|p| specs.iter().map(move |s| format!("{p}{}", s.name))))?;
-        Ok(Self { origin, position, weights: weights?, first: first?, second: second? })
+    /// The position of the state in `dir`, and for each of `slots` the values of every parameter.
+    pub(super) fn load(
+        dir: &Path,
+        specs: &[ParamSpec],
+        slots: &[&'static str],
+    ) -> Result<(Position, Vec<Values>), TrainError> {
+        let (file, _, position) = Self::read(dir)?;
+        let values = slots.iter().map(|slot| file.values(specs, &format!("{slot}."))).collect::<Result<_, _>>()?;
+        file.expect_only(slots.iter().flat_map(|slot| specs.iter().map(move |s| format!("{slot}.{}", s.name))))?;
+        Ok((position, values))
     }
 }

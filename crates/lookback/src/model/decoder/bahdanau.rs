@@ -8,7 +8,7 @@
 //!
 //! Only what the recurrence needs is in the loop; keys, projected embeddings and s̃ are products over all steps.
 
-use super::{Decoder, DecoderState, Decoding};
+use super::{Decoder, DecoderState, Decoding, Places};
 use crate::backend::Backend;
 use crate::model::Memory;
 use crate::model::attention::{AttentionLayer, HeadWeights};
@@ -25,6 +25,7 @@ pub(super) struct Before<'a> {
     pub(super) embedded: Var,
     /// y projected to the first layer's gates (T, R, G·H).
     pub(super) projected: Var,
+    pub(super) places: &'a Places,
 }
 
 impl Decoder {
@@ -44,7 +45,7 @@ impl Decoder {
             let x = g.step(before.projected, t);
             let seen = g.linear(looked.context, before.weight, None);
             let gates = g.add(x, seen);
-            let (s, next) = self.run_layers(g, gates, &layers);
+            let (s, next) = self.run_layers(g, gates, &layers, before.places);
             contexts.push(looked.context);
             states.push(s);
             weights.push(looked.weights);
@@ -53,7 +54,7 @@ impl Decoder {
         let (contexts, states) = (g.stack(&contexts), g.stack(&states));
         let joined = g.concat(contexts, states);
         let joined = g.concat(joined, before.embedded);
-        let attentional = self.attentional(g, joined);
+        let attentional = self.attentional(g, joined, before.places);
         let weights = HeadWeights::stack(g, &weights);
         Decoding { attentional, weights, state: DecoderState { layers, input_feed: None } }
     }
