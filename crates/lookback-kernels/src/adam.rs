@@ -97,7 +97,7 @@ mod tests {
         let x: Vec<f32> = (0..50_000).map(|i| (i as f32 * 0.01).sin()).collect();
         let truth: f64 = x.iter().map(|&v| f64::from(v) * f64::from(v)).sum();
         for isa in Isa::available() {
-            let norm = |threads| squared_norm(Exec { pool: &Pool::new(threads), isa }, &x);
+            let norm = |threads| squared_norm(Exec::new(&Pool::new(threads), isa), &x);
             let one = norm(1);
             assert_eq!(one.to_bits(), norm(2).to_bits());
             assert_eq!(one.to_bits(), norm(4).to_bits());
@@ -110,7 +110,7 @@ mod tests {
         let pool = Pool::new(1);
         let (mut w, mut m, mut v) = ([1.0f64, 1.0, 1.0], [0.0; 3], [0.0; 3]);
         let step = AdamStep { rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-12, step: 1, decay: 0.0, scale: 0.5 };
-        adam(Exec { pool: &pool, isa: Isa::detect() }, &mut w, &[2.0, -0.3, 0.0], &mut m, &mut v, step);
+        adam(Exec::new(&pool, Isa::detect()), &mut w, &[2.0, -0.3, 0.0], &mut m, &mut v, step);
         for (got, want) in w.iter().zip([0.9, 1.1, 1.0]) {
             assert!((got - want).abs() < 1e-9);
         }

@@ -159,7 +159,7 @@ fn score_row<T: Real>(isa: Isa, score: Score<'_, T>, e: &mut [T], q: &[T], at: R
 /// ```
 /// use lookback_kernels::{AttentionShape, Exec, Isa, Pool, Score, attend};
 /// let pool = Pool::new(1);
-/// let exec = Exec { pool: &pool, isa: Isa::detect() };
+/// let exec = Exec::new(&pool, Isa::detect());
 /// // One query of width 2 over three positions, of which the last is padding.
 /// let shape = AttentionShape { queries: 1, src_max: 3, batch: 1, group: 1, heads: 1, query_width: 2, value_width: 1 };
 /// let (query, keys, values) = ([1.0, 0.0], [3f32.ln(), 5.0, 0.0, 7.0, 9.0, 9.0], [10.0, 20.0, 99.0]);

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn the_gradient_agrees_with_differences_with_and_without_smoothing() {
         let pool = Pool::new(2);
-        let exec = Exec { pool: &pool, isa: Isa::PORTABLE };
+        let exec = Exec::new(&pool, Isa::PORTABLE);
         let logits: Vec<f64> = (0..4 * V).map(|i| (i as f64 * 0.77).sin() * 3.0).collect();
         for epsilon in [0.0, 0.1] {
             let (grad, sums) = run(exec, &logits, epsilon);
@@ -129,7 +129,7 @@ mod tests {
         let logits: Vec<f32> = (0..4 * V).map(|i| (i as f32 * 0.77).sin() * 3.0).collect();
         let wide: Vec<f64> = logits.iter().map(|&v| f64::from(v)).collect();
         for isa in Isa::available() {
-            let exec = Exec { pool: &pool, isa };
+            let exec = Exec::new(&pool, isa);
             let (grad, sums) = run(exec, &logits, 0.0);
             let (truth, exact) = run(exec, &wide, 0.0);
             assert!((sums.loss - sums.nll).abs() < 1e-12);

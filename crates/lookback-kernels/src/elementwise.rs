@@ -214,7 +214,7 @@ mod tests {
         let x: Vec<f64> = (0..101).map(|i| f64::from(i) * 0.06 - 3.0).collect();
         let r: Vec<f64> = (0..101).map(|i| f64::from(i % 7) - 2.5).collect();
         for isa in Isa::available() {
-            let exec = Exec { pool: &pool, isa };
+            let exec = Exec::new(&pool, isa);
             let run = |x: &[f64]| {
                 let mut y = vec![0.0; x.len()];
                 tanh(exec, &mut y, x);
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn dropout_keeps_the_mean_and_drops_the_stated_share() {
         let pool = Pool::new(2);
-        let exec = Exec { pool: &pool, isa: Isa::detect() };
+        let exec = Exec::new(&pool, Isa::detect());
         let x = vec![1.0f32; 100_003];
         let mut y = vec![0.0; x.len()];
         dropout(exec, &mut y, &x, 0.3, KEY);
@@ -249,7 +249,7 @@ mod tests {
         let run = |threads, isa, key| {
             let pool = Pool::new(threads);
             let mut y = vec![0.0; x.len()];
-            dropout(Exec { pool: &pool, isa }, &mut y, &x, 0.5, key);
+            dropout(Exec::new(&pool, isa), &mut y, &x, 0.5, key);
             y
         };
         let one = run(1, Isa::PORTABLE, KEY);
@@ -265,7 +265,7 @@ mod tests {
     #[allow(clippy::float_cmp, reason = "halves of small integers are exact")]
     fn means_of_rows_share_their_gradient() {
         let pool = Pool::new(2);
-        let exec = Exec { pool: &pool, isa: Isa::detect() };
+        let exec = Exec::new(&pool, Isa::detect());
         let (mut y, mut dx) = ([9.0f32; 6], [1.0; 12]);
         mean_rows(exec, &mut y, &[1.0, 2.0, 3.0, 5.0, 7.0, 9.0, 0.0, 0.0, 1.0, 4.0, 0.0, 0.0], 2, 3);
         assert_eq!(y, [3.0, 4.5, 6.0, 2.0, 0.0, 0.5]);
@@ -277,7 +277,7 @@ mod tests {
     #[allow(clippy::float_cmp, reason = "numbers are moved, not computed")]
     fn split_undoes_concat() {
         let pool = Pool::new(2);
-        let exec = Exec { pool: &pool, isa: Isa::detect() };
+        let exec = Exec::new(&pool, Isa::detect());
         let (a, b) = ([1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0], [7.0f32, 8.0, 9.0]);
         let mut y = [0.0; 9];
         concat_columns(exec, &mut y, &a, &b, 2, 1);

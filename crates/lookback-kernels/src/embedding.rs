@@ -50,7 +50,7 @@ mod tests {
     #[allow(clippy::float_cmp, reason = "sums of small integers are exact")]
     fn repeated_ids_collect_their_gradients() {
         let pool = Pool::new(2);
-        let exec = Exec { pool: &pool, isa: Isa::detect() };
+        let exec = Exec::new(&pool, Isa::detect());
         let table = [0.0f32, 1.0, 10.0, 11.0, 20.0, 21.0];
         let ids = [2, 0, 2];
         let mut y = [0.0; 6];

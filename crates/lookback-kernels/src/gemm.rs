@@ -3,17 +3,19 @@
 //! The right operand is packed into panels of NR columns, the left into panels of MR rows, and a register tile runs over the shared
 //! dimension in blocks of [`DEPTH`] (Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). Each element of C is
 //! summed in ascending k, block by block, whatever the number of rows, columns or threads.
+//!
+//! Operands may be rounded to bfloat16 while they are packed ([`Products`]): a packed word then holds two consecutive k, and blocks are as large in memory, so twice as deep.
 
 use std::ops::Range;
 
 use crate::microkernel::{MicroKernel, Store};
 use crate::shared::{Aligned, Area, Shared, with_scratch};
-use crate::{Exec, Int8Matrix, Pool, Real, int8};
-use pack::{pack_left, pack_right, pack_right_panels};
+use crate::{Exec, Int8Matrix, Pool, Products, Real, int8};
+use pack::{Depth, pack_left, pack_right, pack_right_panels};
 
 mod pack;
 
-/// Steps of the shared dimension per block: an NR-wide panel of the right operand stays in the first-level cache beside the rows that pass it.
+/// Packed words of the shared dimension per block: an NR-wide panel of the right operand stays in the first-level cache beside the rows that pass it.
 const DEPTH: usize = 256;
 /// Up to so many rows, tasks are strips of columns.
 const FEW_ROWS: usize = 256;
@@ -116,21 +118,28 @@ pub struct PackedMatrix<T> {
     rows: usize,
     cols: usize,
     nr: usize,
+    products: Products,
 }
 
 impl<T: Real> PackedMatrix<T> {
     /// An empty packed matrix, to be filled by [`PackedMatrix::pack`].
     #[must_use]
     pub fn empty() -> Self {
-        Self { data: Aligned::empty(), rows: 0, cols: 0, nr: 0 }
+        Self { data: Aligned::empty(), rows: 0, cols: 0, nr: 0, products: Products::Full }
     }
 
-    /// Packs `b`, reusing the memory of an earlier packing.
+    /// Packs `b` for the products of `exec`, reusing the memory of an earlier packing.
     pub fn pack(&mut self, exec: Exec<'_>, b: MatRef<'_, T>) {
-        let nr = T::micro_kernel(exec.isa).nr;
-        (self.rows, self.cols, self.nr) = (b.rows, b.cols, nr);
-        let out = self.data.resized(b.cols.next_multiple_of(nr) * b.rows);
-        pack_right_panels(exec, out, b, 0..b.rows, 0, nr);
+        let MicroKernel { nr, pair, .. } = T::micro_kernel(exec.isa, exec.products);
+        (self.rows, self.cols, self.nr, self.products) = (b.rows, b.cols, nr, exec.products);
+        let out = self.data.resized(b.cols.next_multiple_of(nr) * b.rows.div_ceil(pair));
+        pack_right_panels(exec, out, b, Depth { range: 0..b.rows, pair }, 0, nr);
+    }
+
+    /// What its values were rounded to.
+    #[must_use]
+    pub fn products(&self) -> Products {
+        self.products
     }
 }
 
@@ -161,6 +170,14 @@ impl<T> Operand<'_, T> {
             Self::Int8(w) => w.rows(),
         }
     }
+
+    /// What a product with it rounds its operands to: what it was packed for, or `otherwise`.
+    fn products(&self, otherwise: Products) -> Products {
+        match self {
+            Self::Plain(_) | Self::Int8(_) => otherwise,
+            Self::Packed(p) => p.products,
+        }
+    }
 }
 
 /// `C = init + A·B`, with `A` (M, K), `B` (K, N), `C` (M, N) row-major with rows `stride` apart.
@@ -180,7 +197,7 @@ pub fn gemm<T: Real>(
     let end = (m.max(1) - 1).checked_mul(stride).and_then(|start| start.checked_add(n));
     let is_inside = (m <= 1 || stride >= n) && end.is_some_and(|end| end <= c.len());
     assert!(m == 0 || n == 0 || is_inside, "result outside its slice, or its rows overlap");
-    let kernel = T::micro_kernel(exec.isa);
+    let kernel = T::micro_kernel(exec.isa, b.products(exec.products));
     if let Operand::Packed(p) = b {
         assert_eq!(p.nr, kernel.nr, "packed for another instruction set");
     }
@@ -234,7 +251,7 @@ struct Product<'a, T> {
 // SAFETY: the pointer to C is written by tasks at disjoint rows and columns only.
 unsafe impl<T: Real> Sync for Product<'_, T> {}
 
-/// Panels of a packed right operand: panel p at `p·nr·depth`, its first row being row `start` of B.
+/// Panels of a packed right operand, of `depth` words each: panel p at `p·nr·depth`, its first row being row `start` of B.
 #[derive(Clone, Copy)]
 struct Panels<'a, T> {
     data: &'a [T],
@@ -243,33 +260,47 @@ struct Panels<'a, T> {
 }
 
 impl<T: Real> Product<'_, T> {
+    /// A range of the shared dimension, and how it is packed.
+    fn depth(&self, range: Range<usize>) -> Depth {
+        Depth { range, pair: self.kernel.pair }
+    }
+
+    /// `DEPTH` words of the shared dimension.
+    fn block(&self) -> usize {
+        DEPTH * self.kernel.pair
+    }
+
     /// Few rows: the left operand is packed whole, tasks are strips of columns, each packs its strip of the right operand.
     fn by_columns(&self) {
         const PANELS: usize = 2; // panels packed per task
         let (mr, nr, k) = (self.kernel.mr, self.kernel.nr, self.a.cols);
         // A narrow result is cut finer, so that there is a task for everyone.
         let columns = (self.n / 4).clamp(FEW_COLUMNS, COLUMNS) / FEW_COLUMNS * FEW_COLUMNS;
-        for group in blocks(0..k, (LEFT / self.m / DEPTH).max(1) * DEPTH) {
-            with_scratch(Area::Left, self.m * group.len(), |left: &mut [T]| {
-                let left = self.pack_rows(left, 0..self.m, group.clone(), PANELS * mr);
+        for group in blocks(0..k, (LEFT / self.m / DEPTH).max(1) * self.block()) {
+            with_scratch(Area::Left, self.m * self.depth(group.clone()).words(), |left: &mut [T]| {
+                let left = self.pack_rows(left, 0..self.m, &group, PANELS * mr);
                 self.exec.pool.run(self.n.div_ceil(columns), |strip| {
                     let cols = strip * columns..self.n.min((strip + 1) * columns);
-                    for depth in blocks(group.clone(), DEPTH) {
-                        let part = &left[self.m * (depth.start - group.start)..][..self.m * depth.len()];
+                    for range in blocks(group.clone(), self.block()) {
+                        let depth = self.depth(range);
+                        let words = depth.words();
+                        let part = &left[self.m * depth.words_from(group.start)..][..self.m * words];
                         match self.b {
                             Operand::Plain(b) => {
-                                let size = nr * depth.len();
+                                let size = nr * words;
                                 with_scratch(Area::Right, cols.len().div_ceil(nr) * size, |right: &mut [T]| {
                                     for (p, panel) in right.chunks_exact_mut(size).enumerate() {
-                                        pack_right(panel, b, depth.clone(), cols.start + p * nr, nr);
+                                        pack_right(self.exec.isa, panel, b, depth.clone(), cols.start + p * nr, nr);
                                     }
-                                    let panels = Panels { data: right, depth: depth.len(), start: depth.start };
-                                    self.tiles(part, panels, 0..self.m, cols.clone(), depth.clone());
+                                    let panels = Panels { data: right, depth: words, start: depth.range.start };
+                                    self.tiles(part, panels, 0..self.m, cols.clone(), &depth);
                                 });
                             }
                             Operand::Packed(packed) => {
-                                let data = &packed.data.as_slice()[cols.start * k..];
-                                self.tiles(part, Panels { data, depth: k, start: 0 }, 0..self.m, cols.clone(), depth);
+                                let all = self.depth(0..k).words();
+                                let panels =
+                                    Panels { data: &packed.data.as_slice()[cols.start * all..], depth: all, start: 0 };
+                                self.tiles(part, panels, 0..self.m, cols.clone(), &depth);
                             }
                             Operand::Int8(_) => unreachable!("a product of its own"),
                         }
@@ -280,15 +311,16 @@ impl<T: Real> Product<'_, T> {
     }
 
     /// Packs `rows`, block of the shared dimension after block, in tasks of `per_task` rows.
-    fn pack_rows<'l>(&self, left: &'l mut [T], rows: Range<usize>, group: Range<usize>, per_task: usize) -> &'l [T] {
+    fn pack_rows<'l>(&self, left: &'l mut [T], rows: Range<usize>, group: &Range<usize>, per_task: usize) -> &'l [T] {
         let (shared, mr) = (Shared::new(left), self.kernel.mr);
         self.exec.pool.run(rows.len().div_ceil(per_task), |task| {
             let part = rows.start + task * per_task..rows.end.min(rows.start + (task + 1) * per_task);
-            for depth in blocks(group.clone(), DEPTH) {
-                let start = rows.len() * (depth.start - group.start) + task * per_task * depth.len();
+            for range in blocks(group.clone(), self.block()) {
+                let depth = self.depth(range);
+                let start = rows.len() * depth.words_from(group.start) + task * per_task * depth.words();
                 // SAFETY: blocks and panels do not overlap.
-                let out = unsafe { shared.part(start, part.len() * depth.len()) };
-                pack_left(out, self.a, part.clone(), depth, mr);
+                let out = unsafe { shared.part(start, part.len() * depth.words()) };
+                pack_left(self.exec.isa, out, self.a, part.clone(), depth, mr);
             }
         });
         left
@@ -297,16 +329,17 @@ impl<T: Real> Product<'_, T> {
     /// Many rows: tasks are blocks of rows, which share a packed part of the right operand.
     fn by_rows(&self) {
         let per_task = (self.m / ROW_TASKS).clamp(MIN_ROWS, MAX_ROWS).next_multiple_of(self.kernel.mr);
-        for group in blocks(0..self.a.cols, RIGHT / WIDE) {
+        for group in blocks(0..self.a.cols, RIGHT / WIDE * self.kernel.pair) {
             if self.n <= WIDE {
                 // Every row is needed once: each task packs its own.
                 self.strip(&group, 0..self.m, 0..self.n, per_task, None);
                 continue;
             }
-            let most = (LEFT / group.len()).max(per_task) / per_task * per_task;
+            let words = self.depth(group.clone()).words();
+            let most = (LEFT / words).max(per_task) / per_task * per_task;
             for rows in blocks(0..self.m, most) {
-                with_scratch(Area::Left, rows.len() * group.len(), |left: &mut [T]| {
-                    let left = self.pack_rows(left, rows.clone(), group.clone(), per_task);
+                with_scratch(Area::Left, rows.len() * words, |left: &mut [T]| {
+                    let left = self.pack_rows(left, rows.clone(), &group, per_task);
                     for cols in blocks(0..self.n, WIDE) {
                         self.strip(&group, rows.clone(), cols, per_task, Some(left));
                     }
@@ -322,15 +355,16 @@ impl<T: Real> Product<'_, T> {
             self.exec.pool.run(rows.len().div_ceil(per_task), |task| {
                 let first = task * per_task;
                 let part = rows.start + first..rows.end.min(rows.start + first + per_task);
-                for depth in blocks(group.clone(), DEPTH) {
-                    let len = part.len() * depth.len();
+                for range in blocks(group.clone(), self.block()) {
+                    let depth = self.depth(range);
+                    let len = part.len() * depth.words();
                     if let Some(left) = left {
-                        let start = rows.len() * (depth.start - group.start) + first * depth.len();
-                        self.tiles(&left[start..start + len], panels, part.clone(), cols.clone(), depth);
+                        let start = rows.len() * depth.words_from(group.start) + first * depth.words();
+                        self.tiles(&left[start..start + len], panels, part.clone(), cols.clone(), &depth);
                     } else {
                         with_scratch(Area::Left, len, |left: &mut [T]| {
-                            pack_left(left, self.a, part.clone(), depth.clone(), self.kernel.mr);
-                            self.tiles(left, panels, part.clone(), cols.clone(), depth.clone());
+                            pack_left(self.exec.isa, left, self.a, part.clone(), depth.clone(), self.kernel.mr);
+                            self.tiles(left, panels, part.clone(), cols.clone(), &depth);
                         });
                     }
                 }
@@ -338,31 +372,33 @@ impl<T: Real> Product<'_, T> {
         };
         match self.b {
             Operand::Packed(packed) => {
-                let depth = self.a.cols;
+                let depth = self.depth(0..self.a.cols).words();
                 run(Panels { data: &packed.data.as_slice()[cols.start * depth..], depth, start: 0 });
             }
             Operand::Int8(_) => unreachable!("a product of its own"),
             Operand::Plain(b) => {
-                with_scratch(Area::Right, cols.len().next_multiple_of(nr) * group.len(), |right: &mut [T]| {
-                    pack_right_panels(self.exec, right, b, group.clone(), cols.start, nr);
-                    run(Panels { data: right, depth: group.len(), start: group.start });
+                let depth = self.depth(group.clone());
+                let words = depth.words();
+                with_scratch(Area::Right, cols.len().next_multiple_of(nr) * words, |right: &mut [T]| {
+                    pack_right_panels(self.exec, right, b, depth, cols.start, nr);
+                    run(Panels { data: right, depth: words, start: group.start });
                 });
             }
         }
     }
 
     /// Adds the block `depth` of the sums to the tiles of `rows` × `cols`; `left` holds these rows, packed. Panel 0 starts at the first of `cols`.
-    fn tiles(&self, left: &[T], panels: Panels<'_, T>, rows: Range<usize>, cols: Range<usize>, depth: Range<usize>) {
-        let (mr, nr, len) = (self.kernel.mr, self.kernel.nr, depth.len());
-        let is_first = depth.start == 0;
+    fn tiles(&self, left: &[T], panels: Panels<'_, T>, rows: Range<usize>, cols: Range<usize>, depth: &Depth) {
+        let (mr, nr, len) = (self.kernel.mr, self.kernel.nr, depth.words());
+        let is_first = depth.range.start == 0;
         let store = if is_first && !matches!(self.init, Init::Keep) { Store::Set } else { Store::Add };
         for (p, column) in cols.clone().step_by(nr).enumerate() {
-            let b = &panels.data[(p * panels.depth + depth.start - panels.start) * nr..][..len * nr];
+            let b = &panels.data[(p * panels.depth + depth.words_from(panels.start)) * nr..][..len * nr];
             let width = nr.min(cols.end - column);
             for top in rows.clone().step_by(mr) {
                 let height = mr.min(rows.end - top);
                 let a = &left[(top - rows.start) * len..][..height * len];
-                // SAFETY: the packed panels hold `height` rows and `nr` columns of `len` steps; the tile lies inside C (checked
+                // SAFETY: the packed panels hold `height` rows and `nr` columns of `len` words; the tile lies inside C (checked
                 // in `gemm`), and no other task has these rows and columns.
                 unsafe {
                     let c = self.c.add(top * self.stride + column);

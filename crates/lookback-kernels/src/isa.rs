@@ -68,6 +68,17 @@ impl Isa {
         }
     }
 
+    /// Whether products of bfloat16 have an instruction of their own here (AVX512-BF16). Elsewhere they are computed in single precision, from rounded operands:
+    /// as exact, and no faster than products without rounding.
+    #[must_use]
+    pub fn has_bf16(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => is_x86_feature_detected!("avx512bf16"),
+            _ => false,
+        }
+    }
+
     pub(crate) fn level(self) -> Level {
         self.0
     }

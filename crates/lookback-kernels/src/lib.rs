@@ -13,6 +13,7 @@
 
 mod adam;
 mod attention;
+mod bf16;
 mod cross_entropy;
 mod elementwise;
 mod embedding;
@@ -38,6 +39,7 @@ pub use attention::{
     AttentionShape, Score, ScoreBackward, attend, attend_backward_scores, attend_backward_values,
     attend_backward_weights,
 };
+pub use bf16::{Products, from_bf16, round_to_bf16, to_bf16};
 pub use cross_entropy::{CrossEntropy, Smoothing, cross_entropy_rows};
 pub use elementwise::{
     add, add_assign, concat_columns, dropout, fill, mean_rows, mean_rows_backward, split_columns_add, tanh,

@@ -4,12 +4,14 @@
 //! acc[r][n] = Σ_k a[k][r]·b[k][n]        r < R ≤ MR rows, n < NR columns, k in ascending order
 //! ```
 //! Both operands are packed: `a` as K groups of R values, `b` as K groups of NR values. One algorithm over a small vector trait serves every
-//! instruction set and both number types. An element's sum does not depend on R nor on its neighbours, so the bits of a product's row do not depend on how
+//! instruction set and both number types. Of operands rounded to bfloat16 a packed word holds two consecutive k, and what is added to a sum at a time is the product of
+//! two pairs; the algorithm is the same over half as many words. An element's sum does not depend on R nor on its neighbours, so the bits of a product's row do not depend on how
 //! many rows there are.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
+use crate::bf16::unpair;
 use crate::isa::{Isa, Level};
 use crate::real::Real;
 
@@ -33,11 +35,13 @@ pub(crate) enum Store {
 pub struct MicroKernel<T> {
     pub(crate) mr: usize,
     pub(crate) nr: usize,
+    /// Numbers per packed word.
+    pub(crate) pair: usize,
     run: unsafe fn(rows: usize, depth: usize, a: *const T, b: *const T, c: *mut T, stride: usize, add: u8),
 }
 
 impl<T: Real> MicroKernel<T> {
-    /// Computes a tile of `rows` × `columns` results at `c` with rows `stride` apart.
+    /// Computes a tile of `rows` × `columns` results at `c` with rows `stride` apart, over `depth` packed words.
     ///
     /// # Safety
     /// `a` must hold `depth·rows` values, `b` `depth·nr` values, and `c` must be valid for writing (for `Store::Add` also for
@@ -235,6 +239,132 @@ x86_vector!(
     _mm256_add_pd
 );
 
+/// Words of two bfloat16 and sums in single precision: the operands of [`Vector::mul_add`] are pairs, whose two products are both added.
+#[derive(Clone, Copy)]
+struct Pairs<V>(V);
+
+/// A register of words that knows how to split them.
+trait Halves<T>: Vector<T> {
+    /// The values in the lower halves of the words, then those in the upper ones.
+    ///
+    /// # Safety
+    /// The instruction set must be available.
+    unsafe fn halves(self) -> [Self; 2];
+}
+
+impl<const N: usize> Halves<f32> for Lanes<f32, N> {
+    #[inline(always)]
+    unsafe fn halves(self) -> [Self; 2] {
+        [0, 1].map(|half| Self(self.0.map(|word| unpair(word)[half])))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Halves<f32> for __m256 {
+    #[inline(always)]
+    unsafe fn halves(self) -> [Self; 2] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let words = _mm256_castps_si256(self);
+            let high = _mm256_and_si256(words, _mm256_set1_epi32(-65536));
+            [_mm256_castsi256_ps(_mm256_slli_epi32::<16>(words)), _mm256_castsi256_ps(high)]
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Halves<f32> for __m512 {
+    #[inline(always)]
+    unsafe fn halves(self) -> [Self; 2] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let words = _mm512_castps_si512(self);
+            let high = _mm512_and_si512(words, _mm512_set1_epi32(-65536));
+            [_mm512_castsi512_ps(_mm512_slli_epi32::<16>(words)), _mm512_castsi512_ps(high)]
+        }
+    }
+}
+
+impl<V: Halves<f32>> Vector<f32> for Pairs<V> {
+    const LANES: usize = V::LANES;
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller's promise; so in all of these.
+        Self(unsafe { V::zero() })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { V::load(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.store(to) }
+    }
+    #[inline(always)]
+    unsafe fn splat(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { V::splat(from) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let ([a0, a1], [b0, b1]) = (a.0.halves(), b.0.halves());
+            Self(self.0.mul_add(a0, b0).mul_add(a1, b1))
+        }
+    }
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { self.0.plus(other.0) })
+    }
+}
+
+/// [`Pairs`] of a processor that multiplies and adds them in one instruction.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct NativePairs(__m512);
+
+#[cfg(target_arch = "x86_64")]
+impl Vector<f32> for NativePairs {
+    const LANES: usize = 16;
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the instruction set is available; so in all of these.
+        Self(unsafe { _mm512_setzero_ps() })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { _mm512_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn splat(from: *const f32) -> Self {
+        // SAFETY: the caller's promise; as integers, whose bits nothing touches.
+        Self(unsafe { _mm512_castsi512_ps(_mm512_set1_epi32(from.cast::<i32>().read())) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, a: Self, b: Self) -> Self {
+        // SAFETY: a register of 16 words is a register of 32 bfloat16; the instruction set is available.
+        unsafe {
+            let (a, b) = (std::mem::transmute::<__m512, __m512bh>(a.0), std::mem::transmute::<__m512, __m512bh>(b.0));
+            Self(_mm512_dpbf16_ps(self.0, a, b))
+        }
+    }
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        // SAFETY: the instruction set is available.
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+}
+
 /// The algorithm: `R` × 2 registers of sums over `depth` steps.
 ///
 /// # Safety
@@ -324,17 +454,57 @@ tile_kernel!(
     __m256d,
     [1, 2, 3, 4, 5, 6]
 );
+tile_kernel!(
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bf16,fma")]
+    native_bf16,
+    f32,
+    NativePairs,
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+);
+tile_kernel!(
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,fma")]
+    avx512_bf16,
+    f32,
+    Pairs<__m512>,
+    [1, 2, 3, 4, 5, 6, 7, 8]
+);
+tile_kernel!(
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    avx2_bf16,
+    f32,
+    Pairs<__m256>,
+    [1, 2, 3, 4]
+);
+tile_kernel!(portable_bf16, f32, Pairs<Lanes<f32, 4>>, [1, 2, 3, 4]);
 tile_kernel!(portable_f32, f32, Lanes<f32, 4>, [1, 2, 3, 4]);
 tile_kernel!(portable_f64, f64, Lanes<f64, 4>, [1, 2, 3, 4]);
 
 impl MicroKernel<f32> {
     pub(crate) fn f32(isa: Isa) -> Self {
         match isa.level() {
-            Level::Portable => Self { mr: 4, nr: 8, run: portable_f32 },
+            Level::Portable => Self { mr: 4, nr: 8, pair: 1, run: portable_f32 },
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Self { mr: 6, nr: 16, run: avx2_f32 },
+            Level::Avx2 => Self { mr: 6, nr: 16, pair: 1, run: avx2_f32 },
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => Self { mr: 12, nr: 32, run: avx512_f32 },
+            Level::Avx512 => Self { mr: 12, nr: 32, pair: 1, run: avx512_f32 },
+        }
+    }
+}
+
+impl MicroKernel<f32> {
+    /// Of operands rounded to bfloat16.
+    pub(crate) fn bf16(isa: Isa) -> Self {
+        match isa.level() {
+            Level::Portable => Self { mr: 4, nr: 8, pair: 2, run: portable_bf16 },
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => Self { mr: 4, nr: 16, pair: 2, run: avx2_bf16 },
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 if isa.has_bf16() => Self { mr: 12, nr: 32, pair: 2, run: native_bf16 },
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => Self { mr: 8, nr: 32, pair: 2, run: avx512_bf16 },
         }
     }
 }
@@ -342,11 +512,11 @@ impl MicroKernel<f32> {
 impl MicroKernel<f64> {
     pub(crate) fn f64(isa: Isa) -> Self {
         match isa.level() {
-            Level::Portable => Self { mr: 4, nr: 8, run: portable_f64 },
+            Level::Portable => Self { mr: 4, nr: 8, pair: 1, run: portable_f64 },
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Self { mr: 6, nr: 8, run: avx2_f64 },
+            Level::Avx2 => Self { mr: 6, nr: 8, pair: 1, run: avx2_f64 },
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => Self { mr: 12, nr: 16, run: avx512_f64 },
+            Level::Avx512 => Self { mr: 12, nr: 16, pair: 1, run: avx512_f64 },
         }
     }
 }

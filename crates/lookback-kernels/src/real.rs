@@ -7,6 +7,7 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::bf16::{self, Products};
 use crate::isa::Isa;
 use crate::microkernel::MicroKernel;
 use crate::shared::AnyBits;
@@ -69,8 +70,15 @@ pub trait Real:
         if self > other { self } else { other }
     }
 
+    /// The tile of a product.
+    ///
+    /// # Panics
+    /// If products of this number type cannot be rounded.
     #[doc(hidden)]
-    fn micro_kernel(isa: Isa) -> MicroKernel<Self>;
+    fn micro_kernel(isa: Isa, products: Products) -> MicroKernel<Self>;
+    /// Two numbers in one packed word, for products of rounded operands.
+    #[doc(hidden)]
+    fn pair(low: Self, high: Self) -> Self;
 }
 
 #[allow(clippy::excessive_precision, reason = "the split of ln 2 is exact in these digits")]
@@ -139,8 +147,16 @@ impl Real for f32 {
         f32::is_finite(self)
     }
 
-    fn micro_kernel(isa: Isa) -> MicroKernel<Self> {
-        MicroKernel::f32(isa)
+    fn micro_kernel(isa: Isa, products: Products) -> MicroKernel<Self> {
+        match products {
+            Products::Full => MicroKernel::f32(isa),
+            Products::Bf16 => MicroKernel::bf16(isa),
+        }
+    }
+
+    #[inline(always)]
+    fn pair(low: Self, high: Self) -> Self {
+        bf16::pair(low, high)
     }
 }
 
@@ -178,8 +194,13 @@ impl Real for f64 {
         f64::is_finite(self)
     }
 
-    fn micro_kernel(isa: Isa) -> MicroKernel<Self> {
+    fn micro_kernel(isa: Isa, products: Products) -> MicroKernel<Self> {
+        assert_eq!(products, Products::Full, "double precision is for checks: its products are not rounded");
         MicroKernel::f64(isa)
+    }
+
+    fn pair(_low: Self, _high: Self) -> Self {
+        unreachable!("double precision has no packed pairs")
     }
 }
 

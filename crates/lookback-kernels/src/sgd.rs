@@ -95,7 +95,7 @@ mod tests {
     const STEP: SgdStep = SgdStep { rate: 0.5, momentum: 0.75, scale: 0.25 };
 
     fn exec(pool: &Pool, isa: Isa) -> Exec<'_> {
-        Exec { pool, isa }
+        Exec::new(pool, isa)
     }
 
     #[test]

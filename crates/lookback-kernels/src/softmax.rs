@@ -157,7 +157,7 @@ mod tests {
         let x: Vec<f32> = (0..3 * 37).map(|i| (i * 17 % 23) as f32 * 0.7 - 4.0).collect();
         for isa in Isa::available() {
             let mut log = x.clone();
-            log_softmax_rows(Exec { pool: &pool, isa }, &mut log, 37);
+            log_softmax_rows(Exec::new(&pool, isa), &mut log, 37);
             for (row, log) in x.chunks(37).zip(log.chunks(37)) {
                 let total: f64 = row.iter().map(|&v| f64::from(v).exp()).sum();
                 let mut soft = row.to_vec();

@@ -114,7 +114,7 @@ fn narrow(x: &[f64]) -> Vec<f32> {
 #[test]
 fn gradients_flow_into_everything_that_is_read_from_context_and_weights() {
     let pool = Pool::new(2);
-    let exec = Exec { pool: &pool, isa: Isa::PORTABLE };
+    let exec = Exec::new(&pool, Isa::PORTABLE);
     for (kind, heads) in ALL {
         let c = case(kind, heads);
         let [dquery, dkeys, dv, dvalues] = c.backward(exec);
@@ -149,7 +149,7 @@ fn single_precision_agrees_with_double_forward_and_backward() {
             r_weights: narrow(&c.r_weights),
         };
         for isa in Isa::available() {
-            let exec = Exec { pool: &pool, isa };
+            let exec = Exec::new(&pool, isa);
             let (context, weights) = c.forward(exec);
             let (context32, weights32) = small.forward(exec);
             // Scores are sums of 19 products below 1: a few units of 1e-7 each, amplified by the exponential.
@@ -166,7 +166,7 @@ fn single_precision_agrees_with_double_forward_and_backward() {
 #[allow(clippy::float_cmp, reason = "nothing is computed from padding")]
 fn what_stands_in_padding_never_matters_and_its_weights_are_zero() {
     let pool = Pool::new(2);
-    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let exec = Exec::new(&pool, Isa::detect());
     for (kind, heads) in ALL {
         let c = case(kind, heads);
         let clean = (c.forward(exec), c.backward(exec));
@@ -189,7 +189,7 @@ fn what_stands_in_padding_never_matters_and_its_weights_are_zero() {
 #[test]
 fn rows_of_a_group_see_the_memory_of_their_sentence() {
     let pool = Pool::new(2);
-    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let exec = Exec::new(&pool, Isa::detect());
     for (kind, heads) in ALL {
         let mut one = case(kind, heads);
         one.shape.queries = 1;
@@ -209,7 +209,7 @@ fn rows_of_a_group_see_the_memory_of_their_sentence() {
 #[test]
 fn every_head_is_an_attention_over_its_share_of_the_columns() {
     let pool = Pool::new(2);
-    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let exec = Exec::new(&pool, Isa::detect());
     for kind in [Kind::Dot, Kind::Additive] {
         let both = case(kind, 2);
         let (context, weights) = both.forward(exec);
@@ -234,7 +234,7 @@ fn threads_change_no_bit() {
         let c = case(kind, heads);
         let run = |threads| {
             let pool = Pool::new(threads);
-            let exec = Exec { pool: &pool, isa: Isa::detect() };
+            let exec = Exec::new(&pool, Isa::detect());
             (c.forward(exec), c.backward(exec))
         };
         assert!(run(1) == run(2) && run(1) == run(4), "{kind:?} with {heads} heads");
@@ -247,5 +247,5 @@ fn heads_that_do_not_divide_the_widths_are_refused() {
     let pool = Pool::new(1);
     let mut c = case(Kind::Dot, 1);
     c.shape.heads = 2;
-    c.forward(Exec { pool: &pool, isa: Isa::detect() });
+    c.forward(Exec::new(&pool, Isa::detect()));
 }

@@ -1,27 +1,57 @@
 //! Packing: operands of a product laid out as the register tile reads them.
+//!
+//! A packed word is a number, or two consecutive numbers of the shared dimension rounded to bfloat16 (the last one beside 0 if their count is odd).
+
+use std::ops::Range;
 
 use super::MatRef;
-use crate::{Exec, Real, shared::Shared};
+use crate::isa::multiversion;
+use crate::{Exec, Isa, Real, shared::Shared};
 
-/// Steps of the shared dimension that are packed at a time when packing transposes.
+/// Words of the shared dimension that are packed at a time when packing transposes.
 const RUN: usize = 16;
 
-/// Packs rows `rows`, columns `depth` of `a` for tiles of `mr` rows (the last may have fewer): panel after panel, each K groups of one value per row.
-pub(super) fn pack_left<T: Real>(
-    out: &mut [T],
-    a: MatRef<'_, T>,
-    rows: std::ops::Range<usize>,
-    depth: std::ops::Range<usize>,
-    mr: usize,
-) {
-    let len = depth.len();
-    for top in rows.clone().step_by(mr) {
-        let height = mr.min(rows.end - top);
-        pack_left_panel(&mut out[(top - rows.start) * len..][..height * len], a, depth.clone(), top, height);
+/// A part of the shared dimension, and how many of its numbers go into a word. It starts at a whole word.
+#[derive(Debug, Clone)]
+pub(super) struct Depth {
+    pub(super) range: Range<usize>,
+    pub(super) pair: usize,
+}
+
+impl Depth {
+    /// Packed words per row or column.
+    pub(super) fn words(&self) -> usize {
+        self.range.len().div_ceil(self.pair)
+    }
+
+    /// Words between `start` and this part.
+    pub(super) fn words_from(&self, start: usize) -> usize {
+        (self.range.start - start) / self.pair
     }
 }
 
-fn pack_left_panel<T: Real>(out: &mut [T], a: MatRef<'_, T>, depth: std::ops::Range<usize>, top: usize, height: usize) {
+/// Packs rows `rows`, columns `depth` of `a` for tiles of `mr` rows (the last may have fewer): panel after panel, each K groups of one word per row.
+pub(super) fn pack_left<T: Real>(
+    isa: Isa,
+    out: &mut [T],
+    a: MatRef<'_, T>,
+    rows: Range<usize>,
+    depth: Depth,
+    mr: usize,
+) {
+    let len = depth.words();
+    for top in rows.clone().step_by(mr) {
+        let height = mr.min(rows.end - top);
+        let out = &mut out[(top - rows.start) * len..][..height * len];
+        if depth.pair == 2 {
+            pack_pairs(isa, out, a.t(), depth.range.clone(), top, height, height);
+        } else {
+            pack_left_panel(out, a, depth.range.clone(), top, height);
+        }
+    }
+}
+
+fn pack_left_panel<T: Real>(out: &mut [T], a: MatRef<'_, T>, depth: Range<usize>, top: usize, height: usize) {
     if a.col_stride == 1 {
         // In short runs of k, so that the lines written to stay in the first-level cache until they are full.
         for start in depth.clone().step_by(RUN) {
@@ -68,28 +98,31 @@ pub(super) fn pack_right_panels<T: Real>(
     exec: Exec<'_>,
     out: &mut [T],
     b: MatRef<'_, T>,
-    depth: std::ops::Range<usize>,
+    depth: Depth,
     left: usize,
     nr: usize,
 ) {
-    let size = nr * depth.len();
+    let size = nr * depth.words();
     let panels = out.len() / size;
     let out = Shared::new(out);
     exec.pool.run(panels, |p| {
         // SAFETY: panels do not overlap.
         let panel = unsafe { out.part(p * size, size) };
-        pack_right(panel, b, depth.clone(), left + p * nr, nr);
+        pack_right(exec.isa, panel, b, depth.clone(), left + p * nr, nr);
     });
 }
 
-/// Packs the columns `left..left + nr` of `b` (zeros beyond its edge): K groups of `nr` values.
-pub(super) fn pack_right<T: Real>(
-    out: &mut [T],
-    b: MatRef<'_, T>,
-    depth: std::ops::Range<usize>,
-    left: usize,
-    nr: usize,
-) {
+/// Packs the columns `left..left + nr` of `b` (zeros beyond its edge): K groups of `nr` words.
+pub(super) fn pack_right<T: Real>(isa: Isa, out: &mut [T], b: MatRef<'_, T>, depth: Depth, left: usize, nr: usize) {
+    let width = nr.min(b.cols - left);
+    if depth.pair == 2 {
+        pack_pairs(isa, out, b, depth.range, left, width, nr);
+    } else {
+        pack_right_panel(out, b, depth.range, left, nr);
+    }
+}
+
+fn pack_right_panel<T: Real>(out: &mut [T], b: MatRef<'_, T>, depth: Range<usize>, left: usize, nr: usize) {
     let width = nr.min(b.cols - left);
     if b.col_stride == 1 {
         for (k, group) in depth.zip(out.chunks_exact_mut(nr)) {
@@ -116,5 +149,54 @@ pub(super) fn pack_right<T: Real>(
     }
     if width < nr {
         out.chunks_exact_mut(nr).for_each(|group| group[width..].fill(T::ZERO));
+    }
+}
+
+multiversion! {
+    /// Packs columns `left..left + width` of rows `depth` of `b` in pairs, groups of `nr` words, zeros beyond `width`.
+    fn pack_pairs<T>(out: &mut [T], b: MatRef<'_, T>, depth: Range<usize>, left: usize, width: usize, nr: usize) {
+        if b.col_stride == 1 {
+            for (k, group) in depth.clone().step_by(2).zip(out.chunks_exact_mut(nr)) {
+                let low = &b.data[k * b.row_stride + left..][..width];
+                let (words, rest) = group.split_at_mut(width);
+                if k + 1 < depth.end {
+                    let high = &b.data[(k + 1) * b.row_stride + left..][..width];
+                    for ((word, &low), &high) in words.iter_mut().zip(low).zip(high) {
+                        *word = T::pair(low, high);
+                    }
+                } else {
+                    for (word, &low) in words.iter_mut().zip(low) {
+                        *word = T::pair(low, T::ZERO);
+                    }
+                }
+                rest.fill(T::ZERO);
+            }
+            return;
+        }
+        for start in depth.clone().step_by(2 * RUN) {
+            let end = depth.end.min(start + 2 * RUN);
+            let group = &mut out[(start - depth.start) / 2 * nr..];
+            for j in 0..width {
+                let column = &b.data[(left + j) * b.col_stride..];
+                let mut words = [T::ZERO; RUN];
+                if b.row_stride == 1 && end - start == 2 * RUN {
+                    let (pairs, _) = column[start..end].as_chunks::<2>();
+                    for (word, &[low, high]) in words.iter_mut().zip(pairs) {
+                        *word = T::pair(low, high);
+                    }
+                } else {
+                    for (word, k) in words.iter_mut().zip((start..end).step_by(2)) {
+                        let high = if k + 1 < end { column[(k + 1) * b.row_stride] } else { T::ZERO };
+                        *word = T::pair(column[k * b.row_stride], high);
+                    }
+                }
+                for (i, &word) in words[..(end - start).div_ceil(2)].iter().enumerate() {
+                    group[i * nr + j] = word;
+                }
+            }
+        }
+        if width < nr {
+            out.chunks_exact_mut(nr).for_each(|group| group[width..].fill(T::ZERO));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Products against the obvious triple loop, in every layout, at odd sizes, on every instruction set.
 
 use super::*;
-use crate::{Isa, Pool};
+use crate::{Isa, Pool, Products, round_to_bf16};
 
 /// A fixed sequence of values in −1..1.
 fn values<T: Real>(len: usize, salt: u64) -> Vec<T> {
@@ -26,14 +26,16 @@ fn naive<T: Real>(c: &mut [f64], a: MatRef<'_, T>, b: MatRef<'_, T>) {
     }
 }
 
-/// Rounding of a sum of `k` products of values below 1, one rounding per step in the worst case.
-fn check<T: Real>(epsilon: f64) {
+/// Rounding of a sum of `k` products of values below 1, one rounding per step in the worst case. Operands that are rounded first are rounded here too, so that
+/// the same bound holds: two bfloat16 have an exact product in single precision.
+fn check<T: Real>(epsilon: f64, products: Products) {
     let pool = Pool::new(2);
     for isa in Isa::available() {
-        let exec = Exec { pool: &pool, isa };
+        let exec = Exec::new(&pool, isa).with(products);
         for (m, k, n) in [
             (1, 1, 1),
             (1600, 270, 9),
+            (300, 1031, 520),
             (3, 5, 7),
             (13, 300, 33),
             (64, 17, 130),
@@ -45,7 +47,14 @@ fn check<T: Real>(epsilon: f64) {
             let (at, bt) = (transpose(&a, m, k), transpose(&b, k, n));
             let bias = values::<T>(n, 3);
             let mut want = vec![0.0; m * n];
-            naive(&mut want, MatRef::new(&a, m, k), MatRef::new(&b, k, n));
+            let rounded = [&a, &b].map(|x| {
+                let mut x = x.clone();
+                if products == Products::Bf16 {
+                    round_to_bf16(&mut x);
+                }
+                x
+            });
+            naive(&mut want, MatRef::new(&rounded[0], m, k), MatRef::new(&rounded[1], k, n));
             let mut packed = PackedMatrix::empty();
             packed.pack(exec, MatRef::new(&bt, n, k).t());
             let lefts = [MatRef::new(&a, m, k), MatRef::new(&at, k, m).t()];
@@ -75,22 +84,59 @@ fn transpose<T: Real>(x: &[T], rows: usize, cols: usize) -> Vec<T> {
 
 #[test]
 fn products_equal_the_triple_loop_in_f32() {
-    check::<f32>(f64::from(f32::EPSILON));
+    check::<f32>(f64::from(f32::EPSILON), Products::Full);
 }
 
 #[test]
 fn products_equal_the_triple_loop_in_f64() {
-    check::<f64>(f64::EPSILON);
+    check::<f64>(f64::EPSILON, Products::Full);
+}
+
+#[test]
+fn products_of_rounded_operands_equal_the_triple_loop_over_rounded_operands() {
+    check::<f32>(f64::from(f32::EPSILON), Products::Bf16);
+}
+
+#[test]
+fn a_matrix_packed_for_rounded_products_brings_its_precision() {
+    let pool = Pool::new(1);
+    for isa in Isa::available() {
+        let exec = Exec::new(&pool, isa);
+        let (a, b) = (values::<f32>(3 * 40, 1), values::<f32>(40 * 50, 2));
+        let (left, right) = (MatRef::new(&a, 3, 40), MatRef::new(&b, 40, 50));
+        let mut packed = PackedMatrix::empty();
+        packed.pack(exec.with(Products::Bf16), right);
+        let (mut stored, mut asked) = (vec![0.0; 150], vec![0.0; 150]);
+        gemm(exec, &mut stored, 50, left, Operand::Packed(&packed), Init::Zero);
+        gemm(exec.with(Products::Bf16), &mut asked, 50, left, Operand::Plain(right), Init::Zero);
+        assert_eq!(stored, asked, "{}", isa.name());
+    }
+}
+
+#[test]
+fn a_nan_or_an_infinity_in_a_rounded_operand_is_not_hidden() {
+    let pool = Pool::new(1);
+    for isa in Isa::available() {
+        for bad in [f32::NAN, f32::from_bits(0x7f80_0001), f32::INFINITY] {
+            let (mut a, b) = (vec![1.0f32; 2 * 9], vec![1.0f32; 9 * 3]);
+            a[8] = bad;
+            let mut c = vec![0.0; 6];
+            let exec = Exec::new(&pool, isa).with(Products::Bf16);
+            gemm(exec, &mut c, 3, MatRef::new(&a, 2, 9), Operand::Plain(MatRef::new(&b, 9, 3)), Init::Zero);
+            assert!(c[..3].iter().all(|v| !v.is_finite()) && c[3..].iter().all(|&v| (v - 9.0).abs() < 1e-6), "{c:?}");
+        }
+    }
 }
 
 #[test]
 fn threads_and_other_rows_change_no_bit() {
     let (m, k, n) = (1600, 300, 300);
     let (a, b) = (values::<f32>(m * k, 5), values::<f32>(k * n, 6));
-    for isa in Isa::available() {
+    let all = Isa::available().into_iter().flat_map(|isa| [(isa, Products::Full), (isa, Products::Bf16)]);
+    for (isa, products) in all {
         let product = |threads: usize, rows: std::ops::Range<usize>| {
             let pool = Pool::new(threads);
-            let exec = Exec { pool: &pool, isa };
+            let exec = Exec::new(&pool, isa).with(products);
             let mut c = vec![0.0f32; rows.len() * n];
             let left = MatRef::new(&a[rows.start * k..rows.end * k], rows.len(), k);
             gemm(exec, &mut c, n, left, Operand::Plain(MatRef::new(&b, k, n)), Init::Zero);
@@ -107,7 +153,7 @@ fn threads_and_other_rows_change_no_bit() {
 #[test]
 fn a_row_stride_leaves_the_gap_alone() {
     let pool = Pool::new(1);
-    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let exec = Exec::new(&pool, Isa::detect());
     let mut c = vec![7.0f32; 2 * 5];
     gemm(exec, &mut c, 5, MatRef::new(&[1.0, 2.0], 2, 1), Operand::Plain(MatRef::new(&[3.0, 4.0], 1, 2)), Init::Zero);
     assert_eq!(c, [3.0, 4.0, 7.0, 7.0, 7.0, 6.0, 8.0, 7.0, 7.0, 7.0]);
@@ -116,7 +162,7 @@ fn a_row_stride_leaves_the_gap_alone() {
 #[test]
 fn column_sums_add_every_row() {
     let pool = Pool::new(2);
-    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let exec = Exec::new(&pool, Isa::detect());
     let mut sums = vec![1.0f32; 300];
     let x: Vec<f32> = (0..900u16).map(f32::from).collect();
     column_sums(exec, &mut sums, &x);
@@ -129,7 +175,7 @@ fn column_sums_add_every_row() {
 #[should_panic(expected = "its rows overlap")]
 fn overlapping_rows_of_the_result_are_refused() {
     let pool = Pool::new(1);
-    let exec = Exec { pool: &pool, isa: Isa::PORTABLE };
+    let exec = Exec::new(&pool, Isa::PORTABLE);
     let (a, b) = ([1.0f32; 6], [1.0f32; 6]);
     gemm(exec, &mut [0.0; 100], 1, MatRef::new(&a, 3, 2), Operand::Plain(MatRef::new(&b, 2, 3)), Init::Zero);
 }

@@ -18,7 +18,7 @@ fn reals(count: usize, salt: u32) -> Vec<f32> {
 
 fn one(isa: Isa, threads: usize, m: usize, w: &(Vec<i8>, Vec<f32>), x: &[f32], bias: &[f32]) -> Vec<f32> {
     let pool = Pool::new(threads);
-    let exec = Exec { pool: &pool, isa };
+    let exec = Exec::new(&pool, isa);
     let (n, k) = (w.1.len(), x.len() / m);
     let matrix = Int8Matrix::new(exec, &w.0, w.1.clone(), n, k);
     let mut y = vec![9.0; m * n];
@@ -38,7 +38,7 @@ fn every_tile_gives_the_exact_sums_even_of_the_largest_numbers() {
                 x.iter_mut().enumerate().for_each(|(i, x)| *x = if i / 64 % 2 == 0 { 127 } else { -127 });
             }
             let pool = Pool::new(1);
-            let matrix = Int8Matrix::new(Exec { pool: &pool, isa: Isa::PORTABLE }, &w, vec![1.0; NR], NR, k);
+            let matrix = Int8Matrix::new(Exec::new(&pool, Isa::PORTABLE), &w, vec![1.0; NR], NR, k);
             for rows in 1..=MR {
                 let sum = |row: &[i8]| row.iter().map(|&v| i32::from(v)).sum::<i32>();
                 let sums: Vec<i32> = x.chunks(k).take(rows).map(sum).collect();
@@ -96,7 +96,7 @@ fn products_are_those_of_the_real_numbers_within_half_a_unit_per_factor() {
 #[allow(clippy::float_cmp, reason = "nothing is rounded twice")]
 fn what_a_product_starts_from_is_kept_set_or_the_bias() {
     let pool = Pool::new(1);
-    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let exec = Exec::new(&pool, Isa::detect());
     let matrix = Int8Matrix::new(exec, &[127, 0, 0, 127], vec![1.0 / 127.0, 2.0 / 127.0], 2, 2);
     let run = |init| {
         let mut y = [10.0f32, 20.0, -1.0];
@@ -112,7 +112,7 @@ fn what_a_product_starts_from_is_kept_set_or_the_bias() {
 #[allow(clippy::float_cmp, reason = "nothing is rounded twice")]
 fn rows_are_looked_up_as_they_were_quantised() {
     let pool = Pool::new(2);
-    let exec = Exec { pool: &pool, isa: Isa::detect() };
+    let exec = Exec::new(&pool, Isa::detect());
     let (n, k) = (70, 13);
     let weights = reals(n * k, 9);
     let (values, scales) = quantise_weights(&weights, k);

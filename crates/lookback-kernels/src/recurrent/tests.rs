@@ -125,7 +125,7 @@ mod claims {
 
     pub(super) fn gradients_agree_with_differences<C: Cell>() {
         let pool = Pool::new(2);
-        let exec = Exec { pool: &pool, isa: Isa::PORTABLE };
+        let exec = Exec::new(&pool, Isa::PORTABLE);
         let lengths = Some(&SMALL_LEN[..]);
         for direction in [Direction::Forward, Direction::Backward] {
             let all = case::<C>(SMALL);
@@ -146,7 +146,7 @@ mod claims {
     /// What reaches h_t is what changing it in place would change: the loss of the steps from t on, begun there.
     pub(super) fn total_gradient_is_that_of_the_rest_of_the_sequence<C: Cell>() {
         let pool = Pool::new(1);
-        let exec = Exec { pool: &pool, isa: Isa::PORTABLE };
+        let exec = Exec::new(&pool, Isa::PORTABLE);
         let all = case::<C>(SMALL);
         let [x, h0, c0, weight, bias, r_y, r_h, r_c] = &all;
         let total = &gradients::<C, f64>(exec, Direction::Forward, SMALL, None, &all)[5];
@@ -178,7 +178,7 @@ mod claims {
 
     pub(super) fn padding_carries_the_state_and_gives_no_output<C: Cell>() {
         let pool = Pool::new(2);
-        let exec = Exec { pool: &pool, isa: Isa::detect() };
+        let exec = Exec::new(&pool, Isa::detect());
         let [x, h0, c0, weight, bias, ..] = case::<C>(SMALL);
         let Size { steps, batch, hidden } = SMALL;
         let gates = C::GATES * hidden;
@@ -199,7 +199,7 @@ mod claims {
 
     pub(super) fn step_by_step_equals_the_whole_sequence<C: Cell>() {
         let pool = Pool::new(2);
-        let exec = Exec { pool: &pool, isa: Isa::detect() };
+        let exec = Exec::new(&pool, Isa::detect());
         let [x, h0, c0, weight, bias, ..] = case::<C>(SMALL);
         let whole = run::<C, f64>(exec, Direction::Forward, SMALL, None, [&x, &h0, &c0, &weight, &bias]);
         let Size { steps, batch, hidden } = SMALL;
@@ -226,7 +226,7 @@ mod claims {
             all[3].iter_mut().for_each(|w| *w *= 2.0 / (hidden as f64).sqrt());
             let small = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| narrow(&all[i]));
             for isa in Isa::available() {
-                let exec = Exec { pool: &pool, isa };
+                let exec = Exec::new(&pool, isa);
                 for direction in [Direction::Forward, Direction::Backward] {
                     let forward = |p: &[Vec<f64>; 8], q: &[Vec<f32>; 8]| {
                         let want =
@@ -254,7 +254,7 @@ mod claims {
         let all = case::<C>(size).map(|v| narrow(&v));
         let bits = |threads| {
             let pool = Pool::new(threads);
-            let exec = Exec { pool: &pool, isa: Isa::detect() };
+            let exec = Exec::new(&pool, Isa::detect());
             let all = gradients::<C, f32>(exec, Direction::Backward, size, Some(&lengths), &all);
             all.map(|g| g.iter().map(|v| v.to_bits()).collect::<Vec<u32>>())
         };

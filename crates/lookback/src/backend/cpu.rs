@@ -60,7 +60,7 @@ impl<T: Real> Cpu<T> {
     }
 
     fn exec(&self) -> Exec<'_> {
-        Exec { pool: &self.pool, isa: self.isa }
+        Exec::new(&self.pool, self.isa)
     }
 }
 
