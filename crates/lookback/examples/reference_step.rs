@@ -3,14 +3,16 @@
 //! B = 64 sentences, S = T = 16, V = 8000 on both sides, E = H = 512; a bidirectional LSTM of 256 per direction, an LSTM of 512 started from its final states,
 //! dot attention, W_c 1024 → 512 and tanh, 512 → 8000; mean cross-entropy, gradient norm clipped to 1, Adam, no dropout.
 //!
-//! `cargo run --release -p lookback --example reference_step -- [--interactive] [--threads N] [--feed]`
+//! `cargo run --release -p lookback --example reference_step -- [--interactive] [--threads N] [--feed] [--bf16]`
+//!
+//! With `--feed` the attentional state is fed back, with `--bf16` the operands of products are rounded to bfloat16.
 //!
 //! Interactive: every line `step N` on standard input runs N steps and prints a JSON list of their milliseconds.
 
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-use lookback::backend::{Cpu, Purpose};
+use lookback::backend::{Cpu, Products, Purpose};
 use lookback::config::Config;
 use lookback::data::{Batch, Example};
 use lookback::model::Seq2Seq;
@@ -35,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sets = ["model.hidden=512", "model.embedding=512", "model.dropout=0.0"].map(str::to_owned);
     let mut config = Config::from_layers(&[], &sets)?;
     config.model.input_feeding = has("--feed");
-    let cpu = Cpu::<f32>::detect(threads);
+    let products = if has("--bf16") { Products::Bf16 } else { Products::Full };
+    let cpu = Cpu::<f32>::detect(threads).with_products(products);
     let (model, specs) = Seq2Seq::new(&config.model, VOCABULARY as usize, VOCABULARY as usize);
     let mut params = Params::init(&cpu, specs, 1);
     let mut gradients = Gradients::zeros(&cpu, &params);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use lookback_kernels::{
-    self as kernels, CellTrace, Exec, Init, Isa, MatRef, Operand, PackedMatrix, Pool, RecurrentShape,
+    self as kernels, CellTrace, Exec, Init, Isa, MatRef, Operand, PackedMatrix, Pool, Products, RecurrentShape,
 };
 
 use super::{
@@ -19,18 +19,23 @@ const LOGITS: usize = 1 << 23;
 pub struct Cpu<T = f32> {
     pool: Arc<Pool>,
     isa: Isa,
+    products: Products,
     number: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T> fmt::Debug for Cpu<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cpu").field("pool", &self.pool).field("isa", &self.isa).finish_non_exhaustive()
+        f.debug_struct("Cpu")
+            .field("pool", &self.pool)
+            .field("isa", &self.isa)
+            .field("products", &self.products)
+            .finish_non_exhaustive()
     }
 }
 
 impl<T> Clone for Cpu<T> {
     fn clone(&self) -> Self {
-        Self { pool: Arc::clone(&self.pool), isa: self.isa, number: self.number }
+        Self { pool: Arc::clone(&self.pool), isa: self.isa, products: self.products, number: self.number }
     }
 }
 
@@ -38,13 +43,26 @@ impl<T: Real> Cpu<T> {
     /// A processor that computes on `pool` with instruction set `isa`.
     #[must_use]
     pub fn new(pool: Arc<Pool>, isa: Isa) -> Self {
-        Self { pool, isa, number: std::marker::PhantomData }
+        Self { pool, isa, products: Products::Full, number: std::marker::PhantomData }
     }
 
     /// The best instruction set of this machine on `threads` threads (0: one per core).
     #[must_use]
     pub fn detect(threads: usize) -> Self {
         Self::new(Arc::new(Pool::new(threads)), Isa::detect())
+    }
+
+    /// The same processor, with the operands of its products rounded as said. Everything else, sums of products included, stays in the numbers' own precision; so do
+    /// scores and values of attention, which are not products of matrices here.
+    #[must_use]
+    pub fn with_products(self, products: Products) -> Self {
+        Self { products, ..self }
+    }
+
+    /// What operands of products are rounded to.
+    #[must_use]
+    pub fn products(&self) -> Products {
+        self.products
     }
 
     /// The instruction set in use.
@@ -60,7 +78,7 @@ impl<T: Real> Cpu<T> {
     }
 
     fn exec(&self) -> Exec<'_> {
-        Exec::new(&self.pool, self.isa)
+        Exec::new(&self.pool, self.isa).with(self.products)
     }
 }
 

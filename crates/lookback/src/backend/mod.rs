@@ -10,7 +10,9 @@ use std::fmt::Debug;
 use lookback_kernels::Cell;
 use serde::{Deserialize, Serialize};
 
-pub use lookback_kernels::{AdamStep, Candidates, CrossEntropy, Direction, RandomKey, Real, SgdStep, Smoothing};
+pub use lookback_kernels::{
+    AdamStep, Candidates, CrossEntropy, Direction, Products, RandomKey, Real, SgdStep, Smoothing,
+};
 
 mod cpu;
 
