@@ -179,8 +179,11 @@ pub(crate) struct TrainArgs {
     /// Throw away the training in the folder.
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Resume although this changed: `data`, `tokenizer`, or keys as `train.learning_rate`.
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', requires = "resume", hide_short_help = true)]
+    pub(crate) allow_changed: Vec<String>,
     /// Print the effective configuration as TOML instead of training.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["out", "resume", "overwrite"])]
     pub(crate) dump_config: bool,
 }
 

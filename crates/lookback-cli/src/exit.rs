@@ -100,7 +100,11 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     match cause.downcast_ref::<TrainError>()? {
         // Transparent variants are not causes of their own.
-        TrainError::Config(_) | TrainError::Occupied { .. } | TrainError::Changed { .. } => Some(2),
+        TrainError::Config(_)
+        | TrainError::Occupied { .. }
+        | TrainError::Changed { .. }
+        | TrainError::Unchangeable { .. }
+        | TrainError::NothingToResume { .. } => Some(2),
         TrainError::Text(TextError::VocabTooSmall { .. }) | TrainError::Search(SearchError::Option { .. }) => Some(2),
         TrainError::Data(_)
         | TrainError::Eval(_)

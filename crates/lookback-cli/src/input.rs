@@ -25,11 +25,11 @@ pub(crate) struct Rounds {
 impl Rounds {
     /// The lines of `file`, or of standard input, at most `most` a round.
     pub(crate) fn open(file: Option<&Path>, most: usize) -> Result<Self, DataError> {
-        let packed =
-            |p: &Path| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("zst"));
+        // What is compressed is known by its first bytes; a pipe's are not waited for, and an empty file has none.
+        let is_file = |p: &Path| p.metadata().is_ok_and(|m| m.is_file() && m.len() > 0);
         let (send, lines) = sync_channel(AHEAD);
         match file {
-            Some(path) if packed(path) => {
+            Some(path) if is_file(path) => {
                 let lines = Lines::open(path)?;
                 thread::spawn(move || forward(lines, &send));
             }

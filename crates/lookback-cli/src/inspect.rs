@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use lookback::checkpoint::{Checkpoint, MODEL_FILE};
-use lookback::config::{CellKind, DecoderOrder};
+use lookback::config::{CellKind, DecoderOrder, TrainConfig};
 use lookback::text::Sharing;
 use lookback::train::Summary;
 
@@ -65,7 +65,7 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint, training:
     };
     fact(out, "text", format!("{mode}, {vocabulary}"))?;
     if let Some(training) = training {
-        fact(out, "training", stand(&training))?;
+        fact(out, "training", stand(&training, &checkpoint.config.train))?;
     }
     Ok(())
 }
@@ -94,12 +94,22 @@ fn size(path: &Path) -> usize {
     fs::metadata(path).map_or(0, |m| usize::try_from(m.len()).unwrap_or(usize::MAX))
 }
 
-/// Where the training stands.
-fn stand(training: &Summary) -> String {
+/// Where the training stands, and what would go on with it.
+fn stand(training: &Summary, limits: &TrainConfig) -> String {
     let place = if training.is_epoch_over { "at the end of" } else { "in" };
     let mut text = format!("update {} {place} epoch {}", training.update, training.epoch);
     if let Some(best) = training.best {
         text += &format!("; best: update {}, BLEU {:.2}", best.update, best.bleu);
+    }
+    let epochs_done = training.epoch - u64::from(!training.is_epoch_over);
+    let is_at_limit = limits.max_updates.is_some_and(|most| training.update >= most)
+        || limits.max_epochs.is_some_and(|most| epochs_done >= most)
+        || limits.max_minutes.is_some_and(|most| training.seconds >= 60.0 * most);
+    if limits.patience > 0 && training.stale >= limits.patience {
+        return format!("{text}; out of patience (train --resume goes on with a higher train.patience)");
+    }
+    if is_at_limit {
+        return format!("{text}; at its limit (train --resume goes on with a higher one)");
     }
     format!("{text} (lookback train --resume goes on)")
 }
@@ -109,9 +119,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_epoch_is_not_called_the_next_one() {
-        let summary = |epoch, is_epoch_over| Summary { update: 40, epoch, is_epoch_over, best: None, seconds: 1.0 };
-        assert_eq!(stand(&summary(1, true)), "update 40 at the end of epoch 1 (lookback train --resume goes on)");
-        assert_eq!(stand(&summary(2, false)), "update 40 in epoch 2 (lookback train --resume goes on)");
+    fn what_goes_on_is_said_as_it_is() {
+        let summary =
+            |epoch, is_epoch_over| Summary { update: 40, epoch, is_epoch_over, best: None, stale: 5, seconds: 61.0 };
+        let open = TrainConfig { patience: 6, max_updates: Some(41), max_epochs: Some(2), ..TrainConfig::default() };
+        assert_eq!(
+            stand(&summary(1, true), &open),
+            "update 40 at the end of epoch 1 (lookback train --resume goes on)"
+        );
+        assert_eq!(stand(&summary(2, false), &open), "update 40 in epoch 2 (lookback train --resume goes on)");
+        assert!(
+            stand(&summary(2, false), &TrainConfig { patience: 5, ..open.clone() }).contains("higher train.patience")
+        );
+        for limited in [
+            TrainConfig { max_updates: Some(40), ..open.clone() },
+            TrainConfig { max_epochs: Some(1), ..open.clone() },
+            TrainConfig { max_minutes: Some(1.0), ..open.clone() },
+        ] {
+            let said = stand(&summary(2, false), &limited);
+            assert!(said.ends_with("; at its limit (train --resume goes on with a higher one)"), "{said}");
+        }
     }
 }

@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use anyhow::Context;
 use lookback::Translator;
+use lookback::backend::Cpu;
 use lookback::config::{AttentionKind, Config};
 use lookback::data::Corpus;
 use lookback::eval::{Bleu, ExactMatch};
 use lookback::search::{KeepWeights, SearchOptions};
-use lookback::train::{Ending, Job, Ready, train};
+use lookback::train::{Ending, Job, Ready, RunOptions, train};
 use lookback::view::{AttentionMap, Ink, Page, to_terminal};
 
 use crate::args::{Colour, Common, QuickstartArgs, Task};
@@ -26,6 +27,7 @@ mod places;
 mod task;
 
 use places::Places;
+pub(crate) use places::no_longer_ours;
 
 /// Test sentences on the page.
 const ON_PAGE: usize = 40;
@@ -49,6 +51,7 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
     let config = configuration(args)?;
     let places = Places::choose(args)?;
     let mut screen = Screen::new(common);
+    places.mark(args.task)?;
     let corpora = task::corpora(args.task, &places.dir)?;
     let [train_pairs, valid_pairs, test_pairs] = corpora.sizes();
     screen.line(&format!(
@@ -58,6 +61,7 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
     ));
     let watch = Watch::start()?;
     let dir = places.dir.clone();
+    let cpu = Cpu::detect(common.threads);
     let job = Job {
         config,
         train: corpora.train,
@@ -65,8 +69,9 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
         tokenizers: None,
         valid: corpora.valid,
         dir: dir.clone(),
-        threads: common.threads,
+        cpu: cpu.clone(),
         start: places.start,
+        options: RunOptions::default(),
     };
     let mut display = TrainingDisplay::new(screen);
     let outcome = train(job, &watch.stop, &mut display)?;
@@ -79,7 +84,7 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
     drop(watch);
     let ready = ready.context("the training told nothing")?;
 
-    let translator = Translator::load_with(&dir, common.threads)?;
+    let translator = Translator::load_on(&dir, cpu)?;
     let options = SearchOptions::from(translator.config().search.clone());
     let test = corpora.test;
     let hyps = best_of(&translator, &sources(&test), &options, &mut screen)?;

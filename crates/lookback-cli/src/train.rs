@@ -4,15 +4,17 @@ use std::fs;
 use std::io::{self, Write};
 
 use anyhow::Context;
+use lookback::backend::Cpu;
 use lookback::config::{Config, CorpusSize, TextMode};
 use lookback::data::hold_out;
 use lookback::text::{TextError, Tokenizer, Tokenizers};
-use lookback::train::{Ending, Job, Outcome, Start, train};
+use lookback::train::{Ending, Job, Outcome, RunOptions, Start, train};
 
 use crate::args::{Common, TrainArgs};
 use crate::data::{Source, shell, tell_hold_out};
 use crate::display::{Screen, TrainingDisplay, counted};
 use crate::exit::{Done, Usage};
+use crate::quickstart::no_longer_ours;
 use crate::signals::Watch;
 
 pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
@@ -58,14 +60,22 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         _ => Start::Fresh,
     };
     let watch = Watch::start()?;
-    let job = Job { config, train: corpus, rest, tokenizers, valid, dir: dir.clone(), threads: common.threads, start };
+    if start == Start::Overwrite {
+        no_longer_ours(&dir)?;
+    }
+    let options = RunOptions { allow_changed: args.allow_changed.clone() };
+    let cpu = Cpu::detect(common.threads);
+    let job = Job { config, train: corpus, rest, tokenizers, valid, dir: dir.clone(), cpu, start, options };
     let mut display = TrainingDisplay::new(screen);
     let outcome = train(job, &watch.stop, &mut display)?;
     let (mut screen, _) = display.into_parts();
     tell_outcome(&mut screen, &outcome);
     screen.line(&match outcome.ending {
         Ending::Stopped => "the same command with --resume goes on exactly there".to_owned(),
-        Ending::Limit | Ending::Patience => format!("try it: lookback translate -m {}", shell(&dir)),
+        Ending::Patience => {
+            format!("a higher train.patience with --resume goes on; try it: lookback translate -m {}", shell(&dir))
+        }
+        Ending::Limit => format!("try it: lookback translate -m {}", shell(&dir)),
     });
     Ok(if outcome.ending == Ending::Stopped { watch.done() } else { Done::Whole })
 }

@@ -12,10 +12,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Metadata, TensorView};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
@@ -319,27 +319,6 @@ impl TensorFile {
             None => Ok(()),
         }
     }
-}
-
-/// The longest header that is read; safetensors allows no longer one.
-const MAX_HEADER: u64 = 100_000_000;
-
-/// The text under `key` in the metadata of a safetensors file, whose tensors are not read. The file begins with the length of its header.
-pub(crate) fn read_metadata(path: &Path, key: &str) -> Result<String, CheckpointError> {
-    let read = |source| CheckpointError::Read { path: path.to_owned(), source };
-    let damaged = |message: String| CheckpointError::Damaged { path: path.to_owned(), message };
-    let mut file = File::open(path).map_err(read)?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(read)?;
-    let length = u64::from_le_bytes(length);
-    if length > MAX_HEADER {
-        return Err(damaged(format!("its header would be {length} bytes long")));
-    }
-    let mut header = Vec::new();
-    file.take(length).read_to_end(&mut header).map_err(read)?;
-    let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| damaged(format!("its header: {e}")))?;
-    let found = metadata.metadata().as_ref().and_then(|m| m.get(key).cloned());
-    found.ok_or_else(|| damaged(format!("no `{key}` in its metadata")))
 }
 
 /// Writes tensors of f32 under a temporary name, synced and renamed.

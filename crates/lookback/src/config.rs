@@ -263,9 +263,9 @@ pub struct TrainConfig {
     pub word_dropout_tgt: f64,
     /// Label smoothing ε.
     pub label_smoothing: f32,
-    /// Validate every so many updates; once an epoch if not given.
+    /// Validate every so many updates; once an epoch if not given, with at least 50 updates between.
     pub validate_every: Option<u64>,
-    /// Stop after so many validations without a better score; 0 for never.
+    /// Stop after so many validations without a better score, those during the warm-up not counted; 0 for never.
     pub patience: u64,
     /// What is meant by better.
     pub metric: Metric,

@@ -13,7 +13,8 @@ use crate::data::Batch;
 use crate::model::Seq2Seq;
 use crate::params::Params;
 use crate::search::{
-    Constraints, Hypothesis, KeepWeights, Member, SearchError, SearchOptions, Sentence, search_together,
+    Constraints, Hypothesis, KeepWeights, LengthLimit, Member, SearchError, SearchOptions, Sentence, TooLong,
+    search_together,
 };
 use crate::tape::Tape;
 use crate::text::{EOS, Tokenizer, Tokenizers};
@@ -27,14 +28,16 @@ pub use given::PairScore;
 
 /// The most sentences searched together.
 const BATCH_SENTENCES: usize = 64;
+/// The most pieces of a source, unless the model was trained on longer ones: a whole book on one line is a mistake.
+pub const LONGEST_SOURCE: usize = 5_000;
 /// The most source positions of a batch, padding included.
 const BATCH_POSITIONS: usize = 4_000;
 
 /// A model with its tokenizers, or an ensemble, on the processor: translates, scores, and shows where it looked.
 ///
 /// All methods take `&self` and may be called from any number of threads. Results keep the order of the input; inside, sentences of similar length are
-/// computed together. Sources longer than anything the model was trained on are translated all the same: nothing is cut off or skipped. (Only `location` attention has
-/// no weights for them, and says so.)
+/// computed together. Sources longer than anything the model was trained on are translated all the same: nothing is cut off or skipped. (`location` attention has no weights for
+/// them, and says so; and beyond [`LONGEST_SOURCE`] pieces, or `data.max_src` if that is more, a source is refused before it takes all memory.)
 ///
 /// # Examples
 /// ```
@@ -144,7 +147,16 @@ impl Translator {
     /// As [`Translator::load`].
     #[cfg(feature = "files")]
     pub fn load_with(dir: impl AsRef<Path>, threads: usize) -> Result<Self, CheckpointError> {
-        Ok(Self::from_checkpoint(Checkpoint::load(dir.as_ref())?, Cpu::detect(threads)))
+        Self::load_on(dir, Cpu::detect(threads))
+    }
+
+    /// Reads a model folder; computes on a given processor, whose threads others may share.
+    ///
+    /// # Errors
+    /// As [`Translator::load`].
+    #[cfg(feature = "files")]
+    pub fn load_on(dir: impl AsRef<Path>, cpu: Cpu) -> Result<Self, CheckpointError> {
+        Ok(Self::from_checkpoint(Checkpoint::load(dir.as_ref())?, cpu))
     }
 
     /// A model in memory, on a given processor.
@@ -228,6 +240,7 @@ impl Translator {
     ) -> Result<Vec<Vec<Translation>>, TranslateError> {
         options.check()?;
         let ids: Vec<Vec<u32>> = requests.iter().map(|request| self.tokenizers.src.encode(&request.text)).collect();
+        self.check_lengths(ids.iter().map(Vec::len))?;
         let blank = |request: &Request| vec![blank(request.constraints.must.len())];
         let mut found: Vec<Vec<Translation>> = requests.iter().map(blank).collect();
         let searched = (0..requests.len()).filter(|&i| !requests[i].text.trim().is_empty());
@@ -296,6 +309,21 @@ impl Translator {
         } else {
             Err(TranslateError::NoAttention)
         }
+    }
+
+    /// Refuses sources that are too long to be read as one sentence.
+    fn check_lengths(&self, mut lengths: impl Iterator<Item = usize>) -> Result<(), TranslateError> {
+        let trained = self.models.iter().map(|loaded| loaded.config.data.max_src).max().unwrap_or(0);
+        let longest = trained.max(LONGEST_SOURCE);
+        let mut pieces = 0;
+        let too_long = lengths.position(|length| {
+            pieces = length;
+            length > longest
+        });
+        too_long.map_or(Ok(()), |sentence| {
+            let source = TooLong { pieces, longest, because: LengthLimit::Memory };
+            Err(SearchError::SourceTooLong { sentence, source }.into())
+        })
     }
 
     fn translation(&self, src: &[u32], hypothesis: Hypothesis) -> Translation {

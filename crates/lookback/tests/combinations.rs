@@ -13,7 +13,7 @@ use lookback::params::Params;
 use lookback::search::{Hypothesis, KeepWeights, SearchOptions, search};
 use lookback::tape::{Graph, Tape};
 use lookback::text::EOS;
-use lookback::train::{Ending, Job, Silent, Start, StopFlag, train};
+use lookback::train::{Ending, Job, RunOptions, Silent, Start, StopFlag, train};
 
 const CELLS: [&str; 3] = ["lstm", "gru", "rnn"];
 const SCORES: [&str; 6] = ["dot", "scaled_dot", "general", "concat", "location", "none"];
@@ -102,8 +102,9 @@ impl Combination {
             tokenizers: None,
             valid,
             dir: dir.into(),
-            threads: 1,
+            cpu: Cpu::detect(1),
             start: Start::Fresh,
+            options: RunOptions::default(),
         };
         let outcome = train(job, &StopFlag::default(), &mut Silent).unwrap_or_else(|e| panic!("{self}: {e}"));
         assert_eq!((outcome.ending, outcome.updates), (Ending::Limit, 3), "{self}");

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use lookback::backend::Cpu;
 use lookback::config::Config;
 use lookback::data::{Corpus, PairStream, dates};
 use lookback::text::{TextMode, TokenizerSpec, Tokenizers};
-use lookback::train::{Ending, Event, Job, Observer, Outcome, Silent, Start, StopFlag, TrainError, train};
+use lookback::train::{Ending, Event, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train};
 
 const SMALL: [&str; 9] = [
     "seed=3",
@@ -32,8 +33,9 @@ fn job(dir: &Path, sets: &[&str], start: Start) -> Job {
         tokenizers: None,
         valid: Corpus::from_pairs(splits.valid),
         dir: dir.to_owned(),
-        threads: 1,
+        cpu: Cpu::detect(1),
         start,
+        options: RunOptions::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use lookback::backend::Cpu;
 use lookback::checkpoint::Checkpoint;
 use lookback::config::Config;
 use lookback::data::{Corpus, dates};
-use lookback::train::{Ending, Event, Job, Observer, Outcome, Silent, Start, StopFlag, TrainError, train};
+use lookback::train::{Ending, Event, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train};
 
 /// A small model of written dates with everything that draws random numbers switched on.
 fn config(sets: &[&str]) -> Config {
@@ -41,8 +41,9 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
         tokenizers: None,
         valid: Corpus::from_pairs(splits.valid),
         dir: dir.to_owned(),
-        threads,
+        cpu: Cpu::detect(threads),
         start,
+        options: RunOptions::default(),
     }
 }
 
@@ -50,7 +51,7 @@ fn run(job: Job) -> Outcome {
     train(job, &StopFlag::default(), &mut Silent).expect("the training runs")
 }
 
-/// Every file of a folder and of the folders in it by name; lines of metrics without their times; the state without its clock.
+/// Every file of a folder and of the folders in it by name, the receipt aside; lines of metrics without their times.
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(dir).expect("a folder") {
@@ -58,6 +59,9 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if path.is_dir() {
             files.extend(contents(&path).into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
+            continue;
+        }
+        if name == "receipt.json" {
             continue;
         }
         let mut bytes = fs::read(&path).expect("a file");
@@ -70,17 +74,6 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
                 value.to_string()
             });
             bytes = timeless.collect::<Vec<_>>().join("\n").into_bytes();
-        }
-        if name == "training.safetensors" {
-            // The position in the header holds the clock.
-            let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
-            let (header, tensors) = bytes[8..].split_at(usize::try_from(length).expect("small"));
-            let mut header: serde_json::Value = serde_json::from_slice(header).expect("JSON");
-            let training = header["__metadata__"]["training"].as_str().expect("the position").to_owned();
-            let mut training: serde_json::Value = serde_json::from_str(&training).expect("JSON");
-            assert!(training[1]["seconds"].take().is_f64());
-            header["__metadata__"]["training"] = training.to_string().into();
-            bytes = [header.to_string().as_bytes(), tensors].concat();
         }
         files.insert(name, bytes);
     }
@@ -175,8 +168,87 @@ fn a_folder_that_holds_a_training_is_neither_overwritten_nor_resumed_as_another(
     let mut other = job(&out, &[], 1, Start::Resume);
     other.train.pairs.pop();
     assert!(fail(other).contains("the training data changed"));
-    let missing = job(&dir.path().join("nowhere"), &[], 1, Start::Resume);
-    assert!(fail(missing).contains("nowhere"));
+    // All that changed is named, and the seed rather than the data that it held out.
+    let mut other = job(&out, &["seed=4", "train.beta1=0.8"], 1, Start::Resume);
+    other.train.pairs.pop();
+    let message = fail(other);
+    assert!(message.contains("`seed` from 3 to 4, `train.beta1` from 0.9 to 0.8 changed"), "{message}");
+}
+
+#[test]
+fn a_folder_without_a_state_says_what_is_missing_and_what_to_do() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("run");
+    let fail = |out: &Path| {
+        let job = job(out, &["train.max_updates=4"], 1, Start::Resume);
+        train(job, &StopFlag::default(), &mut Silent).expect_err("refused").to_string()
+    };
+    let said = fail(&out);
+    assert!(
+        said.ends_with(
+            "run`: there is no such folder; leave out --resume to begin, or give the folder of the training"
+        ),
+        "{said}"
+    );
+    run(job(&out, &["train.max_updates=2"], 1, Start::Fresh));
+    let state = fs::read(out.join("training.safetensors")).expect("a state");
+    fs::remove_file(out.join("training.safetensors")).expect("it was there");
+    let said = fail(&out);
+    assert!(
+        said.contains("it has a model but no `training.safetensors`") && said.contains("put that file back"),
+        "{said}"
+    );
+    fs::write(out.join("training.safetensors"), &state).expect("writable");
+    fs::remove_file(out.join("model.safetensors")).expect("it was there");
+    let said = fail(&out);
+    assert!(said.contains("`model.safetensors` is missing") && said.contains("--overwrite"), "{said}");
+
+    // A run that was killed before its first state has lost nothing.
+    let early = dir.path().join("early");
+    fs::create_dir(&early).expect("a folder");
+    fs::copy(out.join("config.json"), early.join("config.json")).expect("a file");
+    run(job(&early, &[], 1, Start::Resume));
+    let whole = dir.path().join("whole");
+    run(job(&whole, &[], 1, Start::Fresh));
+    assert!(contents(&early) == contents(&whole));
+}
+
+#[test]
+fn a_change_that_is_named_is_allowed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(job(dir.path(), &["train.max_updates=2"], 1, Start::Fresh));
+    let resumed = |sets: &[&str], allowed: &[&str]| {
+        let mut job = job(dir.path(), sets, 1, Start::Resume);
+        job.options.allow_changed = allowed.iter().map(ToString::to_string).collect();
+        train(job, &StopFlag::default(), &mut Silent)
+    };
+    let rate = ["train.max_updates=4", "train.learning_rate=0.0005"];
+    assert!(resumed(&rate, &["data"]).is_err(), "what was named did not change, what changed was not named");
+    assert_eq!(resumed(&rate, &["train.learning_rate"]).expect("it was named").updates, 4);
+    // From now on this is its rate.
+    assert_eq!(resumed(&rate, &[]).expect("nothing changed").updates, 4);
+    let said = resumed(&rate, &["train.learningrate"]).expect_err("no such key").to_string();
+    assert!(said.contains("--allow-changed train.learningrate: it is neither"), "{said}");
+    let said = resumed(&rate, &["text.vocab_size"]).expect_err("there is a vocabulary").to_string();
+    assert!(said.contains("the vocabulary"), "{said}");
+
+    // Fewer pairs have fewer batches than the run has used of its epoch.
+    let mut fewer = job(dir.path(), &["train.max_updates=6", "train.learning_rate=0.0005"], 1, Start::Resume);
+    fewer.train.pairs.truncate(20);
+    fewer.options.allow_changed = vec!["data".into()];
+    assert_eq!(run(fewer).updates, 6);
+}
+
+#[test]
+fn patience_begins_when_the_warm_up_is_over() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // Nothing that is learned in twelve updates is worth any BLEU: no validation is better than the first.
+    let ending = |warmup: &str| {
+        let sets = ["train.metric=bleu", "train.validate_every=1", "train.patience=2", warmup];
+        run(job(dir.path(), &sets, 1, Start::Overwrite)).ending
+    };
+    assert_eq!(ending("train.warmup=1"), Ending::Patience);
+    assert_eq!(ending("train.warmup=11"), Ending::Limit);
 }
 
 #[test]
@@ -211,4 +283,21 @@ fn a_loss_that_is_not_a_number_stops_with_its_lines_and_keeps_the_last_state() {
     let message = error.expect_err("diverged").to_string();
     assert!(message.contains("pairs of lines") && message.contains("train.learning_rate"), "{message}");
     assert!(dir.path().join("training.safetensors").exists());
+}
+
+#[test]
+fn weights_that_a_finite_step_makes_infinite_are_not_kept_and_a_lower_rate_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let steep = ["train.learning_rate=1e39", "train.warmup=1", "train.schedule=constant", "train.checkpoint_every=1"];
+    let state = || fs::read(dir.path().join("training.safetensors")).expect("a state");
+    let error = train(job(dir.path(), &steep, 1, Start::Fresh), &StopFlag::default(), &mut Silent);
+    assert!(matches!(error, Err(TrainError::NotFinite { update: 1, .. })), "{error:?}");
+    assert!(error.expect_err("not finite").to_string().contains("--allow-changed train.learning_rate"));
+    let last_good = state();
+    assert!(train(job(dir.path(), &steep, 1, Start::Resume), &StopFlag::default(), &mut Silent).is_err());
+    assert!(state() == last_good && !dir.path().join("model.safetensors").exists());
+    let flat = ["train.learning_rate=1e-3", "train.warmup=1", "train.schedule=constant", "train.checkpoint_every=1"];
+    let mut lower = job(dir.path(), &flat, 1, Start::Resume);
+    lower.options.allow_changed = vec!["train.learning_rate".into()];
+    assert_eq!(run(lower).updates, 12);
 }

@@ -101,6 +101,12 @@ impl TrainingDisplay {
         ));
         if let Some(update) = ready.resumed_at {
             self.screen.line(&format!("resumed after update {update}"));
+            if let Some(before) = ready.isa_before.as_ref().filter(|before| *before != ready.isa) {
+                self.screen.line(&format!(
+                    "warning: it was computed with {before} so far, and goes on with {}: results agree within rounding only",
+                    ready.isa
+                ));
+            }
         }
         self.ready = Some(ready.clone());
     }

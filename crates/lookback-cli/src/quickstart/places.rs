@@ -3,13 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lookback::checkpoint::CONFIG_FILE;
+use anyhow::Context;
 use lookback::train::Start;
+use serde_json::{Value, json};
 
 use crate::args::{QuickstartArgs, Task};
 use crate::exit::Usage;
 
-/// The test pairs in the model folder; with `config.json`, the mark of a quickstart.
+/// The mark of a quickstart, without which nothing is overwritten.
+const MARK_FILE: &str = "quickstart.json";
+/// The test pairs in the model folder.
 const TEST_FILE: &str = "test.tsv";
 
 /// The model folder and the page.
@@ -49,6 +52,15 @@ impl Places {
         }
     }
 
+    /// Makes the folder and marks it as a quickstart's, before anything else is in it.
+    pub(super) fn mark(&self, task: Task) -> anyhow::Result<()> {
+        let path = self.dir.join(MARK_FILE);
+        let mark = json!({ MADE_BY: task.title(), "version": env!("CARGO_PKG_VERSION") });
+        fs::create_dir_all(&self.dir)
+            .and_then(|()| fs::write(&path, format!("{mark}\n")))
+            .with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
     /// Where the test pairs are.
     pub(super) fn test(&self) -> PathBuf {
         test_file(&self.dir)
@@ -58,6 +70,18 @@ impl Places {
     pub(super) fn train(&self, task: Task) -> PathBuf {
         train_file(&self.dir, task)
     }
+}
+
+/// The key of the mark.
+const MADE_BY: &str = "lookback quickstart";
+
+/// Takes the mark away from a folder that somebody's own training goes into.
+pub(crate) fn no_longer_ours(dir: &Path) -> anyhow::Result<()> {
+    let path = dir.join(MARK_FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    fs::remove_file(&path).with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
 pub(super) fn test_file(dir: &Path) -> PathBuf {
@@ -90,11 +114,16 @@ enum State {
 fn state(dir: &Path) -> State {
     if !dir.exists() || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none()) {
         State::Free
-    } else if dir.join(TEST_FILE).is_file() && (dir.join(CONFIG_FILE).is_file() || dir.join("data").is_dir()) {
+    } else if is_marked(dir) {
         State::Ours
     } else {
         State::Foreign
     }
+}
+
+fn is_marked(dir: &Path) -> bool {
+    let mark = fs::read(dir.join(MARK_FILE)).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    mark.is_some_and(|mark| mark.get(MADE_BY).is_some())
 }
 
 #[cfg(test)]
@@ -111,9 +140,16 @@ mod tests {
         assert_eq!(choose(false).ok(), Some(Start::Fresh));
         fs::create_dir_all(dir.join("data")).expect("a folder");
         assert!(choose(true).is_err_and(|e| e.0.contains("not made by quickstart")));
-        fs::write(test_file(&dir), "a\tb\n").expect("a file");
+        for (file, text) in [("test.tsv", "a\tb\n"), ("config.json", "{}"), (MARK_FILE, "{}")] {
+            fs::write(dir.join(file), text).expect("a file");
+            assert!(choose(true).is_err_and(|e| e.0.contains("not made by quickstart")), "{file} is no mark");
+        }
+        let places = Places { dir: dir.clone(), page: "p.html".into(), start: Start::Fresh };
+        places.mark(Task::Dates).expect("a mark");
         assert!(choose(false).is_err_and(|e| e.0.contains("--overwrite")));
         assert_eq!(choose(true).ok(), Some(Start::Overwrite));
+        no_longer_ours(&dir).expect("the mark is taken away");
+        assert!(choose(true).is_err());
     }
 
     #[test]

@@ -124,6 +124,10 @@ fn a_dumped_configuration_reproduces_itself() {
     fs::write(dir.path().join("run.toml"), &first).unwrap();
     let second = run(dir.path(), "train p.tsv --dump-config -c run.toml", "").ok();
     assert_eq!(first, second);
+    for ignored in ["--out m", "--resume", "--overwrite"] {
+        let said = run(dir.path(), &format!("train p.tsv --dump-config {ignored}"), "").failed(2);
+        assert!(said.contains("cannot be used with"), "{ignored}: {said}");
+    }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is trained");
 }
 

@@ -199,3 +199,28 @@ fn quiet_says_nothing() {
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(said, "");
 }
+
+#[test]
+fn compressed_input_is_known_by_its_content_and_a_book_on_a_line_is_refused() {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    let dir = TempDir::new().unwrap();
+    let model = model();
+    fs::write(dir.path().join("plain"), compress_to_vec(SOURCES.as_bytes(), CompressionLevel::Fastest)).unwrap();
+    let said = run(dir.path(), &format!("translate -m {model} -i plain"), "").failed(3);
+    assert!(said.contains("plain") && said.contains("Zstandard"), "{said}");
+    fs::write(dir.path().join("empty"), "").unwrap();
+    assert_eq!(run(dir.path(), &format!("translate -m {model} -i empty"), "").ok(), "");
+    fs::write(dir.path().join("book"), format!("3 May 1999\n{}\n", "1 ".repeat(4000))).unwrap();
+    let said = run(dir.path(), &format!("translate -m {model} -i book"), "").failed(3);
+    assert!(said.contains("book:2: ") && said.contains("are read as one sentence; split it"), "{said}");
+}
+
+#[test]
+fn a_models_own_configuration_trains_another() {
+    let dir = TempDir::new().unwrap();
+    fs::copy(trained().join("pairs.tsv"), dir.path().join("pairs.tsv")).unwrap();
+    let args = format!("train pairs.tsv --out again -c {}/config.json", model());
+    run(dir.path(), &args, "").ok();
+    let weights = |dir: &Path| fs::read(dir.join("model.safetensors")).unwrap();
+    assert!(weights(&dir.path().join("again")) == weights(&trained().join("m")));
+}

@@ -68,5 +68,13 @@ fn resuming_with_other_data_is_refused() {
     fs::write(dir.path().join("pairs.tsv"), more).unwrap();
     let said = whole(dir.path(), "--set train.max_updates=4 --resume").failed(2);
     assert!(said.contains("cannot resume") && said.contains("changed"), "{said}");
-    run(dir.path(), "train pairs.tsv --out nowhere --resume", "").failed(1);
+    let said = run(dir.path(), "train pairs.tsv --out nowhere --resume", "").failed(2);
+    assert!(said.contains("there is no such folder; leave out --resume"), "{said}");
+    fs::write(dir.path().join("pairs.tsv"), pairs()).unwrap();
+    let said = whole(dir.path(), "--set train.max_updates=4 --resume --seed 7").failed(2);
+    assert!(said.contains("`seed` from 0 to 7 changed") && !said.contains("data"), "{said}");
+    let allowed = "--resume --set train.learning_rate=0.0001 --allow-changed train.learning_rate";
+    whole(dir.path(), &format!("--set train.max_updates=4 {allowed}")).ok();
+    let said = whole(dir.path(), "--set train.max_updates=4 --allow-changed data").failed(2);
+    assert!(said.contains("--resume"), "{said}");
 }

@@ -46,12 +46,25 @@ fn template() -> Tree {
 fn parse(origin: &str, text: &str) -> Result<Tree, ConfigError> {
     let syntax = |message: String| ConfigError::Syntax { origin: origin.to_owned(), message };
     if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map_err(|e| syntax(e.to_string()));
+        return serde_json::from_str(text).map(without_folder).map_err(|e| syntax(e.to_string()));
     }
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(e.to_string().trim_end().to_owned()))?;
     finite(origin, &toml::Value::Table(table.clone()))?;
     serde_json::to_value(table).map_err(|e| syntax(e.to_string()))
 }
+
+/// The configuration of a model folder's `config.json`, which also says what the folder is.
+fn without_folder(mut tree: Tree) -> Tree {
+    if let Value::Object(map) = &mut tree
+        && FOLDER_KEYS.iter().all(|key| map.contains_key(*key))
+    {
+        map.retain(|key, _| !FOLDER_KEYS.contains(&key.as_str()));
+    }
+    tree
+}
+
+/// What stands in a model folder's `config.json` beside the configuration.
+const FOLDER_KEYS: [&str; 3] = ["format", "version", "vocabulary"];
 
 /// `section.key=value`: the value as TOML would read it, or else as a word.
 fn parse_set(origin: &str, set: &str) -> Result<Tree, ConfigError> {
@@ -173,6 +186,15 @@ mod tests {
         let json = read(r#"{"seed": 3, "model": {"hidden": 512, "attention": "none"}}"#, &[]).expect("valid");
         assert_eq!(toml, json);
         assert_eq!((toml.seed, toml.model.hidden, toml.model.attention), (3, Some(512), AttentionKind::None));
+    }
+
+    #[test]
+    fn the_file_of_a_model_folder_is_a_configuration() {
+        let folder =
+            r#"{"format": 1, "version": "0.1.0", "vocabulary": {"src": 9, "tgt": 9}, "model": {"hidden": 512}}"#;
+        assert_eq!(read(folder, &[]).expect("valid").model.hidden, Some(512));
+        let said = read(r#"{"format": 1, "model": {"hidden": 512}}"#, &[]).expect_err("no such file").to_string();
+        assert!(said.contains("unknown key `format`"), "{said}");
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Config {
         self.model.dropout.get_or_insert(if corpus.pairs < 200_000 { 0.3 } else { 0.1 });
         self.train.batch_tokens.get_or_insert(if corpus.pairs < 10_000 { 1_000 } else { 2_000 });
         if self.train.max_updates.is_none() && self.train.max_epochs.is_none() && self.train.max_minutes.is_none() {
-            self.train.max_epochs = Some(if corpus.pairs < 25_000 { 60 } else { 20 });
+            self.train.max_epochs = Some(default_epochs(corpus.pairs));
         }
         self.check()?;
         Ok(self)
@@ -300,6 +300,14 @@ impl Config {
     }
 }
 
+/// Passes over the data if no limit is given: a small corpus is seen so often that the rate gets through its warm-up; patience ends it sooner.
+fn default_epochs(pairs: usize) -> u64 {
+    match pairs {
+        25_000.. => 20,
+        _ => (120_000 / pairs.max(1) as u64).clamp(60, 6_000),
+    }
+}
+
 pub(super) fn invalid(key: &'static str, message: String) -> Result<(), ConfigError> {
     Err(ConfigError::Invalid { key, message })
 }
@@ -325,6 +333,12 @@ mod tests {
         let dates = CorpusSize { pairs: 30_000, words: 3.0, characters: 17.0 };
         assert_eq!(of(dates).text.mode, Some(TextMode::Char));
         assert_eq!(of(sentences(30_000)).train.max_epochs, Some(20));
+    }
+
+    #[test]
+    fn a_small_corpus_is_seen_until_the_warm_up_is_over() {
+        let epochs = |pairs| Config::default().resolve(sentences(pairs)).expect("valid").train.max_epochs;
+        assert_eq!([3, 200, 2_000, 24_999].map(epochs), [6_000, 600, 60, 60].map(Some));
     }
 
     #[test]

@@ -103,24 +103,37 @@ pub enum SearchError {
     },
 }
 
-/// A source beyond the positions that `location` attention has weights for.
+/// A source that is too long to be read as one sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{pieces} pieces are more than the {longest} that `location` attention was trained for (`model.location_length`); split the sentence, or train a model with a \
-     higher `data.max_src` or another `model.attention`"
-)]
+#[error("{pieces} pieces are more than the {longest} {because}")]
 pub struct TooLong {
     /// The source's pieces, the end not counted.
     pub pieces: usize,
     /// The most there may be.
     pub longest: usize,
+    /// What sets the limit.
+    pub because: LengthLimit,
+}
+
+/// What limits the length of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LengthLimit {
+    /// The positions that `location` attention has weights for.
+    #[error(
+        "that `location` attention was trained for (`model.location_length`); split the sentence, or train a model with a higher `data.max_src` or another \
+         `model.attention`"
+    )]
+    Location,
+    /// The memory that a sentence may take.
+    #[error("that are read as one sentence; split it")]
+    Memory,
 }
 
 /// Whether a model can read sources of these positions, the end counted.
 pub(crate) fn check_lengths(model: &Seq2Seq, src_len: &[u32]) -> Result<(), SearchError> {
     let Some(most) = model.max_positions() else { return Ok(()) };
     let Some(sentence) = src_len.iter().position(|&len| len as usize > most) else { return Ok(()) };
-    let source = TooLong { pieces: src_len[sentence] as usize - 1, longest: most - 1 };
+    let source = TooLong { pieces: src_len[sentence] as usize - 1, longest: most - 1, because: LengthLimit::Location };
     Err(SearchError::SourceTooLong { sentence, source })
 }
 

@@ -1,27 +1,28 @@
 //! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::batches::Batches;
 use super::learner::Learner;
-use super::metrics::{METRICS_FILE, Metrics};
-use super::state::{Best, Origin, Position, State};
+use super::metrics::Metrics;
+use super::receipt::Receipt;
+use super::state::{Best, Origin, Position, State, first_not_finite};
 use super::validate::ValidationSet;
 use super::word_dropout::drop_words;
 use super::{
-    Ending, Event, Job, Observer, Outcome, Progress, Ready, Start, StopFlag, TrainError, UpdateReport, Validation,
-    learning_rate,
+    Ending, Event, Job, Observer, Outcome, Progress, StopFlag, TrainError, UpdateReport, Validation, learning_rate,
 };
 use crate::backend::{Cpu, Purpose};
-use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE};
-use crate::config::{Config, ConfigError, CorpusSize, Metric, TextMode};
-use crate::data::{Corpus, FilterReport, encode_corpus};
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, Metric};
 use crate::model::Seq2Seq;
-use crate::params::{Gradients, Params};
+use crate::params::Gradients;
 use crate::tape::{Graph, Recording, Tape};
-use crate::text::{Sharing, TokenizerSpec, Tokenizers};
+use crate::text::Tokenizers;
+
+/// Updates between validations, if nothing is said about them and an epoch is shorter.
+const SHORT_EPOCH: u64 = 50;
 
 /// Trains a model and writes its folder.
 ///
@@ -37,130 +38,28 @@ pub fn train(job: Job, stop: &StopFlag, observer: &mut dyn Observer) -> Result<O
 
 /// Everything a training holds.
 #[derive(Debug)]
-struct Run {
-    dir: PathBuf,
-    config: Config,
-    origin: Origin,
-    tokenizers: Tokenizers,
-    cpu: Cpu,
-    model: Seq2Seq,
-    learner: Learner<Cpu>,
-    gradients: Gradients<Cpu>,
-    tape: Tape<Cpu>,
-    batches: Batches,
-    valid: ValidationSet,
-    metrics: Metrics,
-    position: Position,
+pub(super) struct Run {
+    pub(super) dir: PathBuf,
+    pub(super) config: Config,
+    pub(super) origin: Origin,
+    pub(super) tokenizers: Tokenizers,
+    pub(super) cpu: Cpu,
+    pub(super) model: Seq2Seq,
+    pub(super) learner: Learner<Cpu>,
+    pub(super) gradients: Gradients<Cpu>,
+    pub(super) tape: Tape<Cpu>,
+    pub(super) batches: Batches,
+    pub(super) valid: ValidationSet,
+    pub(super) metrics: Metrics,
+    pub(super) position: Position,
     /// The epoch of the last update.
-    last_epoch: u64,
-    clock: Instant,
-}
-
-/// Validation translates every source, also those that are too long for the loss; `location` attention cannot.
-fn refuse_long(valid: &Corpus, tokenizers: &Tokenizers, longest: usize) -> Result<(), TrainError> {
-    for pair in &valid.pairs {
-        let pieces = tokenizers.src.encode(&pair.src).len();
-        if pieces > longest {
-            return Err(TrainError::ValidationTooLong { line: pair.line, pieces, longest });
-        }
-    }
-    Ok(())
+    pub(super) last_epoch: u64,
+    /// Seconds of training before this run, if it was resumed.
+    pub(super) seconds_before: f64,
+    pub(super) clock: Instant,
 }
 
 impl Run {
-    fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
-        let clock = Instant::now();
-        let Job { mut config, train, rest, tokenizers: given, valid, dir, threads, start } = job;
-        refuse_occupied(&dir, start)?;
-        if let Some(given) = &given {
-            config.text.mode.get_or_insert(TextMode::File);
-            config.text.sharing.get_or_insert(given.sharing);
-        }
-        let size = CorpusSize::of(&train);
-        let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
-        check_given(&config, train.corpora(), given.as_ref())?;
-        let origin = Origin::new(&config, &train, &valid);
-        let resumed = start == Start::Resume;
-        let tokenizers = if resumed {
-            let (_, stored, _) = State::read(&dir)?;
-            if let Some(what) = origin.difference(&stored) {
-                return Err(TrainError::Changed { dir, what });
-            }
-            let stored = Tokenizers::load(&dir)?;
-            if given.is_some_and(|given| given.to_json() != stored.to_json()) {
-                return Err(TrainError::Changed { dir, what: "the tokenizer".to_owned() });
-            }
-            stored
-        } else {
-            given.map_or_else(|| train_tokenizers(&config, &train), Ok)?
-        };
-        let (examples, mut skipped_train) = encode_corpus(&train, &tokenizers, config.data.limits());
-        let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, config.data.limits());
-        refuse_empty("training", examples.len(), &skipped_train)?;
-        refuse_empty("validation", valid_examples.len(), &skipped_valid)?;
-        skipped_train.kept.resize(train.corpora(), 0);
-        if let Some(longest) = config.model.location_length {
-            refuse_long(&valid, &tokenizers, longest)?;
-        }
-        // Nothing is written, and nothing of an earlier run removed, before the new run is known to be possible.
-        if !resumed {
-            clear(&dir)?;
-        }
-        Checkpoint::save_config(&dir, &config, &tokenizers)?;
-        let vocab = [tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size()];
-        let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
-        let cpu = Cpu::detect(threads);
-        let (learner, position) = if resumed {
-            let (position, kept) = State::load(&dir, &specs, &Learner::<Cpu>::slots(&config.train))?;
-            (Learner::resume(&cpu, specs, kept, &config.train, position.update), position)
-        } else {
-            (Learner::start(&cpu, Params::init(&cpu, specs, config.seed), &config.train), Position::start())
-        };
-        let (train_pairs, valid_pairs) = (examples.len(), valid_examples.len());
-        let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest);
-        batches.select(position.epoch, observer)?;
-        if resumed && batches.stream_position() != position.stream {
-            return Err(TrainError::Changed { dir, what: "the stream, in what was read of it,".to_owned() });
-        }
-        let position = Position { stream: batches.stream_position(), ..position };
-        let ready = Ready {
-            config: config.clone(),
-            train_pairs,
-            valid_pairs,
-            skipped: [skipped_train, skipped_valid],
-            vocab,
-            parameters: learner.params.count(),
-            fill: batches.fill(),
-            batches: batches.count(),
-            is_stream: batches.is_stream(),
-            resumed_at: resumed.then_some(position.update),
-            threads: cpu.threads(),
-            isa: cpu.isa().name(),
-        };
-        let mut run = Self {
-            valid: ValidationSet::new(&valid, valid_examples, &tokenizers, &config),
-            metrics: Metrics::open(&dir, position.update)?,
-            gradients: Gradients::zeros(&cpu, &learner.params),
-            tape: Tape::new(),
-            dir,
-            config,
-            origin,
-            tokenizers,
-            cpu,
-            model,
-            learner,
-            batches,
-            last_epoch: position.epoch,
-            position,
-            clock,
-        };
-        if !resumed {
-            run.save_state()?;
-        }
-        observer.event(Event::Ready(&ready));
-        Ok(run)
-    }
-
     fn go(&mut self, stop: &StopFlag, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let ending = loop {
             let limit = self.done() >= 1.0;
@@ -194,7 +93,7 @@ impl Run {
 
     /// Seconds of training, those of earlier runs included.
     fn elapsed(&self) -> f64 {
-        self.position.seconds + self.clock.elapsed().as_secs_f64()
+        self.seconds_before + self.clock.elapsed().as_secs_f64()
     }
 
     /// The share of the run that is done, by the limit that comes first.
@@ -281,7 +180,9 @@ impl Run {
     }
 
     fn validation_is_due(&self, is_epoch_over: bool) -> bool {
-        self.config.train.validate_every.map_or(is_epoch_over, |every| self.position.update.is_multiple_of(every))
+        let Position { update, validated, .. } = self.position;
+        let once_an_epoch = is_epoch_over && update >= validated + SHORT_EPOCH;
+        self.config.train.validate_every.map_or(once_an_epoch, |every| update.is_multiple_of(every))
     }
 
     fn is_out_of_patience(&self) -> bool {
@@ -291,6 +192,11 @@ impl Run {
     /// Validates after an update of `epoch`.
     fn validate(&mut self, epoch: u64, observer: &mut dyn Observer) -> Result<(), TrainError> {
         observer.event(Event::Validating);
+        let shown = self.learner.shown();
+        let weights = shown.values(&self.cpu);
+        if let Some(tensor) = first_not_finite(shown.specs(), &weights) {
+            return Err(TrainError::NotFinite { update: self.position.update, tensor });
+        }
         let Self { cpu, model, learner, tape, tokenizers, config, .. } = self;
         let mut validation = self.valid.run(cpu, model, learner.shown(), tape, tokenizers, config)?;
         (validation.update, validation.epoch) = (self.position.update, epoch);
@@ -299,9 +205,9 @@ impl Run {
         if validation.is_best {
             self.position.best = Some(Best::of(&validation));
             self.position.stale = 0;
-            let shown = self.learner.shown();
-            Checkpoint::save_weights(&self.dir, shown.specs(), &shown.values(&self.cpu))?;
-        } else {
+            Checkpoint::save_weights(&self.dir, self.learner.params.specs(), &weights)?;
+        } else if self.position.update > self.config.train.warmup {
+            // While the rate still rises, a validation that is not better says nothing.
             self.position.stale += 1;
             self.position.plateau *= self.config.train.decay;
         }
@@ -316,11 +222,18 @@ impl Run {
         Ok(())
     }
 
-    fn save_state(&mut self) -> Result<(), TrainError> {
-        let position = Position { seconds: self.elapsed(), ..self.position.clone() };
+    /// Writes the state, then the receipt: only the first is needed to go on.
+    pub(super) fn save_state(&mut self) -> Result<(), TrainError> {
         let slots = self.learner.kept(&self.cpu, &self.config.train);
-        let state = State { origin: self.origin.clone(), position, slots };
-        state.save(&self.dir, self.learner.params.specs())
+        let state = State { origin: self.origin.clone(), position: self.position.clone(), slots };
+        state.save(&self.dir, self.learner.params.specs())?;
+        let receipt = Receipt {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instruction_set: self.cpu.isa().name().to_owned(),
+            threads: self.cpu.threads(),
+            seconds: self.elapsed(),
+        };
+        receipt.write(&self.dir)
     }
 }
 
@@ -329,68 +242,4 @@ fn is_better(metric: Metric, new: &Validation, best: &Best) -> bool {
         Metric::Bleu => new.bleu > best.bleu,
         Metric::Loss => new.nll < best.nll(),
     }
-}
-
-/// The files of a run.
-const FILES: [&str; 7] =
-    [CONFIG_FILE, MODEL_FILE, STATE_FILE, METRICS_FILE, "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json"];
-
-/// Refuses a folder that holds a training, if a fresh one is to begin.
-fn refuse_occupied(dir: &Path, start: Start) -> Result<(), TrainError> {
-    let is_occupied = FILES.iter().any(|file| dir.join(file).exists());
-    if start == Start::Fresh && is_occupied {
-        return Err(TrainError::Occupied { dir: dir.to_owned() });
-    }
-    Ok(())
-}
-
-/// Makes the folder, without what an earlier run left in it.
-fn clear(dir: &Path) -> Result<(), TrainError> {
-    let write = |path: PathBuf, source| TrainError::Checkpoint(CheckpointError::Write { path, source });
-    fs::create_dir_all(dir).map_err(|e| write(dir.to_owned(), e))?;
-    for path in FILES.map(|file| dir.join(file)) {
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(write(path, e)),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Refuses what does not fit the data and tokenizers that were given.
-fn check_given(config: &Config, corpora: usize, tokenizers: Option<&Tokenizers>) -> Result<(), ConfigError> {
-    let invalid = |key, message| Err(ConfigError::Invalid { key, message });
-    let weights = config.data.corpus_weights.len();
-    if weights > 0 && weights != corpora {
-        return invalid("data.corpus_weights", format!("{weights} weights for {corpora} corpora; give one for each"));
-    }
-    match (config.text.mode, tokenizers) {
-        (Some(TextMode::File), Some(given)) if config.text.sharing != Some(given.sharing) => invalid(
-            "text.sharing",
-            "one tokenizer was given for both sides if `joint`, one for each if `separate`".into(),
-        ),
-        (Some(TextMode::File), None) => invalid("text.mode", "`file` needs a tokenizer to be given".into()),
-        (mode, Some(_)) if mode != Some(TextMode::File) => {
-            invalid("text.mode", "a tokenizer was given, so it is `file`; leave it out".into())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn refuse_empty(which: &'static str, left: usize, report: &FilterReport) -> Result<(), TrainError> {
-    let counts = [0, 1, 2].map(|reason| report.skipped[reason].count);
-    if left == 0 { Err(TrainError::NothingLeft { which, counts }) } else { Ok(()) }
-}
-
-fn train_tokenizers(config: &Config, train: &Corpus) -> Result<Tokenizers, TrainError> {
-    let spec = TokenizerSpec {
-        mode: config.text.mode.unwrap_or(TextMode::Bpe),
-        vocab_size: config.text.vocab_size.unwrap_or(8_000),
-        sharing: config.text.sharing.unwrap_or(Sharing::Joint),
-        normalization: config.text.normalization,
-        lowercase: config.text.lowercase,
-        min_frequency: config.text.min_frequency,
-    };
-    let (src, tgt) = (train.pairs.iter().map(|p| p.src.as_str()), train.pairs.iter().map(|p| p.tgt.as_str()));
-    Ok(Tokenizers::train(&spec, src, tgt)?)
 }

@@ -4,10 +4,13 @@
 
 mod batches;
 mod ema;
+mod folder;
 mod job;
 mod learner;
 mod metrics;
 mod optimizer;
+mod prepare;
+mod receipt;
 mod schedule;
 mod state;
 mod summary;
@@ -17,6 +20,7 @@ mod word_dropout;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::backend::Cpu;
 use crate::checkpoint::CheckpointError;
 use crate::config::{Config, ConfigError};
 use crate::data::{Corpus, DataError, Fill, FilterReport, PairStream};
@@ -26,6 +30,7 @@ use crate::text::{TextError, Tokenizers};
 
 pub use job::train;
 pub use optimizer::Optimizer;
+pub use receipt::Receipt;
 pub use schedule::{Progress, learning_rate};
 pub use summary::Summary;
 
@@ -44,10 +49,43 @@ pub struct Job {
     pub valid: Corpus,
     /// The model folder: created if need be.
     pub dir: PathBuf,
-    /// Threads, 0 for one per core. They never change the result.
-    pub threads: usize,
+    /// What computes. Its threads never change the result.
+    pub cpu: Cpu,
     /// Whether to go on with what is in the folder, or to refuse to overwrite it.
     pub start: Start,
+    /// How the run is led, whatever it learns.
+    pub options: RunOptions,
+}
+
+/// How a run is led.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// What may be another than when a resumed run was started: `data`, `tokenizer`, or keys of the configuration (`train.learning_rate`).
+    pub allow_changed: Vec<String>,
+}
+
+impl RunOptions {
+    /// Fails if a change is named that there is not, or that cannot be made while a run goes on.
+    fn check(&self) -> Result<(), TrainError> {
+        let known =
+            || crate::config::keys().into_iter().map(|key| key.name).chain(["data", "tokenizer"].map(str::to_owned));
+        for name in &self.allow_changed {
+            if !known().any(|known| known == *name) {
+                return Err(TrainError::Unchangeable {
+                    name: name.clone(),
+                    why: "is neither `data`, `tokenizer` nor a key of the configuration",
+                });
+            }
+            // The vocabulary is there already.
+            if name.starts_with("text.") && name != "text.bpe_dropout" {
+                return Err(TrainError::Unchangeable {
+                    name: name.clone(),
+                    why: "made the vocabulary, which is there already; train anew",
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How a job meets a folder that holds a training.
@@ -126,6 +164,8 @@ pub struct Ready {
     pub threads: usize,
     /// The instruction set in use.
     pub isa: &'static str,
+    /// The instruction set that a resumed run used before; with another one it goes on within rounding.
+    pub isa_before: Option<String>,
 }
 
 /// A buffer of a stream.
@@ -271,8 +311,29 @@ pub enum TrainError {
         /// The folder.
         dir: PathBuf,
     },
+    /// A folder without what a resumed training needs.
+    #[error("cannot resume `{}`: {what}; {remedy}", dir.display())]
+    NothingToResume {
+        /// The folder.
+        dir: PathBuf,
+        /// What is missing.
+        what: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A change that cannot be allowed.
+    #[error("--allow-changed {name}: it {why}")]
+    Unchangeable {
+        /// What was named.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// A resumed training that is not the one in the folder.
-    #[error("cannot resume `{}`: {what} changed; resume with what it was started with, or start anew in another folder", dir.display())]
+    #[error(
+        "cannot resume `{}`: {what} changed; resume with what it was started with, name what may change with --allow-changed, or start anew in another folder",
+        dir.display()
+    )]
     Changed {
         /// The folder.
         dir: PathBuf,
@@ -281,7 +342,8 @@ pub enum TrainError {
     },
     /// The loss is not a number.
     #[error(
-        "the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); lower `train.learning_rate` or set `train.clip_norm`; the last good state is kept"
+        "the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); the last good state is kept: go on from it with a lower rate, --resume --allow-changed \
+         train.learning_rate --set train.learning_rate=…, or set `train.clip_norm`"
     )]
     Diverged {
         /// The update.
@@ -292,6 +354,17 @@ pub enum TrainError {
         loss: f64,
         /// Lines of the corpus in its batch, the first few.
         lines: String,
+    },
+    /// A step that was finite led to numbers that are not.
+    #[error(
+        "after update {update} `{tensor}` holds values that are not finite; the last good state is kept: go on from it with a lower rate, --resume \
+         --allow-changed train.learning_rate --set train.learning_rate=…, or set `train.clip_norm`"
+    )]
+    NotFinite {
+        /// The update.
+        update: u64,
+        /// The parameter, its value or a moment.
+        tensor: String,
     },
     /// A file of the run cannot be written.
     #[error("cannot write `{}`", path.display())]

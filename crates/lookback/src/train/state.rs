@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::learner::{Slot, Values};
 use super::{TrainError, Validation};
@@ -32,23 +33,11 @@ pub(super) struct Position {
     /// Where the buffer at hand ends in the stream, if the pairs come from one.
     #[serde(default)]
     pub(super) stream: Option<StreamPosition>,
-    /// Seconds of training.
-    pub(super) seconds: f64,
 }
 
 impl Position {
     pub(super) fn start() -> Self {
-        Self {
-            update: 0,
-            epoch: 1,
-            batch: 0,
-            plateau: 1.0,
-            stale: 0,
-            best: None,
-            validated: 0,
-            stream: None,
-            seconds: 0.0,
-        }
+        Self { update: 0, epoch: 1, batch: 0, plateau: 1.0, stale: 0, best: None, validated: 0, stream: None }
     }
 }
 
@@ -94,31 +83,37 @@ impl Origin {
         Self { config, train_sha256: fingerprint(&train.pairs), valid_sha256: fingerprint(&valid.pairs) }
     }
 
-    /// What differs from `other`, in words.
-    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+    /// What differs from `before`: the name that allows it, and the change in words. Data that differ because they were held out by another seed or number
+    /// are not a change of their own.
+    pub(super) fn changes(&self, before: &Self) -> Vec<(String, String)> {
+        let mut changes = Vec::new();
+        let trees = [&self.config, &before.config].map(|c| serde_json::to_value(c).unwrap_or_default());
+        let mut add = |name: String, now: &Value, then: &Value| {
+            if now != then {
+                changes.push((name.clone(), format!("`{name}` from {then} to {now}")));
+            }
+        };
+        for (section, now) in trees[0].as_object().into_iter().flatten() {
+            let then = &trees[1][section];
+            match now.as_object() {
+                Some(keys) => keys.iter().for_each(|(key, now)| add(format!("{section}.{key}"), now, &then[key])),
+                None => add(section.clone(), now, then),
+            }
+        }
+        let holds_out_others = changes.iter().any(|(name, _)| HELD_OUT_BY.contains(&name.as_str()));
         let data = [
-            ("the training data", &self.train_sha256, &other.train_sha256),
-            ("the validation data", &self.valid_sha256, &other.valid_sha256),
+            ("the training data", &self.train_sha256, &before.train_sha256),
+            ("the validation data", &self.valid_sha256, &before.valid_sha256),
         ];
-        if let Some((what, ..)) = data.iter().find(|(_, a, b)| a != b) {
-            return Some((*what).to_owned());
-        }
-        let trees = [&self.config, &other.config].map(|c| serde_json::to_value(c).unwrap_or_default());
-        let sections = trees[0].as_object()?;
-        for (section, value) in sections {
-            let (a, b) = (value, &trees[1][section]);
-            if let Some(keys) = a.as_object()
-                && let Some((key, value)) = keys.iter().find(|(key, value)| b[key.as_str()] != **value)
-            {
-                return Some(format!("`{section}.{key}` from {} to {value}", b[key.as_str()]));
-            }
-            if a != b {
-                return Some(format!("`{section}` from {b} to {a}"));
-            }
-        }
-        None
+        let data = data.iter().filter(|(_, now, then)| now != then && !holds_out_others);
+        let data: Vec<_> = data.map(|(what, ..)| ("data".to_owned(), (*what).to_owned())).collect();
+        // What is chosen from the data changes with them; they come first.
+        data.into_iter().chain(changes).collect()
     }
 }
+
+/// Keys that decide which pairs are held out.
+const HELD_OUT_BY: [&str; 2] = ["seed", "data.hold_out"];
 
 /// A training's state.
 #[derive(Debug)]
@@ -130,7 +125,11 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Writes the state, unless a number in it is not finite: then the last one stays.
     pub(super) fn save(&self, dir: &Path, specs: &[ParamSpec]) -> Result<(), TrainError> {
+        if let Some(tensor) = self.slots.iter().find_map(|(_, values)| first_not_finite(specs, values)) {
+            return Err(TrainError::NotFinite { update: self.position.update, tensor });
+        }
         let tensors: Vec<(String, Vec<usize>, &[f32])> = self
             .slots
             .iter()
@@ -165,4 +164,10 @@ impl State {
         file.expect_only(slots.iter().flat_map(|slot| specs.iter().map(move |s| format!("{slot}.{}", s.name))))?;
         Ok((position, values))
     }
+}
+
+/// The first parameter with a value that is infinite or not a number.
+pub(super) fn first_not_finite(specs: &[ParamSpec], values: &[Vec<f32>]) -> Option<String> {
+    let is_bad = |values: &Vec<f32>| values.iter().any(|v| !v.is_finite());
+    specs.iter().zip(values).find(|(_, values)| is_bad(values)).map(|(spec, _)| spec.name.clone())
 }

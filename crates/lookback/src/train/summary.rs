@@ -1,10 +1,10 @@
-//! Where a training stands, by what its state says of itself; the weights in it are not read.
+//! Where a training stands, by what its state says of itself.
 
 use std::path::Path;
 
-use super::state::{Origin, Position};
-use super::{TrainError, Validation};
-use crate::checkpoint::{CheckpointError, STATE_FILE, read_metadata};
+use super::state::{Position, State};
+use super::{Receipt, TrainError, Validation};
+use crate::checkpoint::STATE_FILE;
 
 /// Where the training in a folder stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Summary {
     pub is_epoch_over: bool,
     /// The best validation, whose weights are the model; its seconds are not kept.
     pub best: Option<Validation>,
+    /// Validations after the warm-up since the best one.
+    pub stale: u64,
     /// Seconds of training, of all runs together.
     pub seconds: f64,
 }
@@ -27,17 +29,16 @@ impl Summary {
     /// # Errors
     /// If there is a state that cannot be read.
     pub fn read(dir: impl AsRef<Path>) -> Result<Option<Self>, TrainError> {
-        let path = dir.as_ref().join(STATE_FILE);
-        if !path.exists() {
+        let dir = dir.as_ref();
+        if !dir.join(STATE_FILE).exists() {
             return Ok(None);
         }
-        let text = read_metadata(&path, "training")?;
-        let (_, position): (Origin, Position) = serde_json::from_str(&text)
-            .map_err(|e| CheckpointError::Damaged { path, message: format!("its position: {e}") })?;
-        Ok(Some(Self::of(&position)))
+        let (_, _, position) = State::read(dir)?;
+        let seconds = Receipt::read(dir)?.map_or(0.0, |receipt| receipt.seconds);
+        Ok(Some(Self::of(&position, seconds)))
     }
 
-    fn of(position: &Position) -> Self {
+    fn of(position: &Position, seconds: f64) -> Self {
         // A position names the epoch of the next batch.
         let is_epoch_over = position.batch == 0 && position.epoch > 1;
         Self {
@@ -45,7 +46,8 @@ impl Summary {
             epoch: position.epoch - u64::from(is_epoch_over),
             is_epoch_over,
             best: position.best.map(|best| best.validation()),
-            seconds: position.seconds,
+            stale: position.stale,
+            seconds,
         }
     }
 }
@@ -57,7 +59,7 @@ mod tests {
     #[test]
     fn an_epoch_is_over_once_its_last_batch_is_used() {
         let at = |epoch, batch| {
-            let summary = Summary::of(&Position { update: 7, epoch, batch, ..Position::start() });
+            let summary = Summary::of(&Position { update: 7, epoch, batch, ..Position::start() }, 0.0);
             (summary.epoch, summary.is_epoch_over)
         };
         assert_eq!(at(1, 0), (1, false), "nothing is done yet");

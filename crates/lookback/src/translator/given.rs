@@ -57,6 +57,7 @@ impl Translator {
         let example =
             |&(source, target): &(&str, &str)| Example { src: src.encode(source), tgt: tgt.encode(target), line: 0 };
         let examples: Vec<Example> = pairs.iter().map(example).collect();
+        self.check_lengths(examples.iter().map(|example| example.src.len()))?;
         let batches = batches(0..pairs.len(), |i| examples[i].src.len().max(examples[i].tgt.len()) + 1);
         let mut results: Vec<Option<R>> = pairs.iter().map(|_| None).collect();
         for numbers in batches {

@@ -317,3 +317,13 @@ fn maps_of_several_heads_are_their_mean() {
         }
     }
 }
+
+#[test]
+fn a_source_longer_than_memory_allows_is_refused_with_its_place() {
+    let translator = translator();
+    let long = "a".repeat(LONGEST_SOURCE + 1);
+    let said = translator.translate(&["ein Haus", &long]).unwrap_err().to_string();
+    assert_eq!(said, "sentence 1: 5001 pieces are more than the 5000 that are read as one sentence; split it");
+    let said = translator.score_pairs(&[(&long, "a house")]).unwrap_err().to_string();
+    assert!(said.starts_with("sentence 0: 5001 pieces"), "{said}");
+}

@@ -1,0 +1,194 @@
+//! What comes before the first update: text and model are made, or a state is taken up.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::batches::Batches;
+use super::folder::{clear, has_state, need_model, refuse_occupied};
+use super::job::Run;
+use super::learner::Learner;
+use super::metrics::Metrics;
+use super::receipt::Receipt;
+use super::state::{Origin, Position, State};
+use super::validate::ValidationSet;
+use super::{Event, Job, Observer, Ready, RunOptions, Start, TrainError};
+use crate::backend::Cpu;
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, ConfigError, CorpusSize, TextMode};
+use crate::data::{Corpus, FilterReport, encode_corpus};
+use crate::model::Seq2Seq;
+use crate::params::{Gradients, Params};
+use crate::tape::Tape;
+use crate::text::{Sharing, TokenizerSpec, Tokenizers};
+
+impl Run {
+    /// Reads or makes everything a training needs.
+    pub(super) fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
+        let clock = Instant::now();
+        let Job { mut config, train, rest, tokenizers: given, valid, dir, cpu, start, options } = job;
+        refuse_occupied(&dir, start)?;
+        if let Some(given) = &given {
+            config.text.mode.get_or_insert(TextMode::File);
+            config.text.sharing.get_or_insert(given.sharing);
+        }
+        let size = CorpusSize::of(&train);
+        let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
+        check_given(&config, train.corpora(), given.as_ref())?;
+        let origin = Origin::new(&config, &train, &valid);
+        let resumed = start == Start::Resume;
+        let goes_on = resumed && has_state(&dir)?;
+        let tokenizers = if goes_on {
+            take_up(&dir, &origin, given, &options)?
+        } else {
+            given.map_or_else(|| train_tokenizers(&config, &train), Ok)?
+        };
+        let (examples, mut skipped_train) = encode_corpus(&train, &tokenizers, config.data.limits());
+        let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, config.data.limits());
+        refuse_empty("training", examples.len(), &skipped_train)?;
+        refuse_empty("validation", valid_examples.len(), &skipped_valid)?;
+        skipped_train.kept.resize(train.corpora(), 0);
+        if let Some(longest) = config.model.location_length {
+            refuse_long(&valid, &tokenizers, longest)?;
+        }
+        let vocab = [tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size()];
+        let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
+        let state =
+            if goes_on { Some(State::load(&dir, &specs, &Learner::<Cpu>::slots(&config.train))?) } else { None };
+        let before = if goes_on { Receipt::read(&dir)? } else { None };
+        // Nothing is written, and nothing of an earlier run removed, before the new run is known to be possible.
+        if !goes_on {
+            clear(&dir)?;
+        }
+        Checkpoint::save_config(&dir, &config, &tokenizers)?;
+        let (learner, mut position) = if let Some((position, kept)) = state {
+            (Learner::resume(&cpu, specs, kept, &config.train, position.update), position)
+        } else {
+            (Learner::start(&cpu, Params::init(&cpu, specs, config.seed), &config.train), Position::start())
+        };
+        let (train_pairs, valid_pairs) = (examples.len(), valid_examples.len());
+        let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest);
+        batches.select(position.epoch, observer)?;
+        if !batches.is_stream() && position.batch >= batches.count() {
+            // Other data have fewer batches.
+            (position.epoch, position.batch) = (position.epoch + 1, 0);
+            batches.select(position.epoch, observer)?;
+        }
+        if goes_on && batches.stream_position() != position.stream {
+            return Err(TrainError::Changed { dir, what: "the stream, in what was read of it,".to_owned() });
+        }
+        let position = Position { stream: batches.stream_position(), ..position };
+        let ready = Ready {
+            config: config.clone(),
+            train_pairs,
+            valid_pairs,
+            skipped: [skipped_train, skipped_valid],
+            vocab,
+            parameters: learner.params.count(),
+            fill: batches.fill(),
+            batches: batches.count(),
+            is_stream: batches.is_stream(),
+            resumed_at: resumed.then_some(position.update),
+            threads: cpu.threads(),
+            isa: cpu.isa().name(),
+            isa_before: before.as_ref().map(|receipt| receipt.instruction_set.clone()),
+        };
+        let mut run = Self {
+            valid: ValidationSet::new(&valid, valid_examples, &tokenizers, &config),
+            metrics: Metrics::open(&dir, position.update)?,
+            gradients: Gradients::zeros(&cpu, &learner.params),
+            tape: Tape::new(),
+            dir,
+            config,
+            origin,
+            tokenizers,
+            cpu,
+            model,
+            learner,
+            batches,
+            last_epoch: position.epoch,
+            position,
+            seconds_before: before.map_or(0.0, |receipt| receipt.seconds),
+            clock,
+        };
+        if !goes_on {
+            run.save_state()?;
+        }
+        observer.event(Event::Ready(&ready));
+        Ok(run)
+    }
+}
+
+/// The tokenizers of a run that goes on, which must be the one that was started.
+fn take_up(
+    dir: &Path,
+    origin: &Origin,
+    given: Option<Tokenizers>,
+    options: &RunOptions,
+) -> Result<Tokenizers, TrainError> {
+    options.check()?;
+    let (_, stored, position) = State::read(dir)?;
+    if position.best.is_some() {
+        need_model(dir)?;
+    }
+    let mut changes = origin.changes(&stored);
+    let mut tokenizers = Tokenizers::load(dir)?;
+    if let Some(given) = given.filter(|given| given.to_json() != tokenizers.to_json()) {
+        changes.push(("tokenizer".to_owned(), "the tokenizer".to_owned()));
+        tokenizers = given;
+    }
+    let refused: Vec<String> =
+        changes.into_iter().filter(|(name, _)| !options.allow_changed.contains(name)).map(|(_, what)| what).collect();
+    if refused.is_empty() {
+        return Ok(tokenizers);
+    }
+    Err(TrainError::Changed { dir: dir.to_owned(), what: refused.join(", ") })
+}
+
+/// Validation translates every source, also those that are too long for the loss; `location` attention cannot.
+fn refuse_long(valid: &Corpus, tokenizers: &Tokenizers, longest: usize) -> Result<(), TrainError> {
+    for pair in &valid.pairs {
+        let pieces = tokenizers.src.encode(&pair.src).len();
+        if pieces > longest {
+            return Err(TrainError::ValidationTooLong { line: pair.line, pieces, longest });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what does not fit the data and tokenizers that were given.
+fn check_given(config: &Config, corpora: usize, tokenizers: Option<&Tokenizers>) -> Result<(), ConfigError> {
+    let invalid = |key, message| Err(ConfigError::Invalid { key, message });
+    let weights = config.data.corpus_weights.len();
+    if weights > 0 && weights != corpora {
+        return invalid("data.corpus_weights", format!("{weights} weights for {corpora} corpora; give one for each"));
+    }
+    match (config.text.mode, tokenizers) {
+        (Some(TextMode::File), Some(given)) if config.text.sharing != Some(given.sharing) => invalid(
+            "text.sharing",
+            "one tokenizer was given for both sides if `joint`, one for each if `separate`".into(),
+        ),
+        (Some(TextMode::File), None) => invalid("text.mode", "`file` needs a tokenizer to be given".into()),
+        (mode, Some(_)) if mode != Some(TextMode::File) => {
+            invalid("text.mode", "a tokenizer was given, so it is `file`; leave it out".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_empty(which: &'static str, left: usize, report: &FilterReport) -> Result<(), TrainError> {
+    let counts = [0, 1, 2].map(|reason| report.skipped[reason].count);
+    if left == 0 { Err(TrainError::NothingLeft { which, counts }) } else { Ok(()) }
+}
+
+fn train_tokenizers(config: &Config, train: &Corpus) -> Result<Tokenizers, TrainError> {
+    let spec = TokenizerSpec {
+        mode: config.text.mode.unwrap_or(TextMode::Bpe),
+        vocab_size: config.text.vocab_size.unwrap_or(8_000),
+        sharing: config.text.sharing.unwrap_or(Sharing::Joint),
+        normalization: config.text.normalization,
+        lowercase: config.text.lowercase,
+        min_frequency: config.text.min_frequency,
+    };
+    let (src, tgt) = (train.pairs.iter().map(|p| p.src.as_str()), train.pairs.iter().map(|p| p.tgt.as_str()));
+    Ok(Tokenizers::train(&spec, src, tgt)?)
+}
