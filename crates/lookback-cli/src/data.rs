@@ -4,12 +4,31 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use lookback::data::{
-    Columns, Corpus, DataError, FileReport, HoldOutReport, PairStream, ReadReport, read_parallel, read_tsv,
+    Columns, Corpus, DataError, FileReport, HoldOutReport, Lines, PairStream, ReadReport, read_lines, read_parallel,
+    read_tsv,
 };
 
 use crate::args::PairArgs;
 use crate::display::{Screen, counted};
 use crate::exit::Usage;
+
+/// Whether `-` stands for standard input.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// The lines of a file, or of standard input; at least one.
+pub(crate) fn lines(path: &Path) -> Result<Vec<String>, DataError> {
+    if !is_stream(path) {
+        return Ok(read_lines(path)?.0);
+    }
+    let mut lines = Lines::new(path.to_owned(), BufReader::new(io::stdin()));
+    let mut all = Vec::new();
+    while let Some((_, text)) = lines.next_line()? {
+        all.push(text.to_owned());
+    }
+    if all.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(all) }
+}
 
 /// Where pairs are.
 #[derive(Debug, Clone)]
@@ -54,8 +73,7 @@ impl PairArgs {
             let (src, tgt) = (self.src.len(), self.tgt.len());
             return Err(Usage(format!("--src was given {src} times and --tgt {tgt} times; each corpus has both")));
         }
-        let is_stream = |path: &PathBuf| path.as_os_str() == "-";
-        if self.pairs.iter().any(is_stream) {
+        if self.pairs.iter().any(|path| is_stream(path)) {
             return match self.pairs.len() {
                 1 => Ok(Sources::Stream(self.columns)),
                 _ => Err(Usage("`-` is the only corpus, or none: a stream is read once, files are read again".into())),

@@ -34,6 +34,21 @@ pub(crate) struct SearchArgs {
 }
 
 impl SearchArgs {
+    /// Whether anything about the search was given.
+    pub(crate) fn is_given(&self) -> bool {
+        let Self {
+            beam_size,
+            length_penalty,
+            coverage_penalty,
+            no_repeat_ngram_size,
+            min_length_ratio,
+            max_length_ratio,
+        } = self;
+        let penalties = length_penalty.is_some() || coverage_penalty.is_some();
+        let lengths = min_length_ratio.is_some() || max_length_ratio.is_some();
+        beam_size.is_some() || no_repeat_ngram_size.is_some() || penalties || lengths
+    }
+
     /// The model's own search, changed by what was given.
     pub(crate) fn over(&self, own: &SearchConfig) -> SearchConfig {
         SearchConfig {

@@ -3,17 +3,22 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use lookback::data::{DataError, read_lines};
+use lookback::data::DataError;
 use lookback::eval::{AlignmentErrorRate, Alignments, Base, Gold, LinkFile};
 use serde_json::json;
 
 use super::args::{EvalArgs, GoldFormat};
+use super::measures::settings;
+use super::read::once;
 use crate::args::Common;
+use crate::data::lines;
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
 
 pub(super) fn run(args: &EvalArgs, common: Common, gold_path: &Path, hyp_path: &Path) -> anyhow::Result<Done> {
     refuse_others(args)?;
+    let texts = [&args.src, &args.alignment.tgt].into_iter().filter_map(Option::as_deref);
+    once(texts.chain([gold_path, hyp_path]))?;
     let lengths = lengths(args)?;
     let lengths = lengths.as_deref();
     let (hyp_lines, gold_lines) = (lines(hyp_path)?, lines(gold_path)?);
@@ -79,19 +84,18 @@ fn refuse_others(args: &EvalArgs) -> Result<(), Usage> {
         (!args.by_length.is_empty(), "--by-length"),
         (args.confusions.is_some(), "--confusions"),
         (args.n_best.is_some(), "--n-best"),
-        (args.tokenize.is_some(), "--tokenize"),
-        (args.lowercase, "--lowercase"),
+        (args.hyp_out.is_some(), "--hyp-out"),
+        (args.resampling.test.is_some(), "--test"),
+        (args.resampling.samples.is_some(), "--samples"),
+        (args.resampling.seed.is_some(), "--seed"),
+        (args.search.is_given(), "options of the search"),
         (args.src.is_some() && args.alignment.tgt.is_none(), "--src without --tgt"),
     ];
-    match others.iter().find(|(given, _)| *given) {
+    let settings = settings(args).map(|(given, option, _)| (given, option));
+    match others.iter().chain(&settings).find(|(given, _)| *given) {
         Some((_, other)) => Err(Usage(format!("--aer scores links, not translations; it cannot be used with {other}"))),
         None => Ok(()),
     }
-}
-
-/// A file of links may have no link, but must have lines.
-fn lines(path: &Path) -> Result<Vec<String>, DataError> {
-    Ok(read_lines(path)?.0)
 }
 
 /// Tokens of every source and target.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use lookback::data::Columns;
-use lookback::eval::Tokenizer;
+use lookback::eval::{PairedTest, Tokenizer};
 
 use crate::args::{SearchArgs, columns};
 
@@ -22,10 +22,10 @@ pub(crate) struct EvalArgs {
     /// Lines of `source TAB reference`.
     #[arg(value_name = "PAIRS", conflicts_with_all = ["reference", "src"])]
     pub(crate) pairs: Option<PathBuf>,
-    /// References, a line each (repeatable; empty lines: none).
+    /// References, a line each (repeatable; empty lines: none here).
     #[arg(long = "ref", value_name = "FILE")]
     pub(crate) reference: Vec<PathBuf>,
-    /// Translations to score.
+    /// Translations to score; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "model")]
     pub(crate) hyp: Option<PathBuf>,
     /// Translate with this model first; again for an ensemble.
@@ -69,7 +69,7 @@ pub(crate) struct EvalArgs {
     /// Draw them.
     #[arg(long, value_name = "FILE", requires = "by_length", hide_short_help = true)]
     pub(crate) svg: Option<PathBuf>,
-    /// The N most frequent errors [default: 20].
+    /// The N most frequent substitutions, and so many other errors [default: 20].
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20")]
     pub(crate) confusions: Option<usize>,
     /// What they are errors of.
@@ -79,10 +79,10 @@ pub(crate) struct EvalArgs {
     pub(crate) alignment: AlignmentArgs,
     #[command(flatten)]
     pub(crate) search: SearchArgs,
-    /// The K best translations of the model, or how --hyp holds them: K lines each, or `moses`.
+    /// The K best translations of the model, or how files hold them: K lines each, or `moses`.
     #[arg(long, value_name = "K", alias = "nbest", value_parser = nbest, hide_short_help = true)]
     pub(crate) n_best: Option<Nbest>,
-    /// Keep the translations.
+    /// Keep the translations (of --n-best the best).
     #[arg(long, value_name = "FILE", requires = "model")]
     pub(crate) hyp_out: Option<PathBuf>,
     /// Print JSON.
@@ -161,6 +161,15 @@ pub(crate) struct ResamplingArgs {
     /// Seed of --compare and --by-length [default: 12345].
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) seed: Option<u64>,
+}
+
+impl ResamplingArgs {
+    pub(crate) fn paired(&self) -> PairedTest {
+        match self.test.unwrap_or(TestName::Bootstrap) {
+            TestName::Bootstrap => PairedTest::Bootstrap,
+            TestName::Ar => PairedTest::Randomization,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

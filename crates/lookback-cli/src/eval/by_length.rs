@@ -97,7 +97,7 @@ impl<'m> Report<'m> {
         let category =
             |bucket: &LengthBucket| (bucket.label.clone(), format!("n = {}", grouped(bucket.sentences.len())));
         let chart = Chart {
-            title: "Scores by length of the source".to_owned(),
+            title: "Scores by length of the source, with 95 % intervals".to_owned(),
             axis: "tokens".to_owned(),
             categories: self.buckets.iter().map(category).collect(),
             panels: panels.collect(),

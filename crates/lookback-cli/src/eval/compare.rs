@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use lookback::eval::{Compared, PairedTest, Pool, Sampling, compare};
 use serde_json::{Map, Value, json};
 
-use super::args::{EvalArgs, TestName};
+use super::args::EvalArgs;
 use super::measures::Measure;
 use super::read::{self, Test};
 use super::table::{Align, Table};
@@ -34,15 +34,10 @@ pub(super) fn run(
     common: Common,
     measures: Vec<Measure>,
     test: &Test,
-    seed: u64,
+    sampling: Sampling,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let paired = match args.resampling.test.unwrap_or(TestName::Bootstrap) {
-        TestName::Bootstrap => PairedTest::Bootstrap,
-        TestName::Ar => PairedTest::Randomization,
-    };
-    let samples = args.resampling.samples.unwrap_or(paired.default_samples());
-    let sampling = Sampling { samples, seed };
+    let paired = args.resampling.paired();
     let systems = systems(args, common, test)?;
     let pool = Pool::new(common.threads);
     let mut tested = Vec::with_capacity(measures.len());
@@ -78,7 +73,7 @@ struct System {
 fn systems(args: &EvalArgs, common: Common, test: &Test) -> anyhow::Result<Vec<System>> {
     let mut systems = Vec::new();
     for path in &args.compare {
-        let lists = test.system(path)?.into_iter().map(|line| vec![line]).collect();
+        let lists = test.lists(path, args.n_best)?;
         systems.push(System { name: path.display().to_string(), lists });
     }
     if !args.model.is_empty() {
@@ -130,7 +125,9 @@ impl Report {
             let cells = self.measures.iter().flat_map(|measure| {
                 let Compared { score, interval, p_value } = measure.lines[i];
                 let interval = interval.map(|i| format!(" ({:.2} ± {:.2})", i.mean, i.half_width));
-                let p_value = p_value.map(|p| format!("{p:.4}{}", if p < LEVEL { " *" } else { "  " }));
+                // Of equal scores no resampled difference is larger, so the p-value is the smallest there is.
+                let differs = score.to_bits() != measure.lines[0].score.to_bits();
+                let p_value = p_value.map(|p| format!("{p:.4}{}", if differs && p < LEVEL { " *" } else { "  " }));
                 [format!("{score:.2}{}", interval.unwrap_or_default()), p_value.unwrap_or_else(|| "–  ".to_owned())]
             });
             table.row(std::iter::once(system.clone()).chain(cells).collect::<Vec<_>>());

@@ -1,8 +1,8 @@
-//! `eval --confusions`: the most frequent errors, as a table and as JSON.
+//! `eval --confusions`: the most frequent errors, as tables and as JSON.
 
 use std::io::{self, Write};
 
-use lookback::eval::{Confusion, Confusions, Unit};
+use lookback::eval::{Confusion, Confusions, ErrorKind, Unit};
 use lookback::view::{fit, visible};
 use serde_json::{Value, json};
 
@@ -20,7 +20,8 @@ const EXAMPLE: usize = 60;
 /// Errors of a corpus, and where to look for examples.
 pub(super) struct Report<'t> {
     confusions: Confusions,
-    most: Vec<Confusion>,
+    /// Rows of each kind.
+    most: usize,
     unit: ConfusionUnit,
     lists: &'t [Vec<String>],
     test: &'t Test,
@@ -40,7 +41,7 @@ impl<'t> Report<'t> {
             let refs: Vec<&str> = refs.iter().map(String::as_str).collect();
             confusions.add(first(list), &refs);
         }
-        Self { most: confusions.most_frequent(most), confusions, unit: args.confusion_unit, lists, test }
+        Self { confusions, most, unit: args.confusion_unit, lists, test }
     }
 
     fn unit(&self) -> &'static str {
@@ -49,48 +50,47 @@ impl<'t> Report<'t> {
 
     pub(super) fn json(&self) -> Value {
         let edits = self.confusions.edits();
-        let rows: Vec<Value> = (self.most.iter())
-            .map(|row| {
-                let kind = match (&row.reference, &row.hyp) {
-                    (Some(_), Some(_)) => "substitution",
-                    (Some(_), None) => "deletion",
-                    _ => "insertion",
-                };
-                json!({
-                    "kind": kind,
-                    "reference": row.reference,
-                    "hyp": row.hyp,
-                    "count": row.count,
-                    "line": row.sentence + 1,
-                    "example": { "refs": self.test.refs[row.sentence], "hyp": first(&self.lists[row.sentence]) },
-                })
-            })
-            .collect();
         json!({
             "unit": self.unit(),
             "matches": edits.matches,
             "substitutions": edits.substitutions,
             "deletions": edits.deletions,
             "insertions": edits.insertions,
-            "distinct": self.confusions.distinct(),
-            "most_frequent": rows,
+            "distinct": self.confusions.distinct(ErrorKind::Substitution),
+            "most_frequent": self.json_rows(ErrorKind::Substitution),
+            "distinct_gaps": self.confusions.distinct(ErrorKind::Gap),
+            "most_frequent_gaps": self.json_rows(ErrorKind::Gap),
         })
     }
 
-    /// `∅` stands where a side has no token.
+    fn json_rows(&self, kind: ErrorKind) -> Vec<Value> {
+        let row = |row: &Confusion| {
+            json!({
+                "reference": row.reference,
+                "hyp": row.hyp,
+                "count": row.count,
+                "line": row.sentence + 1,
+                "example": { "refs": self.test.refs[row.sentence], "hyp": first(&self.lists[row.sentence]) },
+            })
+        };
+        self.confusions.most_frequent(kind, self.most).iter().map(row).collect()
+    }
+
+    /// Substitutions, then deletions and insertions.
     pub(super) fn text(&self, out: &mut impl Write) -> io::Result<()> {
         let edits = self.confusions.edits();
-        writeln!(
-            out,
-            "\nconfusions of {}: {}, {}, {}; the {} most frequent of {} kinds",
-            self.unit(),
-            counted(edits.substitutions, "substitution"),
-            counted(edits.deletions, "deletion"),
-            counted(edits.insertions, "insertion"),
-            self.most.len(),
-            grouped(self.confusions.distinct()),
-        )?;
-        if self.most.is_empty() {
+        let (substitutions, unit) = (counted(edits.substitutions, "substitution"), self.unit());
+        self.table(ErrorKind::Substitution, &format!("confusions of {unit}: {substitutions}"), out)?;
+        let (deletions, insertions) = (counted(edits.deletions, "deletion"), counted(edits.insertions, "insertion"));
+        self.table(ErrorKind::Gap, &format!("{deletions}, {insertions} of {unit}"), out)
+    }
+
+    /// `∅` stands where a side has no token.
+    fn table(&self, kind: ErrorKind, title: &str, out: &mut impl Write) -> io::Result<()> {
+        let most = self.confusions.most_frequent(kind, self.most);
+        let (shown, kinds) = (grouped(most.len()), counted(self.confusions.distinct(kind), "kind"));
+        writeln!(out, "\n{title}; {shown} of {kinds}, the most frequent first")?;
+        if most.is_empty() {
             return Ok(());
         }
         let token = |token: &Option<String>| {
@@ -98,7 +98,7 @@ impl<'t> Report<'t> {
         };
         let columns = [(Right, "count"), (Left, "reference"), (Left, ""), (Left, "translation"), (Left, "first in")];
         let mut table = Table::new(columns.map(|(align, name)| (align, name.to_owned())));
-        for row in &self.most {
+        for row in &most {
             let example = visible(first(&self.lists[row.sentence])).into_owned();
             let place = format!("line {}: {}", row.sentence + 1, fit(&example, EXAMPLE));
             table.row([grouped(row.count), token(&row.reference), "→".to_owned(), token(&row.hyp), place]);

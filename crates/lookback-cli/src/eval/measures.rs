@@ -143,12 +143,12 @@ fn bleu(args: &EvalArgs) -> Result<BleuMetric, Usage> {
     })
 }
 
-/// Every setting needs its measure.
-fn refuse_unused(args: &EvalArgs, names: &[MetricName]) -> Result<(), Usage> {
+/// The settings of measures: whether each was given, what it is called, and which measures have it.
+pub(super) fn settings(args: &EvalArgs) -> [(bool, &'static str, &'static [MetricName]); 14] {
     use MetricName as M;
     let s = &args.settings;
     let (bleu, chrf, ter) = (&[M::Bleu][..], &[M::Chrf, M::ChrfPlusPlus][..], &[M::Ter][..]);
-    let given = [
+    [
         (args.tokenize.is_some(), "--tokenize", bleu),
         (s.smooth_method.is_some(), "--smooth-method", bleu),
         (s.effective_order, "--effective-order", bleu),
@@ -163,16 +163,25 @@ fn refuse_unused(args: &EvalArgs, names: &[MetricName]) -> Result<(), Usage> {
         (s.ter_normalized, "--ter-normalized", ter),
         (s.ter_no_punct, "--ter-no-punct", ter),
         (s.ter_asian_support, "--ter-asian-support", ter),
-        (args.n_best.is_some() && !args.model.is_empty(), "--n-best with --model", &[M::Mrr]),
-    ];
+    ]
+}
+
+/// Every setting needs its measure.
+fn refuse_unused(args: &EvalArgs, names: &[MetricName]) -> Result<(), Usage> {
+    use MetricName as M;
     let confusions = args.confusions.is_some();
-    for (given, option, needed) in given {
+    let lists = (args.n_best.is_some() && !args.model.is_empty(), "--n-best with --model", &[M::Mrr][..]);
+    for (given, option, needed) in settings(args).into_iter().chain([lists]) {
         let used = needed.iter().any(|name| names.contains(name)) || (confusions && option == "--lowercase");
         if given && !used {
             let needed: Vec<String> = needed.iter().map(|name| format!("{name:?}").to_lowercase()).collect();
             let needed = needed.join(" or ").replace("chrfplusplus", "chrf++");
             return Err(Usage(format!("{option} changes nothing here; it needs --metrics {needed}")));
         }
+    }
+    let (characters, words) = (args.settings.chrf_char_order, args.settings.chrf_word_order.unwrap_or(0));
+    if names.contains(&M::Chrf) && characters == Some(0) && words == 0 {
+        return Err(Usage("--chrf-char-order 0 leaves chrf nothing to count; give --chrf-word-order too".into()));
     }
     if names.contains(&M::Mrr) && args.n_best.is_none() {
         return Err(Usage("mrr is about lists of translations; say how many there are with --n-best".into()));

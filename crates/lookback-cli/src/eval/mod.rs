@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use lookback::eval::{PairedTest, Pool, Sampling};
+use lookback::eval::{Pool, Sampling};
 
 use crate::args::Common;
 use crate::display::Screen;
@@ -32,11 +32,11 @@ pub(crate) fn run(args: &EvalArgs, common: Common) -> anyhow::Result<Done> {
     }
     check(args)?;
     let measures = measures::chosen(args)?;
-    let seed = seed(args)?;
+    let sampling = sampling(args)?;
     let test = Test::read(args)?;
     let mut out = io::stdout().lock();
     if !args.compare.is_empty() {
-        compare::run(args, common, measures, &test, seed, &mut out)?;
+        compare::run(args, common, measures, &test, sampling, &mut out)?;
         out.flush()?;
         return Ok(Done::Whole);
     }
@@ -52,8 +52,6 @@ pub(crate) fn run(args: &EvalArgs, common: Common) -> anyhow::Result<Done> {
         out.flush()?;
         return Ok(Done::Whole);
     }
-    let samples = args.resampling.samples.unwrap_or(PairedTest::Bootstrap.default_samples());
-    let sampling = Sampling { samples, seed };
     let by_length = (!args.by_length.is_empty()).then(|| by_length::Report::new(args, &all, &test, sampling, &pool));
     let by_length = by_length.transpose()?;
     let confusions = args.confusions.map(|most| confusions::Report::new(args, most, &lists, &test));
@@ -74,26 +72,27 @@ pub(crate) fn run(args: &EvalArgs, common: Common) -> anyhow::Result<Done> {
     Ok(Done::Whole)
 }
 
-/// The seed given, sacreBLEU's variable, or sacreBLEU's own.
-fn seed(args: &EvalArgs) -> Result<u64, Usage> {
+/// How to resample, if anything is: the samples given or the test's own; the seed given, sacreBLEU's variable, or sacreBLEU's own.
+fn sampling(args: &EvalArgs) -> Result<Sampling, Usage> {
     const VARIABLE: &str = "SACREBLEU_SEED";
-    if let Some(seed) = args.resampling.seed {
-        return Ok(seed);
-    }
-    let Ok(text) = std::env::var(VARIABLE) else { return Ok(Sampling::SEED) };
-    text.parse().map_err(|_| Usage(format!("{VARIABLE} is `{text}`; expected a whole number, or give --seed")))
+    let usual = Sampling::of(args.resampling.paired());
+    let seed = match (args.resampling.seed, std::env::var(VARIABLE)) {
+        (Some(seed), _) => seed,
+        (None, Ok(text)) if resamples(args) => text
+            .parse()
+            .map_err(|_| Usage(format!("{VARIABLE} is `{text}`; expected a whole number, or give --seed")))?,
+        _ => usual.seed,
+    };
+    Ok(Sampling { samples: args.resampling.samples.unwrap_or(usual.samples), seed })
+}
+
+fn resamples(args: &EvalArgs) -> bool {
+    !args.compare.is_empty() || !args.by_length.is_empty()
 }
 
 /// What is missing, and options that only mean something together with others, where the parser cannot know.
 fn check(args: &EvalArgs) -> Result<(), Usage> {
-    let resampled = !args.compare.is_empty() || !args.by_length.is_empty();
-    let search = &args.search;
-    let searched = search.beam_size.is_some()
-        || search.length_penalty.is_some()
-        || search.coverage_penalty.is_some()
-        || search.no_repeat_ngram_size.is_some()
-        || search.min_length_ratio.is_some()
-        || search.max_length_ratio.is_some();
+    let resampled = resamples(args);
     let refused = [
         (args.pairs.is_none() && args.reference.is_empty(), "give references: --ref FILE, or PAIRS"),
         (
@@ -107,7 +106,8 @@ fn check(args: &EvalArgs) -> Result<(), Usage> {
         (args.hyp_out.is_some() && args.model.is_empty(), "--hyp-out keeps what --model translates; give --model"),
         (args.columns.is_some() && args.pairs.is_none(), "--columns is for PAIRS"),
         (args.resampling.samples == Some(0), "--samples must be at least 1"),
-        (searched && args.model.is_empty(), "how to search changes nothing without --model"),
+        (args.confusions == Some(0), "--confusions must be at least 1"),
+        (args.search.is_given() && args.model.is_empty(), "how to search changes nothing without --model"),
         (
             args.src.is_some() && args.model.is_empty() && args.by_length.is_empty(),
             "--src is used by --model, --by-length and --aer only",
@@ -118,6 +118,7 @@ fn check(args: &EvalArgs) -> Result<(), Usage> {
     }
     let one = [&args.pairs, &args.src, &args.hyp].into_iter().filter_map(Option::as_deref);
     let read = one.chain(args.reference.iter().chain(&args.compare).map(PathBuf::as_path));
+    read::once(read.clone())?;
     spare(args.hyp_out.as_deref(), read.clone())?;
     spare(args.svg.as_deref(), read)
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lookback::Translator;
-use lookback::data::{DataError, read_lines, read_tsv};
+use lookback::data::{DataError, read_tsv};
 use lookback::eval::{NbestFormat, parse_nbest};
 use lookback::search::SearchOptions;
 
 use super::args::{EvalArgs, Nbest};
 use crate::args::Common;
-use crate::data::{sources, targets};
+use crate::data::{is_stream, lines, sources, targets};
 use crate::display::Screen;
 use crate::exit::{BadData, Usage};
 use crate::translate::one_line;
@@ -47,14 +47,16 @@ impl Test {
         }
     }
 
-    /// A file of translations, a line for each reference.
-    pub(super) fn system(&self, path: &Path) -> anyhow::Result<Vec<String>> {
-        Ok(aligned(path, &self.path, self.refs.len())?)
-    }
-
-    /// A file of lists of translations.
-    fn lists(&self, path: &Path, format: NbestFormat) -> anyhow::Result<Vec<Vec<String>>> {
-        let lists = parse_nbest(path, &read_lines(path)?.0, format)?;
+    /// A file of translations: a line for each reference, or lists of them as `--n-best` says.
+    pub(super) fn lists(&self, path: &Path, n_best: Option<Nbest>) -> anyhow::Result<Vec<Vec<String>>> {
+        let format = match n_best {
+            None => {
+                return Ok(aligned(path, &self.path, self.refs.len())?.into_iter().map(|line| vec![line]).collect());
+            }
+            Some(Nbest::Moses) => NbestFormat::Moses,
+            Some(Nbest::Count(k)) => NbestFormat::Lines(k),
+        };
+        let lists = parse_nbest(path, &lines(path)?, format)?;
         if lists.len() != self.refs.len() {
             let (path, wanted, found) = (path.display(), self.refs.len(), lists.len());
             let text = format!("{path}: translations of {found} sentences, but {} has {wanted}", self.path.display());
@@ -66,7 +68,7 @@ impl Test {
 
 /// Lines of `path`, as many as the references in `other` have.
 fn aligned(path: &Path, other: &Path, count: usize) -> Result<Vec<String>, DataError> {
-    let (lines, _) = read_lines(path)?;
+    let lines = lines(path)?;
     if lines.len() == count {
         return Ok(lines);
     }
@@ -74,37 +76,40 @@ fn aligned(path: &Path, other: &Path, count: usize) -> Result<Vec<String>, DataE
     Err(DataError::LineCounts { src: path.to_owned(), src_lines, tgt: other.to_owned(), tgt_lines })
 }
 
-/// References of each line. Those in the first file must be there; an empty line of another means that there is no further one.
+/// References of each line. An empty line of one file means that it has none there; one file must.
 fn references(paths: &[PathBuf]) -> anyhow::Result<Vec<Vec<String>>> {
-    let (first, _) = read_lines(&paths[0])?;
-    if let Some(i) = first.iter().position(|line| line.trim().is_empty()) {
-        let place = format!("{}:{}", paths[0].display(), i + 1);
-        let what = "the reference is empty; give one, or remove the line from all files";
-        return Err(BadData(format!("{place}: {what}")).into());
-    }
-    let mut refs: Vec<Vec<String>> = first.into_iter().map(|line| vec![line]).collect();
+    let mut refs: Vec<Vec<String>> = lines(&paths[0])?.into_iter().map(|line| vec![line]).collect();
     for path in &paths[1..] {
         let further = aligned(path, &paths[0], refs.len())?;
-        for (refs, line) in refs.iter_mut().zip(further).filter(|(_, line)| !line.trim().is_empty()) {
-            refs.push(line);
-        }
+        refs.iter_mut().zip(further).for_each(|(refs, line)| refs.push(line));
+    }
+    refs.iter_mut().for_each(|refs| refs.retain(|line| !line.trim().is_empty()));
+    if let Some(i) = refs.iter().position(Vec::is_empty) {
+        let place = format!("{}:{}", paths[0].display(), i + 1);
+        let where_else = if paths.len() > 1 { " in every file" } else { "" };
+        let what = format!("the reference is empty{where_else}; give one, or remove the line from all files");
+        return Err(BadData(format!("{place}: {what}")).into());
     }
     Ok(refs)
 }
 
+/// Standard input can be one of the files only.
+pub(super) fn once<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Usage> {
+    match paths.into_iter().filter(|path| is_stream(path)).count() {
+        0 | 1 => Ok(()),
+        _ => Err(Usage("`-` is standard input, which is read once; give files for the others".into())),
+    }
+}
+
 /// Translations of each sentence, the best one first, from the file or the model that was named.
 pub(super) fn translations(args: &EvalArgs, common: Common, test: &Test) -> anyhow::Result<Vec<Vec<String>>> {
-    let single = |lines: Vec<String>| lines.into_iter().map(|line| vec![line]).collect();
-    match (&args.hyp, args.model.as_slice(), args.n_best) {
-        (Some(hyp), [], None) => test.system(hyp).map(single),
-        (Some(hyp), [], Some(Nbest::Moses)) => test.lists(hyp, NbestFormat::Moses),
-        (Some(hyp), [], Some(Nbest::Count(k))) => test.lists(hyp, NbestFormat::Lines(k)),
-        (None, [_, ..], Some(Nbest::Moses)) => {
-            Err(Usage("--n-best moses says how --hyp is written; with --model give a number".into()).into())
+    match (&args.hyp, args.n_best) {
+        (Some(hyp), n_best) => test.lists(hyp, n_best),
+        (None, Some(Nbest::Moses)) => {
+            Err(Usage("--n-best moses says how files are written; with --model give a number".into()).into())
         }
-        (None, [_, ..], Some(Nbest::Count(k))) => translated(args, common, test, k),
-        (None, [_, ..], None) => translated(args, common, test, 1),
-        _ => Err(Usage("give translations to score: --hyp FILE, or --model DIR".into()).into()),
+        (None, Some(Nbest::Count(k))) => translated(args, common, test, k),
+        (None, None) => translated(args, common, test, 1),
     }
 }
 

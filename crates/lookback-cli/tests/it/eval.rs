@@ -105,6 +105,42 @@ fn lists_are_ranked_whatever_their_form() {
 }
 
 #[test]
+fn lists_are_compared_as_lists() {
+    let dir = folder(&[("near", "b\na\nc\nx\n"), ("far", "a\nb\nx\nc\n"), ("short", "a\nc\n"), ("ref", "a\nc\n")]);
+    let report = json(dir.path(), "--ref ref --compare near far --n-best 2 --metrics mrr,exact --samples 10");
+    for (system, exact) in [(0, 50.0), (1, 50.0)] {
+        close(&report["systems"][system]["MRR"]["score"], 75.0);
+        close(&report["systems"][system]["exact match"]["score"], exact);
+    }
+    let said = run(dir.path(), "eval --ref ref --compare near short --n-best 2 --metrics mrr", "").failed(3);
+    assert_eq!(said, "error: short: translations of 1 sentences, but ref has 2\n");
+}
+
+#[test]
+fn translations_come_from_standard_input_too() {
+    let dir = folder(&[("hyp", "a b c\nd\n"), ("ref", "a b c\ne\n")]);
+    let piped = run(dir.path(), "eval --ref ref --hyp - --metrics wer", "a b c\r\nd").ok();
+    assert_eq!(piped, run(dir.path(), "eval --ref ref --hyp hyp --metrics wer", "").ok());
+    let said = |args: &str, input: &str, code| run(dir.path(), &format!("eval {args}"), input).failed(code);
+    assert!(said("--ref ref --hyp -", "a\n", 3).starts_with("error: -:1 and ref:2: the files end after 1 and 2 lines"));
+    assert_eq!(said("--ref ref --hyp -", "", 3), "error: -: the file is empty\n");
+    assert!(said("--ref - --hyp -", "a\n", 2).contains("read once"));
+    assert!(said("--aer - --hyp -", "0-0\n", 2).contains("read once"));
+    run(dir.path(), "eval --ref ref --compare hyp - --samples 10", "a b c\nd\n").ok();
+    run(dir.path(), "eval --aer - --hyp - --gold-base 1", "").failed(2);
+}
+
+#[test]
+fn a_line_needs_one_reference_whichever_file_has_it() {
+    let dir = folder(&[("hyp", "a b\nc d\n"), ("r1", "a b\n\n"), ("r2", "\nc d\n"), ("r3", "x\n \n")]);
+    let report = json(dir.path(), "--ref r1 --ref r2 --hyp hyp --metrics wer,exact");
+    close(&report["wer"]["score"], 0.0);
+    assert!(report["wer"]["signature"].as_str().unwrap().starts_with("nrefs:1|"));
+    let said = run(dir.path(), "eval --ref r1 --ref r3 --hyp hyp", "").failed(3);
+    assert!(said.starts_with("error: r1:2: the reference is empty in every file; "), "{said}");
+}
+
+#[test]
 fn what_does_not_pair_up_is_named_by_file_and_line() {
     let dir = folder(&[("two", "a\nb\n"), ("three", "a\nb\nc\n"), ("gap", "a\n \nc\n")]);
     fs::write(dir.path().join("latin1"), b"a\nb\xFF\n").unwrap();
@@ -141,8 +177,34 @@ fn settings_that_would_be_ignored_are_refused() {
         "--src f --by-length 5,3",
         "--src f --by-length 5 --samples 0",
         "--sentence-level --confusions",
+        "--confusions 0",
+        "--metrics chrf --chrf-char-order 0",
+        "--hyp-out x",
+        "--columns 1,2",
+        "--beam-size 2",
     ] {
         run(dir.path(), &format!("eval --ref f --hyp f {args}"), "").failed(2);
+    }
+    // Nothing that scores translations changes a score of links.
+    fs::write(dir.path().join("links"), "0-0\n").unwrap();
+    for args in [
+        "--seed 3",
+        "--samples 3",
+        "--test ar",
+        "--beam-size 2",
+        "--smooth-method floor",
+        "--effective-order",
+        "--tokenize char",
+        "--lowercase",
+        "--chrf-beta 3",
+        "--chrf-whitespace",
+        "--ter-normalized",
+        "--hyp-out x",
+        "--n-best 2",
+        "--confusions",
+        "--sentence-level",
+    ] {
+        run(dir.path(), &format!("eval --aer links --hyp links {args}"), "").failed(2);
     }
     run(dir.path(), "eval --ref f --compare f", "").failed(2);
     run(dir.path(), "eval --ref f --compare f f --hyp f", "").failed(2);
@@ -181,14 +243,17 @@ fn the_most_frequent_confusions_come_first_and_cannot_steer_the_terminal() {
     let dir = folder(&[("hyp", "K AE T\nB AE T S\n\u{1b}[31m\n"), ("ref", "K AH T\nB AH T\nx\n")]);
     let said = run(dir.path(), "eval --ref ref --hyp hyp --metrics wer --confusions 2", "").ok();
     assert!(
-        said.contains("confusions of words: 3 substitutions, 0 deletions, 1 insertion; the 2 most frequent of 3 kinds"),
+        said.contains("\nconfusions of words: 3 substitutions; 2 of 2 kinds, the most frequent first\n")
+            && said.contains("\n0 deletions, 1 insertion of words; 1 of 1 kind, the most frequent first\n"),
         "{said}"
     );
-    let table: Vec<&str> = said.lines().rev().take(3).collect();
-    assert!(table[2].trim_start().starts_with("count  reference"), "{said}");
-    let cells: Vec<&str> = table[1].split_whitespace().collect();
-    assert_eq!(cells, ["2", "AH", "→", "AE", "line", "1:", "K", "AE", "T"]);
+    let table: Vec<Vec<&str>> = said.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(table[1][..2], ["count", "reference"], "{said}");
+    assert_eq!(table[2], ["2", "AH", "→", "AE", "line", "1:", "K", "AE", "T"]);
+    assert_eq!(table[7], ["1", "∅", "→", "S", "line", "2:", "B", "AE", "T", "S"], "{said}");
     assert!(!said.contains('\u{1b}'), "{said}");
+    let report = json(dir.path(), "--ref ref --hyp hyp --metrics wer --confusions");
+    assert_eq!(report["confusions"]["most_frequent_gaps"][0]["hyp"], "S");
     let report = json(dir.path(), "--ref ref --hyp hyp --metrics cer --confusions --confusion-unit chars");
     let first = &report["confusions"]["most_frequent"][0];
     assert_eq!((&first["reference"], &first["hyp"], &first["count"]), (&"H".into(), &"E".into(), &2.into()));
@@ -215,6 +280,8 @@ fn systems_are_compared_with_the_first() {
         }
         assert_eq!(report, json(dir.path(), &format!("{args} --threads 1")));
     }
+    let said = run(dir.path(), "eval --ref ref --compare far far --samples 100", "").ok();
+    assert!(said.contains("0.0099") && !said.contains("0.0099 *"), "no difference is no finding: {said}");
     let said = run(dir.path(), "eval --ref ref --compare far near --samples 100", "").ok();
     assert!(said.starts_with("paired bootstrap, 100 samples, seed 12345; baseline: far\n"), "{said}");
     assert!(said.lines().any(|line| line.trim_start().starts_with("near ") && line.contains(" *")), "{said}");

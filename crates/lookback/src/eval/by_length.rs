@@ -48,9 +48,9 @@ pub fn by_length(lengths: &[usize], edges: &[usize]) -> Result<Vec<LengthBucket>
     for &edge in edges {
         let label = if from == edge { format!("{edge}") } else { format!("{from}–{edge}") };
         buckets.push(LengthBucket { label, sentences: Vec::new() });
-        from = edge + 1;
+        from = edge.saturating_add(1);
     }
-    buckets.push(LengthBucket { label: format!(">{}", from - 1), sentences: Vec::new() });
+    buckets.push(LengthBucket { label: format!(">{}", edges[edges.len() - 1]), sentences: Vec::new() });
     for (sentence, &length) in lengths.iter().enumerate() {
         buckets[edges.partition_point(|&edge| edge < length)].sentences.push(sentence);
     }
@@ -67,10 +67,10 @@ pub struct PartScore {
 }
 
 impl PartScore {
-    /// The lower and the upper end of the interval. Its middle is the mean of resampled scores, which need not be the score.
+    /// The lower and the upper end of the interval: percentiles of resampled scores.
     #[must_use]
     pub fn ends(&self) -> Option<(f64, f64)> {
-        self.interval.map(|Interval { mean, half_width }| (mean - half_width, mean + half_width))
+        self.interval.map(|Interval { low, high, .. }| (low, high))
     }
 }
 
@@ -123,6 +123,23 @@ mod tests {
         for edges in [&[][..], &[0, 5], &[5, 5], &[9, 3]] {
             assert!(by_length(&[1], edges).is_err(), "{edges:?}");
         }
+    }
+
+    #[test]
+    fn no_edge_is_too_large() {
+        let buckets = by_length(&[1, 7], &[2, usize::MAX]).unwrap();
+        assert_eq!(buckets[1].sentences, [1]);
+        assert_eq!(buckets[2], LengthBucket { label: format!(">{}", usize::MAX), sentences: Vec::new() });
+    }
+
+    #[test]
+    fn an_interval_stays_among_possible_scores() {
+        // 1 of 50 right: resampled scores are skewed, and mean − half-width is below 0.
+        let part = score(&statistics(1, 49), &(0..50).collect::<Vec<_>>(), 1).unwrap();
+        let Interval { mean, half_width, .. } = part.interval.unwrap();
+        assert!(mean < half_width, "{mean} {half_width}");
+        let (low, high) = part.ends().unwrap();
+        assert!(low.to_bits() == 0 && (2.0..=10.0).contains(&high), "{low} {high}");
     }
 
     #[test]

@@ -185,6 +185,7 @@ fn as_f64(count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Pool, Statistics};
     use super::*;
 
     #[test]
@@ -201,6 +202,9 @@ mod tests {
         for eps_smoothing in [false, true] {
             let chrf = ChrfMetric { char_order: 0, eps_smoothing, ..ChrfMetric::default() };
             assert!(chrf.sentence_score("a", &["a"]).abs() < 1e-300);
+            let all = Statistics::collect(&chrf, &["a", "b"], &[["a"], ["c"]], &Pool::new(1)).unwrap();
+            assert_eq!((all.sentences(), all.rows().len(), all.select(&[1]).sentences()), (2, 2, 1));
+            assert!(chrf.score(&all.sums()).abs() < 1e-300);
         }
     }
 }

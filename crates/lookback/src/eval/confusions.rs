@@ -19,6 +19,25 @@ pub struct Confusion {
     pub sentence: usize,
 }
 
+/// Whether a token stands for another one or for none. The two are not ranked together: insertions and deletions of the commonest words
+/// would hide what is taken for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// One token for another.
+    Substitution,
+    /// A token of one side that nothing stands beside: a deletion or an insertion.
+    Gap,
+}
+
+/// Tokens of reference and hypothesis.
+type Key = (Option<String>, Option<String>);
+
+impl ErrorKind {
+    fn has(self, (reference, hyp): &Key) -> bool {
+        (reference.is_some() && hyp.is_some()) == (self == Self::Substitution)
+    }
+}
+
 /// Errors counted so far.
 ///
 /// The alignment is the cheapest one with the most matches, against the best reference as for error rates. Among equally good ones the choice is
@@ -26,12 +45,12 @@ pub struct Confusion {
 ///
 /// # Examples
 /// ```
-/// use lookback::eval::{Confusions, Unit};
+/// use lookback::eval::{Confusions, ErrorKind, Unit};
 ///
 /// let mut confusions = Confusions::new(Unit::Word);
 /// confusions.add("K AE T S", &["K AH T"]);
 /// confusions.add("B AE T", &["B AH T"]);
-/// let most = &confusions.most_frequent(1)[0];
+/// let most = &confusions.most_frequent(ErrorKind::Substitution, 1)[0];
 /// assert_eq!((most.reference.as_deref(), most.hyp.as_deref(), most.count), (Some("AH"), Some("AE"), 2));
 /// ```
 #[derive(Debug, Clone)]
@@ -41,7 +60,7 @@ pub struct Confusions {
     sentences: usize,
     edits: Edits,
     /// Count and first sentence.
-    found: BTreeMap<(Option<String>, Option<String>), (usize, usize)>,
+    found: BTreeMap<Key, (usize, usize)>,
 }
 
 impl Confusions {
@@ -90,16 +109,16 @@ impl Confusions {
         self.edits
     }
 
-    /// How many different confusions there are.
+    /// How many different errors of this kind there are.
     #[must_use]
-    pub fn distinct(&self) -> usize {
-        self.found.len()
+    pub fn distinct(&self, kind: ErrorKind) -> usize {
+        self.found.keys().filter(|key| kind.has(key)).count()
     }
 
-    /// The `n` most frequent ones; equally frequent ones by their text.
+    /// The `n` most frequent ones of this kind; equally frequent ones by their text.
     #[must_use]
-    pub fn most_frequent(&self, n: usize) -> Vec<Confusion> {
-        let mut all: Vec<_> = self.found.iter().collect();
+    pub fn most_frequent(&self, kind: ErrorKind, n: usize) -> Vec<Confusion> {
+        let mut all: Vec<_> = self.found.iter().filter(|(key, _)| kind.has(key)).collect();
         // The sort is stable and the map ordered.
         all.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
         (all.into_iter().take(n))
@@ -128,19 +147,21 @@ mod tests {
         confusions.add("a b c", &["a b c"]);
         confusions.add("a x c d", &["a b c"]);
         confusions.add("x a", &["b a c"]);
-        let rows = confusions.most_frequent(9);
-        let rows: Vec<_> = rows.iter().map(row).collect();
-        assert_eq!(rows, [("b", "x", 2, 1), ("-", "d", 1, 1), ("c", "-", 1, 2)]);
-        assert_eq!(confusions.most_frequent(1).len(), 1);
+        let rows = confusions.most_frequent(ErrorKind::Substitution, 9);
+        assert_eq!(rows.iter().map(row).collect::<Vec<_>>(), [("b", "x", 2, 1)]);
+        let rows = confusions.most_frequent(ErrorKind::Gap, 9);
+        assert_eq!(rows.iter().map(row).collect::<Vec<_>>(), [("-", "d", 1, 1), ("c", "-", 1, 2)]);
+        assert_eq!(confusions.most_frequent(ErrorKind::Gap, 1).len(), 1);
         let edits = Edits { matches: 6, substitutions: 2, deletions: 1, insertions: 1 };
-        assert_eq!((confusions.edits(), confusions.distinct()), (edits, 3));
+        assert_eq!(confusions.edits(), edits);
+        assert_eq!([ErrorKind::Substitution, ErrorKind::Gap].map(|kind| confusions.distinct(kind)), [1, 2]);
     }
 
     #[test]
     fn the_best_reference_is_compared_with() {
         let mut confusions = Confusions::new(Unit::Character).lowercased();
         confusions.add("CAT", &["dog", "cut"]);
-        let rows = confusions.most_frequent(9);
+        let rows = confusions.most_frequent(ErrorKind::Substitution, 9);
         assert_eq!(rows.iter().map(row).collect::<Vec<_>>(), [("u", "a", 1, 0)]);
     }
 }

@@ -29,7 +29,7 @@ pub use bleu::{Bleu, BleuMetric, BleuSmoothing};
 pub use by_length::{EdgesError, LengthBucket, PartScore, by_length, part_score};
 pub use chrf::ChrfMetric;
 pub use compare::{Compared, Interval, PairedTest, Sampling, bootstrap_interval, compare};
-pub use confusions::{Confusion, Confusions};
+pub use confusions::{Confusion, Confusions, ErrorKind};
 pub use edits::Edits;
 pub use exact::{ExactMatch, ExactMetric};
 pub use float::Float;

@@ -24,6 +24,7 @@ const SENTENCES: usize = 32;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statistics {
+    sentences: usize,
     width: usize,
     /// Sentence by sentence, `width` values each.
     values: Vec<f64>,
@@ -60,13 +61,13 @@ impl Statistics {
         let values: Vec<f64> = tiles.iter().flat_map(|tile| std::mem::take(&mut *lock(tile))).collect();
         let first = refs[0].as_ref().len();
         let references = refs.iter().all(|refs| refs.as_ref().len() == first).then_some(first);
-        Ok(Self { width: values.len() / hyps.len(), values, references })
+        Ok(Self { sentences: hyps.len(), width: values.len() / hyps.len(), values, references })
     }
 
     /// How many sentences there are; [`Statistics::select`] can leave none.
     #[must_use]
     pub fn sentences(&self) -> usize {
-        self.values.len() / self.width
+        self.sentences
     }
 
     /// Values per sentence.
@@ -82,7 +83,7 @@ impl Statistics {
 
     /// The rows, in the order of the corpus.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
-        self.values.chunks_exact(self.width)
+        (0..self.sentences).map(|i| self.row(i))
     }
 
     /// The sums over all sentences, from which the metric computes its score; zeros if there is no sentence.
@@ -103,8 +104,12 @@ impl Statistics {
     /// If there is no such sentence.
     #[must_use]
     pub fn select(&self, sentences: &[usize]) -> Self {
-        let row = |&i: &usize| &self.values[i * self.width..(i + 1) * self.width];
-        Self { values: sentences.iter().flat_map(row).copied().collect(), ..*self }
+        let values = sentences.iter().flat_map(|&i| self.row(i)).copied().collect();
+        Self { sentences: sentences.len(), values, ..*self }
+    }
+
+    fn row(&self, sentence: usize) -> &[f64] {
+        &self.values[sentence * self.width..(sentence + 1) * self.width]
     }
 }
 

@@ -12,13 +12,17 @@ use crate::eval::{EvalError, Float, Metric, Statistics};
 /// Samples drawn before the threads score them.
 const SAMPLES: usize = 64;
 
-/// A mean over resampled corpora and half the width of the interval that holds 95 % of them.
+/// A mean over resampled corpora and the interval that holds 95 % of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The mean score.
     pub mean: f64,
-    /// Half of (97.5th − 2.5th percentile).
+    /// Half of (97.5th − 2.5th percentile), which sacreBLEU writes behind the mean.
     pub half_width: f64,
+    /// The 2.5th percentile. Unlike mean − half-width it never leaves the range of the scores.
+    pub low: f64,
+    /// The 97.5th percentile.
+    pub high: f64,
 }
 
 /// The bootstrap interval of a score, in sacreBLEU's digits.

@@ -52,8 +52,9 @@ fn interval<T: Real>(scores: &[T]) -> Interval {
     let mut sorted = scores.to_vec();
     sorted.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     let cut = sorted.len() / 40;
-    let width = sorted[sorted.len() - 1 - cut] - sorted[cut];
-    Interval { mean: mean(&sorted).to_f64(), half_width: (T::from_f64(0.5) * width).to_f64() }
+    let (low, high) = (sorted[cut], sorted[sorted.len() - 1 - cut]);
+    let half_width = (T::from_f64(0.5) * (high - low)).to_f64();
+    Interval { mean: mean(&sorted).to_f64(), half_width, low: low.to_f64(), high: high.to_f64() }
 }
 
 fn p_value<T: Real>(scores: &[T], baseline: &[T], difference: f64) -> f64 {
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn a_fortieth_is_cut_off_either_end() {
         let scores: Vec<f64> = (0..80_u32).rev().map(f64::from).collect();
-        assert_eq!(interval(&scores), Interval { mean: 39.5, half_width: 37.5 });
+        assert_eq!(interval(&scores), Interval { mean: 39.5, half_width: 37.5, low: 2.0, high: 77.0 });
     }
 
     #[test]
