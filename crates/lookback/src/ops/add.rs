@@ -30,7 +30,7 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, y: Var, a: Var, b: 
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::checks::{check_gradients, wave};
+    use crate::ops::checks::{check_gradients, golden_op, wave};
     use crate::tape::Shape;
 
     #[test]
@@ -39,5 +39,10 @@ mod tests {
         let inputs = [(wave(15, 0.3), shape), (wave(15, 0.7), shape)];
         check_gradients(&inputs, vec![], |g, x, _| vec![g.add(x[0], x[1])]);
         check_gradients(&inputs[..1], vec![], |g, x, _| vec![g.add(x[0], x[0])]);
+    }
+
+    #[test]
+    fn it_agrees_with_pytorch_also_when_both_sides_are_one_value() {
+        golden_op("add", &["a", "b"], &[], &["y", "twice:r2"], |g, x, _| vec![g.add(x[0], x[1]), g.add(x[0], x[0])]);
     }
 }

@@ -36,12 +36,17 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, y: Var, x: Var) {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::checks::{check_gradients, wave};
+    use crate::ops::checks::{check_gradients, golden_op, wave};
     use crate::tape::Shape;
 
     #[test]
     fn gradients_agree_with_differences() {
         let inputs = [(wave(2 * 6 * 5, 0.3), Shape::new(2, 6, 5))];
         check_gradients(&inputs, vec![], |g, x, _| vec![g.mean_rows(x[0], 3), g.mean_rows(x[0], 1)]);
+    }
+
+    #[test]
+    fn it_agrees_with_pytorch() {
+        golden_op("mean_rows", &["x"], &[], &["y"], |g, x, _| vec![g.mean_rows(x[0], 3)]);
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn stack_backward<B: Backend>(graph: &mut Graph<'_, B>, y: Var, part:
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::checks::{check_gradients, wave};
+    use crate::ops::checks::{check_gradients, golden_op, wave};
     use crate::tape::Shape;
 
     #[test]
@@ -77,6 +77,14 @@ mod tests {
         check_gradients(&inputs, vec![], |g, x, _| {
             let parts: Vec<_> = [2, 0, 0].iter().map(|&t| g.step(x[0], t)).collect();
             vec![g.stack(&parts), parts[0]]
+        });
+    }
+
+    #[test]
+    fn they_agree_with_pytorch() {
+        golden_op("steps", &["x"], &[], &["stacked", "step:r2"], |g, x, _| {
+            let parts: Vec<_> = [3, 0, 3].iter().map(|&t| g.step(x[0], t)).collect();
+            vec![g.stack(&parts), g.step(x[0], 1)]
         });
     }
 }
