@@ -71,6 +71,9 @@ fn parse_set(origin: &str, set: &str) -> Result<Tree, ConfigError> {
     let syntax = |message: &str| ConfigError::Syntax { origin: origin.to_owned(), message: message.to_owned() };
     let (key, value) = set.split_once('=').ok_or_else(|| syntax("write it as `section.key=value`"))?;
     let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("value"));
+    if key.split('.').any(|part| part.trim().is_empty()) {
+        return Err(syntax("write it as `section.key=value`"));
+    }
     let value = parsed.unwrap_or_else(|| toml::Value::String(value.trim().to_owned()));
     finite(origin, &value)?;
     let mut tree = serde_json::to_value(value).map_err(|e| syntax(&e.to_string()))?;
@@ -153,10 +156,27 @@ fn fits(origin: &str, layer: &Tree) -> Result<(), ConfigError> {
         };
         for (key, alone) in keys {
             serde_json::from_value::<Config>(alone)
-                .map_err(|e| ConfigError::Value { origin: origin.to_owned(), message: format!("`{key}`: {e}") })?;
+                .map_err(|e| {
+                let message = format!("`{key}`: {}", in_words(&e.to_string()));
+                ConfigError::Value { origin: origin.to_owned(), message }
+            })?;
         }
     }
     Ok(())
+}
+
+/// What a type is called by those who write configurations.
+fn in_words(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list, as `[1, 2]`",
+        _ if expected.starts_with("struct ") => "a section, whose keys are set as `section.key`",
+        _ => return message.to_owned(),
+    };
+    format!("{found}expected {expected}")
 }
 
 fn merge(base: &mut Tree, layer: Tree) {
@@ -217,7 +237,24 @@ mod tests {
     #[test]
     fn a_wrong_value_names_its_key() {
         let message = read("[model]\nhidden = \"big\"", &[]).expect_err("not a number").to_string();
-        assert!(message.starts_with("run.toml: `model.hidden`: invalid type: string \"big\""), "{message}");
+        assert_eq!(
+            message,
+            "run.toml: `model.hidden`: invalid type: string \"big\", expected a whole number, 0 or more"
+        );
+        let says = |set: &str| read("", &[set]).expect_err("does not fit").to_string();
+        for (set, expected) in [
+            ("train.max_updates=-1", "integer `-1`, expected a whole number, 0 or more"),
+            ("train.accumulate=0.5", "floating point `0.5`, expected a whole number, 0 or more"),
+            ("train.learning_rate=fast", "string \"fast\", expected a number"),
+            ("model.input_feeding=1", "integer `1`, expected true or false"),
+            ("data.corpus_weights=3", "integer `3`, expected a list, as `[1, 2]`"),
+            ("train=3", "integer `3`, expected a section, whose keys are set as `section.key`"),
+        ] {
+            assert!(says(set).ends_with(expected), "{}", says(set));
+        }
+        for set in ["=3", "train.=3", "seed"] {
+            assert_eq!(says(set), format!("--set {set}: write it as `section.key=value`"));
+        }
         let message = read("", &["model.attention=dott"]).expect_err("no such score").to_string();
         assert!(message.contains("unknown variant `dott`, expected one of `dot`, `scaled_dot`, "), "{message}");
         let message = read("", &["model.dropout=nan"]).expect_err("not finite").to_string();
