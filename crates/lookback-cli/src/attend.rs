@@ -10,6 +10,7 @@ use crate::args::{AttendArgs, Common, Drawing, Format};
 use crate::exit::{Done, Usage};
 use crate::input::Rounds;
 use crate::maps::{Form, MapOutput, Unit};
+use crate::translate::model_folder;
 use crate::written::spare;
 
 /// Sentences looked at together.
@@ -46,7 +47,10 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
         let nbest = args.search.beam_size.unwrap_or(1);
         let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
         options.check().map_err(TranslateError::from)?;
-        let mut rounds = Rounds::open(args.input.as_deref(), ROUND)?;
+        let mut rounds = match &args.sentences[..] {
+            [] => Rounds::open(args.input.as_deref(), ROUND)?,
+            given => Rounds::given(given, ROUND),
+        };
         let mut out = MapOutput::open(args.output.as_deref(), form)?;
         let mut line = 0;
         while let Some(lines) = rounds.next()? {
@@ -69,6 +73,9 @@ pub(crate) fn usual_unit(translator: &Translator) -> Unit {
 
 /// The form, and what cannot go with it.
 fn format(args: &AttendArgs) -> Result<Format, Usage> {
+    if let Some(dir) = model_folder(&args.sentences) {
+        return Err(Usage(format!("`{dir}` is a model folder; attention is shown of one model, the one of -m")));
+    }
     let format = Format::chosen(args.format, args.output.as_deref(), "--format")?;
     if matches!(format, Format::Jsonl | Format::Npz | Format::Html) && (args.words || args.pieces) {
         return Err(Usage("JSON Lines, .npz and HTML hold words and pieces; leave out --words and --pieces".into()));

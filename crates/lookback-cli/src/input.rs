@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Lines read ahead.
 const AHEAD: usize = 4096;
 
-/// Lines of a file or of standard input, in rounds.
+/// Lines of a file, of standard input or of the command line, in rounds.
 #[derive(Debug)]
 pub(crate) struct Rounds {
     lines: Receiver<Result<String, DataError>>,
@@ -43,6 +43,14 @@ impl Rounds {
             }
         }
         Ok(Self { lines, most, failed: None })
+    }
+
+    /// These lines, at most `most` a round.
+    pub(crate) fn given(texts: &[String], most: usize) -> Self {
+        let (send, lines) = sync_channel(texts.len());
+        // The channel has room for all of them, and its other end stands here.
+        texts.iter().for_each(|text| drop(send.send(Ok(text.clone()))));
+        Self { lines, most, failed: None }
     }
 
     /// The next lines, at least one; `None` at the end. What came before an error is still given.
@@ -98,6 +106,15 @@ mod tests {
         assert_eq!(said[..2], [Ok("a".to_owned()), Ok(String::new())]);
         assert_eq!(said[2], Err("x:3: not UTF-8 at byte 2 of the line; convert the file to UTF-8".into()));
         assert_eq!(said.len(), 3);
+    }
+
+    #[test]
+    fn given_lines_come_in_rounds_and_end() {
+        let mut rounds = Rounds::given(&["a".to_owned(), String::new(), "c".to_owned()], 2);
+        assert_eq!(rounds.next().unwrap(), Some(vec!["a".to_owned(), String::new()]));
+        assert_eq!(rounds.next().unwrap(), Some(vec!["c".to_owned()]));
+        assert_eq!(rounds.next().unwrap(), None);
+        assert_eq!(Rounds::given(&[], 2).next().unwrap(), None);
     }
 
     #[test]

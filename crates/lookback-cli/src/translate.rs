@@ -55,7 +55,7 @@ fn check(args: &TranslateArgs) -> Result<(), Usage> {
     if args.batch == 0 || args.n_best == 0 {
         return Err(Usage("--batch and --n-best must be at least 1".into()));
     }
-    if let Some(dir) = args.sentences.iter().find(|sentence| Path::new(sentence).join("config.json").exists()) {
+    if let Some(dir) = model_folder(&args.sentences) {
         return Err(Usage(format!("`{dir}` is a model folder; give every model its own -m")));
     }
     let read = [&args.input, &args.prefix_file].into_iter().filter_map(Option::as_deref);
@@ -66,6 +66,11 @@ fn check(args: &TranslateArgs) -> Result<(), Usage> {
         return Err(Usage("--prefix-file goes with lines of a file or of standard input; use --prefix".into()));
     }
     Ok(())
+}
+
+/// The first sentence that is a folder of a model: it was meant to be one.
+pub(crate) fn model_folder(sentences: &[String]) -> Option<&str> {
+    sentences.iter().map(String::as_str).find(|sentence| Path::new(sentence).join("config.json").exists())
 }
 
 /// The model's own search, changed by what was given. More translations than the model's beam holds widen it; a beam that was given stays.
@@ -89,16 +94,10 @@ struct Line {
     beside: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Where lines come from.
-enum Origin {
-    Given(std::vec::IntoIter<String>),
-    Read(Rounds),
-}
-
 /// Lines to translate, in rounds.
 struct Lines<'a> {
     args: &'a TranslateArgs,
-    origin: Origin,
+    rounds: Rounds,
     /// The lines of `--prefix-file`.
     prefixes: Option<(&'a Path, Vec<String>)>,
     constraints: Constraints,
@@ -108,10 +107,9 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn open(args: &'a TranslateArgs) -> anyhow::Result<Self> {
-        let origin = if args.sentences.is_empty() {
-            Origin::Read(Rounds::open(args.input.as_deref(), args.batch)?)
-        } else {
-            Origin::Given(args.sentences.clone().into_iter())
+        let rounds = match &args.sentences[..] {
+            [] => Rounds::open(args.input.as_deref(), args.batch)?,
+            given => Rounds::given(given, args.batch),
         };
         let prefixes = match &args.prefix_file {
             Some(path) => Some((path.as_path(), read_lines(path)?.0)),
@@ -119,17 +117,11 @@ impl<'a> Lines<'a> {
         };
         let (prefix, must) = (args.prefix.clone().unwrap_or_default(), args.must.clone());
         let constraints = Constraints { prefix, must, must_not: args.must_not.clone() };
-        Ok(Self { args, origin, prefixes, constraints, seen: 0 })
+        Ok(Self { args, rounds, prefixes, constraints, seen: 0 })
     }
 
     fn next(&mut self) -> anyhow::Result<Option<Vec<Line>>> {
-        let texts = match &mut self.origin {
-            Origin::Given(sentences) => {
-                Some(sentences.by_ref().take(self.args.batch).collect()).filter(|s: &Vec<_>| !s.is_empty())
-            }
-            Origin::Read(rounds) => rounds.next()?,
-        };
-        let Some(texts) = texts else { return Ok(None) };
+        let Some(texts) = self.rounds.next()? else { return Ok(None) };
         texts.into_iter().map(|text| self.line(text)).collect::<Result<_, _>>().map(Some)
     }
 
@@ -156,10 +148,10 @@ impl<'a> Lines<'a> {
 
     /// The input, as messages call it.
     fn name(&self) -> String {
-        match (&self.origin, &self.args.input) {
-            (Origin::Given(_), _) => "sentence".to_owned(),
-            (Origin::Read(_), Some(path)) => path.display().to_string(),
-            (Origin::Read(_), None) => "standard input".to_owned(),
+        match (&self.args.sentences[..], &self.args.input) {
+            ([], Some(path)) => path.display().to_string(),
+            ([], None) => "standard input".to_owned(),
+            _ => "sentence".to_owned(),
         }
     }
 
@@ -259,9 +251,9 @@ fn write(
     out.flush()
 }
 
-/// A model may write any character; a line ends where we say.
+/// A model may write any character; a line ends where we say, and holds no NUL, which no file of text may.
 pub(crate) fn one_line(text: &str) -> String {
-    text.replace('\n', " ")
+    text.replace(['\n', '\0'], " ")
 }
 
 /// A field of an n-best list ends where we say, too.
@@ -271,3 +263,19 @@ pub(crate) fn one_field(text: &str) -> String {
 
 /// `|||` in a field of an n-best list.
 pub(crate) const ESCAPED_BARS: &str = "&#124;&#124;&#124;";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_as_a_line_is_one_that_can_be_read_again() {
+        let text = "a\nb\0c\rd\u{2028}e";
+        assert_eq!(one_line(text), "a b c\rd\u{2028}e");
+        let line = one_line(text);
+        let mut read = lookback::data::Lines::new("out".into(), line.as_bytes());
+        assert_eq!(read.next_line().unwrap(), Some((1, "a b c\rd\u{2028}e")));
+        assert_eq!(read.next_line().unwrap(), None);
+        assert_eq!(one_field("a ||| b\n"), format!("a {ESCAPED_BARS} b "));
+    }
+}

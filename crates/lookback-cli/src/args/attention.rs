@@ -10,7 +10,7 @@ use super::{SearchArgs, columns};
 
 const ATTEND: &str = "\
 Examples:
-  echo 'Wo ist der Bahnhof?' | lookback attend -m my-model
+  lookback attend -m my-model 'Wo ist der Bahnhof?'
   lookback attend -m my-model -i news.de -b 5 -o news.html    all 5 hypotheses
   lookback attend -m my-model --pairs test.tsv -o test.jsonl  these very targets
   lookback attend -m my-model --pairs test.tsv -o test.pharaoh  links of words
@@ -24,6 +24,9 @@ pub(crate) struct AttendArgs {
     /// The model folder.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) model: PathBuf,
+    /// Show these instead of standard input.
+    #[arg(value_name = "SENTENCE", conflicts_with_all = ["input", "pairs"])]
+    pub(crate) sentences: Vec<String>,
     /// Read sources from this file instead of standard input.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,

@@ -92,8 +92,8 @@ impl TrainingDisplay {
             counted(ready.parameters, "parameter"),
         ));
         self.screen.line(&format!(
-            "{} batches {}, {:.1} % of their positions real tokens; {}, {}",
-            grouped(ready.batches),
+            "{} {}, {:.1} % of their positions real tokens; {}, {}",
+            if ready.batches == 1 { "1 batch".to_owned() } else { format!("{} batches", grouped(ready.batches)) },
             if ready.is_stream { "in this buffer" } else { "an epoch" },
             100.0 * ready.fill.both,
             counted(ready.threads, "thread"),

@@ -34,6 +34,12 @@ fn sentences_can_be_arguments() {
     assert_eq!(ran.ok(), translate("", "3 May 1999\n\n2001/2/3\n").ok());
     let said = translate(&model(), "").failed(2);
     assert!(said.contains("is a model folder"), "{said}");
+    let args = ["attend", "-m", &model(), "3 May 1999", "", "2001/2/3"];
+    let ran: Ran = command(dir.path(), args).output().unwrap().into();
+    assert_eq!(ran.ok(), run(trained(), "attend -m m", "3 May 1999\n\n2001/2/3\n").ok());
+    let said = run(trained(), "attend -m m m", "").failed(2);
+    assert!(said.contains("`m` is a model folder"), "{said}");
+    run(trained(), "attend -m m --pairs pairs.tsv Hallo", "").failed(2);
 }
 
 #[test]
