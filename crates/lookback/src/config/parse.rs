@@ -155,8 +155,7 @@ fn fits(origin: &str, layer: &Tree) -> Result<(), ConfigError> {
             _ => vec![(section.clone(), serde_json::json!({ section.clone(): value.clone() }))],
         };
         for (key, alone) in keys {
-            serde_json::from_value::<Config>(alone)
-                .map_err(|e| {
+            serde_json::from_value::<Config>(alone).map_err(|e| {
                 let message = format!("`{key}`: {}", in_words(&e.to_string()));
                 ConfigError::Value { origin: origin.to_owned(), message }
             })?;
