@@ -72,6 +72,8 @@ pub(crate) enum Verb {
     Score(ScoreArgs),
     /// Show where a model looks
     Attend(AttendArgs),
+    /// Make one model of several of a training
+    Average(AverageArgs),
     /// Tell what a model folder holds
     Inspect(InspectArgs),
     /// Cut lines into the pieces a model reads
@@ -133,6 +135,7 @@ Examples:
   zcat *.tsv.gz | shuf | lookback train - --out my-model
   lookback train pairs.tsv.gz --columns 2,1 -o my-model --set train.max_epochs=9
   lookback train pairs.tsv --dump-config > run.toml
+  lookback train domain.tsv --init-from my-model --out tuned --set train.learning_rate=1e-4
   lookback train pairs.tsv --out my-model --resume";
 
 #[derive(Debug, Args)]
@@ -152,6 +155,15 @@ pub(crate) struct TrainArgs {
     /// Use this tokenizer.json for the targets.
     #[arg(long, value_name = "FILE", requires = "src_tokenizer", hide_short_help = true)]
     pub(crate) tgt_tokenizer: Option<PathBuf>,
+    /// Start from the weights and the tokenizers of this model: fine-tuning.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["tokenizer", "src_tokenizer", "tgt_tokenizer"])]
+    pub(crate) init_from: Option<PathBuf>,
+    /// Start embeddings of source words from these vectors: word2vec's text format or GloVe's.
+    #[arg(long, value_name = "FILE", conflicts_with = "init_from", hide_short_help = true)]
+    pub(crate) src_vectors: Option<PathBuf>,
+    /// Start embeddings of target words from these vectors.
+    #[arg(long, value_name = "FILE", conflicts_with = "init_from", hide_short_help = true)]
+    pub(crate) tgt_vectors: Option<PathBuf>,
     /// Pairs to validate on; if not given, some are held out.
     #[arg(long, value_name = "PAIRS", conflicts_with_all = ["valid_src", "valid_tgt"])]
     pub(crate) valid: Option<PathBuf>,
@@ -197,12 +209,31 @@ pub(crate) struct PairArgs {
     /// Sources, a line each (repeatable).
     #[arg(long, value_name = "FILE", requires = "tgt")]
     pub(crate) src: Vec<PathBuf>,
-    /// Targets: line n translates line n of the sources (repeatable, in their order).
+    /// Targets: line n translates line n of the sources (repeatable).
     #[arg(long, value_name = "FILE", requires = "src")]
     pub(crate) tgt: Vec<PathBuf>,
     /// Columns of source and target in PAIRS and --valid, from 1.
     #[arg(long, value_name = "S,T", value_parser = columns)]
     pub(crate) columns: Option<Columns>,
+}
+
+const AVERAGE: &str = "\
+Examples:
+  lookback average my-model/checkpoints/* -o averaged
+  lookback average my-model/checkpoints/9000 my-model/checkpoints/10000 -o averaged
+
+Writes the arithmetic mean of the weights. All models must be of one training: the same configuration
+and vocabularies. `train --set train.keep_checkpoints=5` keeps the models of the last 5 validations.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AVERAGE)]
+pub(crate) struct AverageArgs {
+    /// Model folders, two or more.
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) models: Vec<PathBuf>,
+    /// The folder of their mean.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 const INSPECT: &str = "\

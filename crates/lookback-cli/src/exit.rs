@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use lookback::checkpoint::AverageError;
 use lookback::config::ConfigError;
 use lookback::data::DataError;
 use lookback::eval::{EvalError, LinkError, NbestError};
@@ -72,6 +73,11 @@ fn code(error: &anyhow::Error) -> u8 {
 }
 
 fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if let Some(AverageError::Configuration { .. } | AverageError::Tokenizers { .. } | AverageError::TooFew(_)) =
+        cause.downcast_ref()
+    {
+        return Some(2);
+    }
     if cause.is::<Usage>() || cause.is::<ConfigError>() {
         return Some(2);
     }
@@ -101,6 +107,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     match cause.downcast_ref::<TrainError>()? {
         // Transparent variants are not causes of their own.
         TrainError::Config(_)
+        | TrainError::OtherModel { .. }
         | TrainError::Occupied { .. }
         | TrainError::Changed { .. }
         | TrainError::Unchangeable { .. }

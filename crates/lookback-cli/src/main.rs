@@ -3,6 +3,7 @@
 
 mod args;
 mod attend;
+mod average;
 mod data;
 mod display;
 mod eval;
@@ -44,6 +45,7 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Eval(args) => eval::run(args, cli.common),
         Verb::Score(args) => score::run(args, cli.common),
         Verb::Attend(args) => attend::run(args, cli.common),
+        Verb::Average(args) => average::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Tokenize(args) => tokenize::tokenize(args),
         Verb::Detokenize(args) => tokenize::detokenize(args),

@@ -12,7 +12,7 @@ use lookback::config::{AttentionKind, Config};
 use lookback::data::Corpus;
 use lookback::eval::{Bleu, ExactMatch};
 use lookback::search::{KeepWeights, SearchOptions};
-use lookback::train::{Ending, Job, Ready, RunOptions, train};
+use lookback::train::{Ending, Initial, Job, Ready, RunOptions, train};
 use lookback::view::{AttentionMap, Ink, Page, to_terminal};
 
 use crate::args::{Colour, Common, QuickstartArgs, Task};
@@ -67,6 +67,7 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
         train: corpora.train,
         rest: None,
         tokenizers: None,
+        initial: Initial::Random,
         valid: corpora.valid,
         dir: dir.clone(),
         cpu: cpu.clone(),

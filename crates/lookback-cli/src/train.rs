@@ -5,10 +5,11 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use lookback::backend::Cpu;
+use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, CorpusSize, TextMode};
-use lookback::data::hold_out;
+use lookback::data::{WordVectors, hold_out};
 use lookback::text::{TextError, Tokenizer, Tokenizers};
-use lookback::train::{Ending, Job, Outcome, RunOptions, Start, train};
+use lookback::train::{Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, train};
 
 use crate::args::{Common, TrainArgs};
 use crate::data::{Source, shell, tell_hold_out};
@@ -18,7 +19,8 @@ use crate::quickstart::no_longer_ours;
 use crate::signals::Watch;
 
 pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
-    let mut config = configuration(args)?;
+    let initial = initial(args)?;
+    let mut config = configuration(args, &initial)?;
     if args.pairs.columns.is_some() && args.pairs.pairs.is_empty() && args.valid.is_none() {
         return Err(Usage("--columns is for PAIRS and --valid; files of one side have no columns".into()).into());
     }
@@ -65,7 +67,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     }
     let options = RunOptions { allow_changed: args.allow_changed.clone() };
     let cpu = Cpu::detect(common.threads);
-    let job = Job { config, train: corpus, rest, tokenizers, valid, dir: dir.clone(), cpu, start, options };
+    let job = Job { config, train: corpus, rest, tokenizers, initial, valid, dir: dir.clone(), cpu, start, options };
     let mut display = TrainingDisplay::new(screen);
     let outcome = train(job, &watch.stop, &mut display)?;
     let (mut screen, _) = display.into_parts();
@@ -80,7 +82,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     Ok(if outcome.ending == Ending::Stopped { watch.done() } else { Done::Whole })
 }
 
-fn configuration(args: &TrainArgs) -> anyhow::Result<Config> {
+fn configuration(args: &TrainArgs, initial: &Initial) -> anyhow::Result<Config> {
     let mut files = Vec::new();
     for path in &args.config {
         let text = fs::read_to_string(path).map_err(|e| Usage(format!("cannot read `{}`: {e}", path.display())))?;
@@ -89,7 +91,20 @@ fn configuration(args: &TrainArgs) -> anyhow::Result<Config> {
     let seed = args.seed.map(|seed| format!("seed={seed}"));
     let weights = (!args.corpus_weights.is_empty()).then(|| format!("data.corpus_weights={:?}", args.corpus_weights));
     let sets: Vec<String> = args.set.iter().cloned().chain(seed).chain(weights).collect();
-    Config::from_layers(&files, &sets).context("configuration")
+    match initial {
+        Initial::Model(model) => Config::derived(&model.config, &files, &sets),
+        _ => Config::from_layers(&files, &sets),
+    }
+    .context("configuration")
+}
+
+/// What the weights start from.
+fn initial(args: &TrainArgs) -> anyhow::Result<Initial> {
+    if let Some(dir) = &args.init_from {
+        return Ok(Initial::Model(Box::new(Checkpoint::load(dir)?)));
+    }
+    let [src, tgt] = [&args.src_vectors, &args.tgt_vectors].map(|path| path.clone().map(WordVectors));
+    Ok(if src.is_none() && tgt.is_none() { Initial::Random } else { Initial::Vectors(VectorFiles { src, tgt }) })
 }
 
 /// The tokenizers that take the place of trained ones.

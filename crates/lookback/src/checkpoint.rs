@@ -24,6 +24,10 @@ use crate::model::Seq2Seq;
 use crate::params::ParamSpec;
 use crate::text::{TextError, Tokenizers};
 
+mod average;
+
+pub use average::AverageError;
+
 /// The version of the folder's format.
 const FORMAT: u32 = 1;
 /// The configuration's file.
@@ -225,6 +229,22 @@ impl Checkpoint {
         let tensors: Vec<(String, Vec<usize>, &[f32])> =
             specs.iter().zip(values).map(|(s, v)| (s.name.clone(), s.shape.clone(), &v[..])).collect();
         write_tensors(&dir.join(MODEL_FILE), &tensors, HashMap::from([("format".to_owned(), "pt".to_owned())]))
+    }
+
+    /// Writes a whole model folder, made if need be.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn save_parts(
+        dir: &Path,
+        config: &Config,
+        tokenizers: &Tokenizers,
+        specs: &[ParamSpec],
+        values: &[Vec<f32>],
+    ) -> Result<(), CheckpointError> {
+        fs::create_dir_all(dir).map_err(|source| CheckpointError::Write { path: dir.to_owned(), source })?;
+        Self::save_config(dir, config, tokenizers)?;
+        Self::save_weights(dir, specs, values)
     }
 
     /// How many numbers the parameters are.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::data::Limits;
 
 mod attention;
+mod difference;
 mod keys;
 mod optimization;
 mod parse;
@@ -18,8 +19,10 @@ mod resolve;
 pub use crate::backend::CellKind;
 pub use crate::text::{Normalization, Sharing, TextMode};
 pub use attention::{AttentionKind, DecoderOrder};
+pub use difference::Change;
 pub use keys::{Key, keys};
 pub use optimization::{OptimizerKind, Schedule};
+pub use regularization::ScheduledSampling;
 pub use resolve::CorpusSize;
 
 /// Everything a run is made of, except its data.
@@ -261,6 +264,12 @@ pub struct TrainConfig {
     pub word_dropout_src: f64,
     /// Probability that a word before is read as `<unk>` by the decoder; what it is to write stays.
     pub word_dropout_tgt: f64,
+    /// How often the decoder reads words of its own in training; every update then has a second forward pass.
+    pub scheduled_sampling: ScheduledSampling,
+    /// The highest probability that a word before is the decoder's own.
+    pub sampling_max: f64,
+    /// k of `inverse_sigmoid`: half of the words are its own after k·ln k updates.
+    pub sampling_k: f64,
     /// Label smoothing ε.
     pub label_smoothing: f32,
     /// Validate every so many updates; once an epoch if not given, with at least 50 updates between.
@@ -271,6 +280,8 @@ pub struct TrainConfig {
     pub metric: Metric,
     /// Sentences of the validation set that are translated for its BLEU; 0 for all.
     pub validate_sentences: usize,
+    /// Keep the models of the last so many validations in `checkpoints/UPDATE` of the model folder, for `lookback average`; 0 for none.
+    pub keep_checkpoints: usize,
     /// Write the training state every so many updates, and at every validation.
     pub checkpoint_every: u64,
 }
@@ -300,11 +311,15 @@ impl Default for TrainConfig {
             clip_norm: 1.0,
             word_dropout_src: 0.0,
             word_dropout_tgt: 0.0,
+            scheduled_sampling: ScheduledSampling::None,
+            sampling_max: 0.25,
+            sampling_k: 500.0,
             label_smoothing: 0.1,
             validate_every: None,
             patience: 5,
             metric: Metric::Bleu,
             validate_sentences: 0,
+            keep_checkpoints: 0,
             checkpoint_every: 1000,
         }
     }

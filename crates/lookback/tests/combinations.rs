@@ -13,7 +13,7 @@ use lookback::params::Params;
 use lookback::search::{Hypothesis, KeepWeights, SearchOptions, search};
 use lookback::tape::{Graph, Tape};
 use lookback::text::EOS;
-use lookback::train::{Ending, Job, RunOptions, Silent, Start, StopFlag, train};
+use lookback::train::{Ending, Initial, Job, RunOptions, Silent, Start, StopFlag, train};
 
 const CELLS: [&str; 3] = ["lstm", "gru", "rnn"];
 const SCORES: [&str; 6] = ["dot", "scaled_dot", "general", "concat", "location", "none"];
@@ -100,6 +100,7 @@ impl Combination {
             train: train_pairs,
             rest: None,
             tokenizers: None,
+            initial: Initial::Random,
             valid,
             dir: dir.into(),
             cpu: Cpu::detect(1),

@@ -7,7 +7,9 @@ use lookback::backend::Cpu;
 use lookback::config::Config;
 use lookback::data::{Corpus, PairStream, dates};
 use lookback::text::{TextMode, TokenizerSpec, Tokenizers};
-use lookback::train::{Ending, Event, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train};
+use lookback::train::{
+    Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train,
+};
 
 const SMALL: [&str; 9] = [
     "seed=3",
@@ -31,6 +33,7 @@ fn job(dir: &Path, sets: &[&str], start: Start) -> Job {
         train: Corpus::concat([Corpus::from_pairs(train), Corpus::from_pairs(second)]),
         rest: None,
         tokenizers: None,
+        initial: Initial::Random,
         valid: Corpus::from_pairs(splits.valid),
         dir: dir.to_owned(),
         cpu: Cpu::detect(1),

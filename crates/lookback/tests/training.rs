@@ -8,8 +8,10 @@ use lookback::Translator;
 use lookback::backend::Cpu;
 use lookback::checkpoint::Checkpoint;
 use lookback::config::Config;
-use lookback::data::{Corpus, dates};
-use lookback::train::{Ending, Event, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train};
+use lookback::data::{Corpus, WordVectors, dates};
+use lookback::train::{
+    Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, VectorFiles, train,
+};
 
 /// A small model of written dates with everything that draws random numbers switched on.
 fn config(sets: &[&str]) -> Config {
@@ -39,6 +41,7 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
         train: Corpus::from_pairs(splits.train),
         rest: None,
         tokenizers: None,
+        initial: Initial::Random,
         valid: Corpus::from_pairs(splits.valid),
         dir: dir.to_owned(),
         cpu: Cpu::detect(threads),
@@ -127,7 +130,7 @@ fn a_stopped_and_resumed_training_is_the_uninterrupted_one() {
 }
 
 /// Ways to learn that keep something of their own in the state, or draw random numbers of their own.
-const WAYS: [&[&str]; 7] = [
+const WAYS: [&[&str]; 9] = [
     &["train.optimizer=adamw", "train.weight_decay=0.1", "train.schedule=cosine", "train.min_learning_rate=1e-4"],
     &["train.optimizer=sgd", "train.schedule=luong5"],
     &["train.optimizer=sgd", "train.momentum=0.9", "train.schedule=halving", "train.decay_from=2"],
@@ -135,6 +138,8 @@ const WAYS: [&[&str]; 7] = [
     &["train.ema=0.9", "train.optimizer=sgd"],
     &["model.variational_dropout=true", "model.dropout_embedding=0.4", "model.dropout_state=0.1"],
     &["train.word_dropout_src=0.1", "train.word_dropout_tgt=0.2"],
+    &["train.scheduled_sampling=linear", "train.sampling_max=0.9"],
+    &["train.scheduled_sampling=inverse_sigmoid", "train.sampling_k=2", "train.keep_checkpoints=2", "train.ema=0.5"],
 ];
 
 #[test]
@@ -154,6 +159,84 @@ fn every_way_to_learn_goes_on_exactly_differs_from_the_others_and_can_be_loaded(
         translator.translate(&["3 May 1999"]).unwrap_or_else(|e| panic!("{way:?}: {e}"));
     }
     assert_eq!(models.len(), WAYS.len(), "an option without an effect");
+}
+
+#[test]
+fn the_last_models_are_kept_and_have_a_mean() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("run");
+    // Validated after updates 5, 10 and 12.
+    run(job(&out, &["train.keep_checkpoints=2"], 1, Start::Fresh));
+    let kept = [10, 12].map(|update| out.join("checkpoints").join(update.to_string()));
+    assert_eq!(fs::read_dir(out.join("checkpoints")).expect("a folder").count(), 2);
+    let models = kept.clone().map(|dir| Checkpoint::load(&dir).expect("a model"));
+    assert_ne!(models[0].values, models[1].values);
+    let mean = Checkpoint::average(&kept).expect("a mean");
+    let want = (models[0].values[0][7] + models[1].values[0][7]) / 2.0;
+    assert!((mean.values[0][7] - want).abs() < 1e-7);
+    run(job(&out, &[], 1, Start::Overwrite));
+    assert!(!out.join("checkpoints").exists(), "models of a training that was thrown away");
+}
+
+#[test]
+fn a_model_is_trained_further_with_its_own_weights_and_tokenizers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = dir.path().join("base");
+    run(job(&base, &[], 1, Start::Fresh));
+    // Other pairs, whose own vocabulary would be another.
+    let further = |dir: &Path, sets: &[&str], start: Start| {
+        let model = Checkpoint::load(&base).expect("a model");
+        let sets: Vec<String> =
+            ["train.max_updates=4", "train.warmup=1"].iter().chain(sets).map(ToString::to_string).collect();
+        let config = Config::derived(&model.config, &[], &sets).expect("known keys");
+        let splits = dates::splits(40, 8, 9, 2);
+        let (train, valid) = (Corpus::from_pairs(splits.train), Corpus::from_pairs(splits.valid));
+        Job { config, train, valid, initial: Initial::Model(Box::new(model)), ..job(dir, &[], 1, start) }
+    };
+    let model = |dir: &Path| Checkpoint::load(dir).expect("a model");
+    let still = dir.path().join("still");
+    run(further(&still, &["train.learning_rate=1e-20"], Start::Fresh));
+    assert_eq!(model(&still).values, model(&base).values, "it starts from the model's weights");
+    assert_eq!(model(&still).tokenizers.to_json(), model(&base).tokenizers.to_json());
+    let [whole, parts] = ["whole", "parts"].map(|name| dir.path().join(name));
+    run(further(&whole, &["model.dropout=0.4"], Start::Fresh));
+    assert_ne!(model(&whole).values, model(&base).values, "it learns");
+    let stop = StopFlag::default();
+    train(further(&parts, &["model.dropout=0.4"], Start::Fresh), &stop, &mut StopAfter(2, &stop)).expect("it runs");
+    run(further(&parts, &["model.dropout=0.4"], Start::Resume));
+    assert!(contents(&whole) == contents(&parts), "resumed");
+    let error = train(further(&whole, &["model.hidden=32"], Start::Overwrite), &StopFlag::default(), &mut Silent);
+    let message = error.expect_err("refused").to_string();
+    assert!(message.contains("`model.hidden` from 24 to 32"), "{message}");
+    assert!(whole.join("model.safetensors").exists(), "nothing was thrown away for it");
+}
+
+#[test]
+fn embeddings_start_from_word_vectors() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("v.txt");
+    let numbers = |from: f32| (0..12u8).map(|i| format!(" {}", from + f32::from(i))).collect::<String>();
+    fs::write(&file, format!("2 12\nMay{}\nnowhere{}\n", numbers(0.5), numbers(9.0))).expect("a file");
+    let words = ["text.mode=word", "train.learning_rate=1e-20", "model.tied_embeddings=none"];
+    let vectors = |sets: &[&str], start: Start| {
+        let src = Some(WordVectors(file.clone()));
+        Job {
+            initial: Initial::Vectors(VectorFiles { src, tgt: None }),
+            ..job(&dir.path().join("run"), sets, 1, start)
+        }
+    };
+    run(vectors(&words, Start::Fresh));
+    let model = Checkpoint::load(&dir.path().join("run")).expect("a model");
+    let id = model.tokenizers.src.encode("May")[0] as usize;
+    let place = model.specs.iter().position(|s| s.name == "encoder.embedding.weight").expect("a table");
+    let want: Vec<f32> = (0..12u8).map(|i| 0.5 + f32::from(i)).collect();
+    assert_eq!(model.values[place][12 * id..][..12], want);
+    let refused = |sets: &[&str]| {
+        let error = train(vectors(sets, Start::Overwrite), &StopFlag::default(), &mut Silent);
+        error.expect_err("refused").to_string()
+    };
+    assert!(refused(&[]).starts_with("text.mode: word vectors are for whole words"));
+    assert!(refused(&[&words[..], &["model.embedding=8"]].concat()).contains("set `model.embedding = 12`"));
 }
 
 #[test]

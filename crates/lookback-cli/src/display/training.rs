@@ -6,7 +6,7 @@
 //! ```
 
 use lookback::config::Sharing;
-use lookback::data::{FilterReport, Reason, Skipped};
+use lookback::data::{FilterReport, Reason, Skipped, VectorReport};
 use lookback::train::{BufferReport, Event, Observer, Ready, UpdateReport, Validation};
 
 use super::{Screen, bar, counted, duration, grouped};
@@ -111,6 +111,17 @@ impl TrainingDisplay {
         self.ready = Some(ready.clone());
     }
 
+    fn vectors(&mut self, report: &VectorReport) {
+        let VectorReport { side, path, found, words, vectors } = report;
+        self.screen.line(&format!(
+            "vectors of {} of {} found among the {} of {}; the others start at random",
+            grouped(*found),
+            counted(*words, &format!("{side} word")),
+            grouped(usize::try_from(*vectors).unwrap_or(usize::MAX)),
+            path.display(),
+        ));
+    }
+
     fn buffer(&mut self, report: &BufferReport) {
         let (lines, kept) = (usize::try_from(report.lines).unwrap_or(usize::MAX), report.filter.kept.iter().sum());
         let mut text = format!("buffer {}, up to line {}: {}", report.number, grouped(lines), counted(kept, "pair"));
@@ -193,6 +204,7 @@ impl TrainingDisplay {
 impl Observer for TrainingDisplay {
     fn event(&mut self, event: Event<'_>) {
         match event {
+            Event::Vectors(report) => self.vectors(report),
             Event::Ready(ready) => self.ready(ready),
             Event::Buffer(report) => self.buffer(report),
             Event::Update(update) => self.update(update),

@@ -11,5 +11,6 @@ mod quickstart;
 mod round_trip;
 #[cfg(unix)]
 mod signals;
+mod starting;
 mod text;
 mod written;

@@ -29,7 +29,7 @@ fn folder() -> TempDir {
 #[test]
 fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
     let dir = folder();
-    let table: [(&str, i32); 43] = [
+    let table: [(&str, i32); 46] = [
         ("quickstart dates --set train.max_update=1", 2),
         ("quickstart dates --out m", 2),
         ("quickstart dates --out short", 2),
@@ -57,6 +57,9 @@ fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
         ("attend -m broken -i short", 1),
         ("attend -m m -i long --format svg", 2),
         ("attend -m m --pairs bad.tsv", 3),
+        ("average m m -o mean", 0),
+        ("average m broken -o new", 1),
+        ("average m", 2),
         ("inspect m", 0),
         ("inspect broken", 1),
         ("inspect", 2),
@@ -204,8 +207,19 @@ fn every_verb_has_a_manual_page() {
     run(dir.path(), "man some/where", "").ok();
     let page = |name: &str| fs::read_to_string(dir.path().join("some/where").join(name)).unwrap();
     assert!(page("lookback-attend.1").contains(".TH lookback-attend 1"));
-    let verbs =
-        ["quickstart", "train", "translate", "eval", "score", "attend", "inspect", "help", "completions", "man"];
+    let verbs = [
+        "quickstart",
+        "train",
+        "translate",
+        "eval",
+        "score",
+        "attend",
+        "average",
+        "inspect",
+        "help",
+        "completions",
+        "man",
+    ];
     for verb in verbs {
         let page_of = page(&format!("lookback-{verb}.1"));
         assert!(page_of.contains(".SH OPTIONS") && page_of.contains(".SH EXAMPLES\n.nf\n  "), "{verb}: {page_of}");

@@ -10,8 +10,20 @@ impl Config {
     /// # Errors
     /// If a text cannot be parsed, a key does not exist, or a value does not fit.
     pub fn from_layers(files: &[(String, String)], sets: &[String]) -> Result<Self, ConfigError> {
+        Self::layered(Value::Object(Map::new()), files, sets)
+    }
+
+    /// As [`from_layers`](Self::from_layers), to train the model of `base` further: text, model and search are as there where nothing is said of them.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn derived(base: &Self, files: &[(String, String)], sets: &[String]) -> Result<Self, ConfigError> {
+        let Self { text, model, search, .. } = base;
+        Self::layered(serde_json::json!({ "text": text, "model": model, "search": search }), files, sets)
+    }
+
+    fn layered(mut tree: Tree, files: &[(String, String)], sets: &[String]) -> Result<Self, ConfigError> {
         let template = template();
-        let mut tree = Value::Object(Map::new());
         for (origin, text) in files {
             let layer = parse(origin, text)?;
             check_keys(origin, &layer, &template, "")?;
@@ -259,6 +271,16 @@ mod tests {
         let message = read("", &["model.dropout=nan"]).expect_err("not finite").to_string();
         assert_eq!(message, "--set model.dropout=nan: NaN is not a finite number");
         assert!(read("a = ", &[]).expect_err("syntax").to_string().starts_with("run.toml: "));
+    }
+
+    #[test]
+    fn a_derived_configuration_keeps_text_model_and_search() {
+        let base = read("seed = 4\n[model]\nhidden = 64\ndropout = 0.5\n[search]\nbeam_size = 7", &[]).expect("valid");
+        let sets = ["model.dropout=0.1", "train.warmup=9"].map(str::to_owned);
+        let derived = Config::derived(&base, &[], &sets).expect("valid");
+        assert_eq!((derived.model.hidden, derived.model.dropout, derived.search.beam_size), (Some(64), Some(0.1), 7));
+        assert_eq!((derived.seed, derived.train.warmup), (0, 9));
+        assert_eq!(derived.architecture(), base.architecture());
     }
 
     #[test]

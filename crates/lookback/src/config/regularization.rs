@@ -1,7 +1,21 @@
-//! What keeps a model from learning its pairs by heart: dropout of values and of words; what of it cannot combine is refused with the remedy.
+//! What keeps a model from learning its pairs by heart: dropout of values and of words, words of its own; what of it cannot combine is refused with the remedy.
+
+use serde::{Deserialize, Serialize};
 
 use super::resolve::invalid;
-use super::{Config, ConfigError, ModelConfig};
+use super::{Config, ConfigError, ModelConfig, TrainConfig};
+
+/// How often the decoder reads words of its own in training (Bengio et al. 2015).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduledSampling {
+    /// Never.
+    None,
+    /// From 0 to `sampling_max` over the run; needs a limit.
+    Linear,
+    /// With 1 − k/(k + exp(update/k)), at most `sampling_max`.
+    InverseSigmoid,
+}
 
 impl ModelConfig {
     /// The dropout rates of embeddings, between layers and of attentional states.
@@ -13,6 +27,26 @@ impl ModelConfig {
 }
 
 impl Config {
+    #[allow(clippy::float_cmp, reason = "a default that was not touched is the same number")]
+    fn check_sampling(&self) -> Result<(), ConfigError> {
+        let (train, default) = (&self.train, TrainConfig::default());
+        if !(train.sampling_max > 0.0 && train.sampling_max <= 1.0) {
+            return invalid("train.sampling_max", format!("{} is outside 0..=1", train.sampling_max));
+        }
+        if !(train.sampling_k.is_finite() && train.sampling_k >= 1.0) {
+            return invalid("train.sampling_k", format!("{} is not a number of at least 1", train.sampling_k));
+        }
+        if train.sampling_max != default.sampling_max && train.scheduled_sampling == ScheduledSampling::None {
+            let message = "nothing is sampled; leave it out, or set `train.scheduled_sampling`";
+            return invalid("train.sampling_max", message.into());
+        }
+        if train.sampling_k != default.sampling_k && train.scheduled_sampling != ScheduledSampling::InverseSigmoid {
+            let message = "it belongs to `inverse_sigmoid`; leave it out, or set `train.scheduled_sampling = \"inverse_sigmoid\"`";
+            return invalid("train.sampling_k", message.into());
+        }
+        Ok(())
+    }
+
     /// What cannot combine.
     pub(super) fn check_regularization(&self) -> Result<(), ConfigError> {
         let (m, train) = (&self.model, &self.train);
@@ -37,7 +71,7 @@ impl Config {
             let message = "it says how masks are drawn, and all rates are 0; leave it out, or set `model.dropout`";
             return invalid("model.variational_dropout", message.into());
         }
-        Ok(())
+        self.check_sampling()
     }
 }
 
@@ -71,6 +105,10 @@ mod tests {
             (&["train.word_dropout_src=1.0"], "train.word_dropout_src: 1"),
             (&["train.word_dropout_tgt=-0.5"], "train.word_dropout_tgt: -0.5"),
             (&["model.dropout_layers=0.5"], "model.dropout_layers: with one layer"),
+            (&["train.sampling_max=0.0", "train.scheduled_sampling=linear"], "train.sampling_max: 0 is"),
+            (&["train.sampling_max=0.5"], "train.sampling_max: nothing is sampled"),
+            (&["train.sampling_k=0.5"], "train.sampling_k: 0.5 is not"),
+            (&["train.sampling_k=9.0", "train.scheduled_sampling=linear"], "train.sampling_k: it belongs"),
             (&["model.variational_dropout=true", "model.dropout=0.0"], "model.variational_dropout: it says how"),
         ];
         for (sets, start) in cases {

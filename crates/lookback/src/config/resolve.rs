@@ -1,6 +1,8 @@
 //! What a recipe leaves open is chosen from the data; what cannot be is refused with the remedy.
 
-use super::{AttentionKind, Bridge, Config, ConfigError, Sharing, TextConfig, TextMode, TiedEmbeddings};
+use super::{
+    AttentionKind, Bridge, Config, ConfigError, ScheduledSampling, Sharing, TextConfig, TextMode, TiedEmbeddings,
+};
 
 /// What is known of a corpus when the open values are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,6 +92,11 @@ impl Config {
                 self.train.schedule.name()
             );
             invalid("train.schedule", message)?;
+        }
+        if self.train.scheduled_sampling == ScheduledSampling::Linear && updates.is_none() && minutes.is_none() {
+            let message = "`linear` depends on where the run ends, and where a stream ends is not known; set `train.max_updates`, or \
+                           `train.scheduled_sampling = \"inverse_sigmoid\"`";
+            invalid("train.scheduled_sampling", message.into())?;
         }
         self.train.max_epochs = Some(1);
         self.resolve(buffer)

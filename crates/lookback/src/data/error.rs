@@ -117,6 +117,38 @@ pub enum DataError {
         /// Its lines.
         tgt_lines: u64,
     },
+    /// Word vectors that are not as wide as the embeddings.
+    #[error("{}:{line}: vectors of {found} numbers, `model.embedding` is {expected}; set `model.embedding = {found}`", path.display())]
+    VectorWidth {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// How many numbers a vector has.
+        found: usize,
+        /// How many an embedding has.
+        expected: usize,
+    },
+    /// A line that is not a word and its numbers.
+    #[error("{}:{line}: {message}", path.display())]
+    BadVector {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// Fewer or more vectors than the header says.
+    #[error("{}: the first line says {declared} vectors, there are {found}; was the file cut off?", path.display())]
+    VectorCount {
+        /// The file.
+        path: PathBuf,
+        /// By the header.
+        declared: u64,
+        /// In the file.
+        found: u64,
+    },
     /// There are too few different pairs to hold any, or as many as asked, out.
     #[error("cannot hold {asked} pair(s) out of {distinct} different one(s); give a validation file or more data")]
     TooSmall {

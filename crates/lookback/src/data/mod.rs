@@ -33,6 +33,8 @@ mod packed;
 mod shuffle;
 #[cfg(feature = "files")]
 mod stream;
+#[cfg(feature = "files")]
+mod vectors;
 
 pub use batch::Batch;
 pub use batcher::{BatchOptions, Batcher, Fill};
@@ -56,3 +58,5 @@ pub use shuffle::Draws;
 pub(crate) use stream::fingerprint;
 #[cfg(feature = "files")]
 pub use stream::{Buffer, PairStream, StreamPosition};
+#[cfg(feature = "files")]
+pub use vectors::{VectorReport, WordVectors};

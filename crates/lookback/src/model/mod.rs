@@ -18,13 +18,13 @@ mod layout;
 mod output;
 mod recurrent;
 
-use crate::backend::{Backend, CrossEntropy, Smoothing};
+use crate::backend::{Backend, Candidates, CrossEntropy, Smoothing};
 use crate::config::{ModelConfig, TiedEmbeddings};
 use crate::data::Batch;
 use crate::ops::State;
 use crate::params::ParamSpec;
 use crate::tape::{Graph, IdsVar, Var};
-use crate::text::PAD;
+use crate::text::{BOS, EOS, PAD, UNK};
 
 pub use attention::HeadWeights;
 use decoder::Decoder;
@@ -132,6 +132,24 @@ impl Seq2Seq {
         let decoding = self.forced(g, batch);
         let targets = g.ids(&batch.tgt_out);
         (self.decoder.output().token_nll(g, decoding.attentional, targets, PAD), decoding.weights)
+    }
+
+    /// The most probable word at every target position (T, B), each given the written words before it; never one of those that no translation has. For a graph
+    /// that does not record.
+    pub fn predictions<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> Vec<u32> {
+        let attentional = self.forced(g, batch).attentional;
+        let mark = g.mark();
+        let mut words = Vec::with_capacity(batch.tgt_in.len());
+        for t in 0..batch.tgt_max {
+            let step = g.step(attentional, t);
+            let logits = self.logits(g, step);
+            let width = g.shape(logits).width;
+            let best = g.backend.top_k(g.tensor(logits), width, 1, &|_| Candidates::AllExcept(&[PAD, UNK, BOS]));
+            // Where nothing is a number there is no best word; the loss will tell.
+            words.extend(best.iter().map(|best| best.first().map_or(EOS, |&(id, _)| id)));
+            g.keep(mark, &mut []);
+        }
+        words
     }
 
     fn forced<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> Decoding {

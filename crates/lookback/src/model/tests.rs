@@ -263,6 +263,24 @@ fn the_whole_gradient_agrees_with_differences_in_every_parameter() {
     }
 }
 
+#[test]
+fn predictions_are_the_best_words_of_the_logits() {
+    for (name, config) in all() {
+        let case = Case::<f64>::read(&name, &config, 1);
+        let mut tape = Tape::new();
+        let mut g = Graph::inference(&case.cpu, &case.params, &mut tape);
+        let got = case.model.predictions(&mut g, &case.batch);
+        let decoding = case.model.forced(&mut g, &case.batch);
+        let logits = case.model.logits(&mut g, decoding.attentional);
+        let width = g.shape(logits).width;
+        let best = |row: &[f64]| {
+            let place = (3..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("words");
+            u32::try_from(place).expect("small")
+        };
+        assert_eq!(got, g.download(logits).chunks(width).map(best).collect::<Vec<_>>(), "{name}");
+    }
+}
+
 /// Models whose decoder runs at once, step by step, and in Bahdanau's order, with masks for all steps.
 fn variational() -> Vec<ModelConfig> {
     let rates = |base: ModelConfig| ModelConfig {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::metrics::METRICS_FILE;
 use super::receipt::RECEIPT_FILE;
-use super::{Start, TrainError};
+use super::{Start, TrainError, kept};
 use crate::checkpoint::{CONFIG_FILE, CheckpointError, MODEL_FILE, STATE_FILE};
 
 /// The files of a run.
@@ -72,5 +72,5 @@ pub(super) fn clear(dir: &Path) -> Result<(), TrainError> {
             _ => {}
         }
     }
-    Ok(())
+    Ok(kept::clear(dir)?)
 }

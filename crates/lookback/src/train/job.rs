@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::batches::Batches;
+use super::kept;
 use super::learner::Learner;
 use super::metrics::Metrics;
 use super::receipt::Receipt;
+use super::sampling;
 use super::state::{Best, Origin, Position, State, first_not_finite};
 use super::validate::ValidationSet;
 use super::word_dropout::drop_words;
@@ -122,6 +124,7 @@ impl Run {
         let config = &self.config.train;
         let (update, epoch) = (self.position.update + 1, self.position.epoch);
         let rate = learning_rate(config, Progress { update, epoch, done, plateau: self.position.plateau });
+        let sampled = sampling::share(config, update, done);
         self.learner.params.prepare(&self.cpu, Purpose::Train);
         self.gradients.clear(&self.cpu);
         let (mut loss, mut tokens, mut lines) = (0.0, 0, Vec::new());
@@ -132,12 +135,18 @@ impl Run {
             }
             let mut batch = self.batches.get(self.position.batch);
             self.advance(observer)?;
-            self.tape.reset();
             // Every forward pass draws its own masks.
             let step = (update - 1) * self.config.train.accumulate as u64 + part as u64 + 1;
+            if sampled > 0.0 {
+                self.tape.reset();
+                let mut graph = Graph::inference(&self.cpu, &self.learner.params, &mut self.tape);
+                let own = self.model.predictions(&mut graph, &batch);
+                sampling::mix(&mut batch, &own, sampled, self.config.seed, step);
+            }
             let config = &self.config.train;
             drop_words(&mut batch, [config.word_dropout_src, config.word_dropout_tgt], self.config.seed, step);
             let recording = Recording::On { seed: self.config.seed, step };
+            self.tape.reset();
             let params = &self.learner.params;
             let mut graph = Graph::training(&self.cpu, params, &mut self.tape, &mut self.gradients, recording);
             let sums = self.model.loss(&mut graph, &batch, self.config.train.label_smoothing);
@@ -211,9 +220,22 @@ impl Run {
             self.position.stale += 1;
             self.position.plateau *= self.config.train.decay;
         }
+        self.keep()?;
         self.metrics.validation(&validation)?;
         observer.event(Event::Validated(&validation));
         self.checkpoint(observer)
+    }
+
+    /// Keeps the model of a validation beside the others, if any are to be kept.
+    fn keep(&mut self) -> Result<(), TrainError> {
+        let (count, update) = (self.config.train.keep_checkpoints, self.position.update);
+        if count > 0 {
+            let shown = self.learner.shown();
+            let folder = kept::folder(&self.dir, update);
+            Checkpoint::save_parts(&folder, &self.config, &self.tokenizers, shown.specs(), &shown.values(&self.cpu))?;
+            kept::prune(&self.dir, count, update)?;
+        }
+        Ok(())
     }
 
     fn checkpoint(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {

@@ -5,12 +5,15 @@
 mod batches;
 mod ema;
 mod folder;
+mod initial;
 mod job;
+mod kept;
 mod learner;
 mod metrics;
 mod optimizer;
 mod prepare;
 mod receipt;
+mod sampling;
 mod schedule;
 mod state;
 mod summary;
@@ -22,12 +25,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backend::Cpu;
 use crate::checkpoint::CheckpointError;
-use crate::config::{Config, ConfigError};
-use crate::data::{Corpus, DataError, Fill, FilterReport, PairStream};
+use crate::config::{Change, Config, ConfigError};
+use crate::data::{Corpus, DataError, Fill, FilterReport, PairStream, VectorReport};
 use crate::eval::EvalError;
 use crate::search::SearchError;
 use crate::text::{TextError, Tokenizers};
 
+pub use initial::{Initial, VectorFiles};
 pub use job::train;
 pub use optimizer::Optimizer;
 pub use receipt::Receipt;
@@ -45,6 +49,8 @@ pub struct Job {
     pub rest: Option<PairStream>,
     /// Tokenizers made elsewhere (`text.mode = "file"`); if none are given, they are trained.
     pub tokenizers: Option<Tokenizers>,
+    /// What the weights start from. A resumed training goes on with its own.
+    pub initial: Initial,
     /// Pairs to validate on: no sentence of them should be among those to learn from.
     pub valid: Corpus,
     /// The model folder: created if need be.
@@ -75,6 +81,12 @@ impl RunOptions {
                     name: name.clone(),
                     why: "is neither `data`, `tokenizer` nor a key of the configuration",
                 });
+            }
+            // The state holds what it was made for.
+            if ["train.optimizer", "train.momentum", "train.ema"].contains(&name.as_str()) {
+                let why =
+                    "decides what is kept of every weight; start from the model with --init-from, in another folder";
+                return Err(TrainError::Unchangeable { name: name.clone(), why });
             }
             // The vocabulary is there already.
             if name.starts_with("text.") && name != "text.bpe_dropout" {
@@ -120,6 +132,8 @@ impl StopFlag {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// Word vectors were put in the place of random embeddings.
+    Vectors(&'a VectorReport),
     /// Text and model are ready; the first update follows.
     Ready(&'a Ready),
     /// A buffer of a stream was read, the first one aside.
@@ -328,6 +342,14 @@ pub enum TrainError {
         name: String,
         /// Why not.
         why: &'static str,
+    },
+    /// A model to start from that was made for another configuration.
+    #[error(
+        "the model to start from would change {change}, and its weights and tokenizers fit no other; leave the key as it is there"
+    )]
+    OtherModel {
+        /// What differs.
+        change: Change,
     },
     /// A resumed training that is not the one in the folder.
     #[error(

@@ -17,7 +17,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, CorpusSize, TextMode};
 use crate::data::{Corpus, FilterReport, encode_corpus};
 use crate::model::Seq2Seq;
-use crate::params::{Gradients, Params};
+use crate::params::Gradients;
 use crate::tape::Tape;
 use crate::text::{Sharing, TokenizerSpec, Tokenizers};
 
@@ -25,15 +25,25 @@ impl Run {
     /// Reads or makes everything a training needs.
     pub(super) fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let clock = Instant::now();
-        let Job { mut config, train, rest, tokenizers: given, valid, dir, cpu, start, options } = job;
+        let Job { mut config, train, rest, tokenizers: given, initial, valid, dir, cpu, start, options } = job;
         refuse_occupied(&dir, start)?;
         if let Some(given) = &given {
             config.text.mode.get_or_insert(TextMode::File);
             config.text.sharing.get_or_insert(given.sharing);
         }
+        // Before sizes are checked against each other: one that differs alone would be told as if it did not fit the others.
+        initial.check_model(&config)?;
         let size = CorpusSize::of(&train);
         let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
-        check_given(&config, train.corpora(), given.as_ref())?;
+        initial.check(&config)?;
+        check_weights(&config, train.corpora())?;
+        let given = match initial.tokenizers() {
+            Some(its_own) => Some(its_own),
+            None => {
+                check_given(&config, given.as_ref())?;
+                given
+            }
+        };
         let origin = Origin::new(&config, &train, &valid);
         let resumed = start == Start::Resume;
         let goes_on = resumed && has_state(&dir)?;
@@ -52,19 +62,19 @@ impl Run {
         }
         let vocab = [tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size()];
         let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
-        let state =
-            if goes_on { Some(State::load(&dir, &specs, &Learner::<Cpu>::slots(&config.train))?) } else { None };
+        let (learner, mut position) = if goes_on {
+            let (position, kept) = State::load(&dir, &specs, &Learner::<Cpu>::slots(&config.train))?;
+            (Learner::resume(&cpu, specs, kept, &config.train, position.update), position)
+        } else {
+            let params = initial.params(&cpu, specs, config.seed, &tokenizers, observer)?;
+            (Learner::start(&cpu, params, &config.train), Position::start())
+        };
         let before = if goes_on { Receipt::read(&dir)? } else { None };
         // Nothing is written, and nothing of an earlier run removed, before the new run is known to be possible.
         if !goes_on {
             clear(&dir)?;
         }
         Checkpoint::save_config(&dir, &config, &tokenizers)?;
-        let (learner, mut position) = if let Some((position, kept)) = state {
-            (Learner::resume(&cpu, specs, kept, &config.train, position.update), position)
-        } else {
-            (Learner::start(&cpu, Params::init(&cpu, specs, config.seed), &config.train), Position::start())
-        };
         let (train_pairs, valid_pairs) = (examples.len(), valid_examples.len());
         let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest);
         batches.select(position.epoch, observer)?;
@@ -155,13 +165,20 @@ fn refuse_long(valid: &Corpus, tokenizers: &Tokenizers, longest: usize) -> Resul
     Ok(())
 }
 
-/// Refuses what does not fit the data and tokenizers that were given.
-fn check_given(config: &Config, corpora: usize, tokenizers: Option<&Tokenizers>) -> Result<(), ConfigError> {
-    let invalid = |key, message| Err(ConfigError::Invalid { key, message });
-    let weights = config.data.corpus_weights.len();
-    if weights > 0 && weights != corpora {
-        return invalid("data.corpus_weights", format!("{weights} weights for {corpora} corpora; give one for each"));
+/// Refuses weights for other corpora.
+fn check_weights(config: &Config, corpora: usize) -> Result<(), ConfigError> {
+    match config.data.corpus_weights.len() {
+        weights if weights > 0 && weights != corpora => Err(ConfigError::Invalid {
+            key: "data.corpus_weights",
+            message: format!("{weights} weights for {corpora} corpora; give one for each"),
+        }),
+        _ => Ok(()),
     }
+}
+
+/// Refuses what does not fit the tokenizers that were given.
+fn check_given(config: &Config, tokenizers: Option<&Tokenizers>) -> Result<(), ConfigError> {
+    let invalid = |key, message| Err(ConfigError::Invalid { key, message });
     match (config.text.mode, tokenizers) {
         (Some(TextMode::File), Some(given)) if config.text.sharing != Some(given.sharing) => invalid(
             "text.sharing",

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::learner::{Slot, Values};
 use super::{TrainError, Validation};
@@ -76,31 +75,18 @@ pub(super) struct Origin {
 
 impl Origin {
     pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus) -> Self {
-        let mut config = config.clone();
-        // Limits may be moved when a run goes on.
-        (config.train.max_updates, config.train.max_epochs, config.train.max_minutes) = (None, None, None);
-        config.train.patience = 0;
-        Self { config, train_sha256: fingerprint(&train.pairs), valid_sha256: fingerprint(&valid.pairs) }
+        Self {
+            config: config.without_limits(),
+            train_sha256: fingerprint(&train.pairs),
+            valid_sha256: fingerprint(&valid.pairs),
+        }
     }
 
     /// What differs from `before`: the name that allows it, and the change in words. Data that differ because they were held out by another seed or number
     /// are not a change of their own.
     pub(super) fn changes(&self, before: &Self) -> Vec<(String, String)> {
-        let mut changes = Vec::new();
-        let trees = [&self.config, &before.config].map(|c| serde_json::to_value(c).unwrap_or_default());
-        let mut add = |name: String, now: &Value, then: &Value| {
-            if now != then {
-                changes.push((name.clone(), format!("`{name}` from {then} to {now}")));
-            }
-        };
-        for (section, now) in trees[0].as_object().into_iter().flatten() {
-            let then = &trees[1][section];
-            match now.as_object() {
-                Some(keys) => keys.iter().for_each(|(key, now)| add(format!("{section}.{key}"), now, &then[key])),
-                None => add(section.clone(), now, then),
-            }
-        }
-        let holds_out_others = changes.iter().any(|(name, _)| HELD_OUT_BY.contains(&name.as_str()));
+        let changes = self.config.changes(&before.config);
+        let holds_out_others = changes.iter().any(|change| HELD_OUT_BY.contains(&change.key.as_str()));
         let data = [
             ("the training data", &self.train_sha256, &before.train_sha256),
             ("the validation data", &self.valid_sha256, &before.valid_sha256),
@@ -108,7 +94,7 @@ impl Origin {
         let data = data.iter().filter(|(_, now, then)| now != then && !holds_out_others);
         let data: Vec<_> = data.map(|(what, ..)| ("data".to_owned(), (*what).to_owned())).collect();
         // What is chosen from the data changes with them; they come first.
-        data.into_iter().chain(changes).collect()
+        data.into_iter().chain(changes.into_iter().map(|change| (change.key.clone(), change.to_string()))).collect()
     }
 }
 

@@ -1,0 +1,88 @@
+//! What two configurations differ in, key by key.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Config;
+
+/// A key with another value than before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The key with its section, `train.warmup`.
+    pub key: String,
+    /// Its value before, as JSON.
+    pub before: Value,
+    /// Its value now.
+    pub now: Value,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` from {} to {}", self.key, self.before, self.now)
+    }
+}
+
+impl Config {
+    /// The keys whose values are others than in `before`, in order.
+    #[must_use]
+    pub fn changes(&self, before: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let trees = [self, before].map(|config| serde_json::to_value(config).unwrap_or_default());
+        let mut compare = |key: String, now: &Value, before: &Value| {
+            if now != before {
+                changes.push(Change { key, before: before.clone(), now: now.clone() });
+            }
+        };
+        for (section, now) in trees[0].as_object().into_iter().flatten() {
+            let before = &trees[1][section];
+            match now.as_object() {
+                Some(keys) => {
+                    keys.iter().for_each(|(key, now)| compare(format!("{section}.{key}"), now, &before[key.as_str()]));
+                }
+                None => compare(section.clone(), now, before),
+            }
+        }
+        changes
+    }
+
+    /// Without what only says how long a run lasts, which may be moved when it goes on.
+    #[must_use]
+    pub fn without_limits(&self) -> Self {
+        let mut config = self.clone();
+        (config.train.max_updates, config.train.max_epochs, config.train.max_minutes) = (None, None, None);
+        config.train.patience = 0;
+        config
+    }
+
+    /// What weights and tokenizers are made for: its text and its model, without what matters in training only.
+    #[must_use]
+    pub fn architecture(&self) -> Self {
+        let mut config = Self { text: self.text.clone(), model: self.model.clone(), ..Self::default() };
+        config.text.bpe_dropout = 0.0;
+        let model = &mut config.model;
+        (model.dropout, model.variational_dropout) = (None, false);
+        (model.dropout_embedding, model.dropout_layers, model.dropout_state) = (None, None, None);
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_name_key_and_both_values() {
+        let of = |sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+            Config::from_layers(&[], &sets).expect("the keys exist")
+        };
+        let (before, now) = (of(&["seed=1"]), of(&["seed=2", "model.hidden=64", "model.dropout=0.5"]));
+        let said: Vec<String> = now.changes(&before).iter().map(Change::to_string).collect();
+        assert_eq!(said, ["`model.dropout` from null to 0.5", "`model.hidden` from null to 64", "`seed` from 1 to 2"]);
+        let said: Vec<String> =
+            now.architecture().changes(&before.architecture()).iter().map(Change::to_string).collect();
+        assert_eq!(said, ["`model.hidden` from null to 64"]);
+        assert!(now.changes(&now).is_empty());
+    }
+}
