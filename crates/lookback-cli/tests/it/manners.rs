@@ -29,7 +29,7 @@ fn folder() -> TempDir {
 #[test]
 fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
     let dir = folder();
-    let table: [(&str, i32); 43] = [
+    let table: [(&str, i32); 46] = [
         ("quickstart dates --set train.max_update=1", 2),
         ("quickstart dates --out m", 2),
         ("quickstart dates --out short", 2),
@@ -37,6 +37,9 @@ fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
         ("train pairs.tsv --out short", 1),
         ("train pairs.tsv --out m", 2),
         ("train bad.tsv --out new", 3),
+        ("doctor pairs.tsv", 0),
+        ("doctor bad.tsv", 3),
+        ("doctor pairs.tsv --fix m", 2),
         ("translate -m m -i short", 0),
         ("translate -m broken -i short", 1),
         ("translate -m m -b 0 -i short", 2),
@@ -91,6 +94,7 @@ fn no_verb_minds_a_reader_that_leaves() {
     for args in [
         quickstart,
         "train pairs.tsv --dump-config -q",
+        "doctor pairs.tsv",
         "translate -m m -i long",
         "translate -m m -i long --alignment soft",
         "translate -m m -i long --json",
@@ -205,7 +209,7 @@ fn every_verb_has_a_manual_page() {
     let page = |name: &str| fs::read_to_string(dir.path().join("some/where").join(name)).unwrap();
     assert!(page("lookback-attend.1").contains(".TH lookback-attend 1"));
     let verbs =
-        ["quickstart", "train", "translate", "eval", "score", "attend", "inspect", "help", "completions", "man"];
+        ["quickstart", "train", "doctor", "translate", "eval", "score", "attend", "inspect", "help", "completions", "man"];
     for verb in verbs {
         let page_of = page(&format!("lookback-{verb}.1"));
         assert!(page_of.contains(".SH OPTIONS") && page_of.contains(".SH EXAMPLES\n.nf\n  "), "{verb}: {page_of}");
