@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use lookback::data::Corpus;
 use lookback::data::doctor::{
     Check, CorpusFiles, DoctorError, Files, Fixed, Options, Part, Report, Severity, examine, fix,
 };
-use lookback::data::Corpus;
 use lookback::view::visible;
 use serde::Serialize;
 
@@ -46,7 +46,9 @@ pub(crate) fn run(args: &DoctorArgs, common: Common) -> anyhow::Result<Done> {
     match &fixed {
         Some(fixed) => tell_fixed(&mut screen, fixed),
         None if report.is_refused() => {
-            return Err(BadData("`train` would refuse this corpus; `--fix DIR` writes what is left of it".into()).into());
+            return Err(
+                BadData("`train` would refuse this corpus; `--fix DIR` writes what is left of it".into()).into()
+            );
         }
         None => {}
     }
@@ -75,11 +77,10 @@ fn corpora(args: &DoctorArgs) -> Result<Vec<CorpusFiles>, Usage> {
         return Err(Usage("a stream cannot be examined: `doctor` tells places in files; name the files".into()));
     }
     let table = |part, path: &PathBuf| CorpusFiles { part, files: Files::Table(path.clone(), args.columns) };
-    let beside = |part, src: &PathBuf, tgt: &PathBuf| CorpusFiles {
-        part,
-        files: Files::Parallel(src.clone(), tgt.clone()),
-    };
-    let mut corpora: Vec<CorpusFiles> = args.src.iter().zip(&args.tgt).map(|(s, t)| beside(Part::Train, s, t)).collect();
+    let beside =
+        |part, src: &PathBuf, tgt: &PathBuf| CorpusFiles { part, files: Files::Parallel(src.clone(), tgt.clone()) };
+    let mut corpora: Vec<CorpusFiles> =
+        args.src.iter().zip(&args.tgt).map(|(s, t)| beside(Part::Train, s, t)).collect();
     for (part, paths) in tables {
         corpora.extend(paths.iter().map(|path| table(part, path)));
     }
@@ -145,10 +146,10 @@ fn summary(report: &Report) -> String {
             out += &format!("\n{title}\n");
         }
         for finding in findings {
-            out += &format!("  {:<NAMES$}{} {}\n", finding.check.name(), grouped(number(finding.count)), finding.about);
+            out += &format!("  {:<NAMES$}{:>11}  {}\n", finding.check.name(), grouped(number(finding.count)), finding.about);
             for place in &finding.examples {
                 let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
-                let text = format!("{:NAMES$}  {}{line}  {}", "", visible(&place.file), shown(&place.detail));
+                let text = format!("    {}{line}  {}", visible(&place.file), shown(&place.detail));
                 out += &format!("{}\n", text.trim_end());
             }
         }
@@ -192,10 +193,12 @@ pub(crate) fn glance(screen: &mut Screen, train: &Corpus, valid: Option<&Corpus>
         let finding = report.findings.iter().find(|finding| finding.check == check)?;
         let place = finding.examples.first()?;
         let line = place.line.unwrap_or_default();
-        let place = if place.file.is_empty() { format!("line {line}") } else { format!("{}:{line}", visible(&place.file)) };
+        let place =
+            if place.file.is_empty() { format!("line {line}") } else { format!("{}:{line}", visible(&place.file)) };
         Some(format!("{} {check} ({place})", grouped(number(finding.count))))
     };
-    let told: Vec<String> = Check::ALL.into_iter().filter(|c| c.severity() == Severity::Warning).filter_map(told).collect();
+    let told: Vec<String> =
+        Check::ALL.into_iter().filter(|c| c.severity() == Severity::Warning).filter_map(told).collect();
     if !told.is_empty() {
         screen.line(&format!("worth a look, with `lookback doctor`: {}", told.join(", ")));
     }

@@ -9,8 +9,19 @@ use crate::program::{pairs, run};
 #[test]
 fn every_help_has_examples_and_the_short_one_fits_one_screen() {
     let dir = TempDir::new().unwrap();
-    let verbs =
-        ["", "quickstart", "train", "doctor", "translate", "eval", "score", "attend", "inspect", "tokenize", "detokenize"];
+    let verbs = [
+        "",
+        "quickstart",
+        "train",
+        "doctor",
+        "translate",
+        "eval",
+        "score",
+        "attend",
+        "inspect",
+        "tokenize",
+        "detokenize",
+    ];
     for verb in verbs.into_iter().chain(["help", "completions", "man"]) {
         for flag in ["--help", "-h"] {
             let help = run(dir.path(), &format!("{verb} {flag}"), "").ok();

@@ -28,9 +28,8 @@ fn a_person_is_told_what_is_where() {
     for what in [
         "train p.tsv: 4 lines\n",
         "test  test.tsv: 1 line\n",
-        "\nErrors (`train` refuses the corpus)\n  columns         1 lines with a wrong number of columns\n",
-        "                p.tsv:3  1, not 2\n",
-        "\nWarnings\n  duplicate       1 pairs that were there before\n                  p.tsv:2  as p.tsv:1\n",
+        "\nErrors (`train` refuses the corpus)\n  columns                   1  lines with a wrong number of columns\n    p.tsv:3  1, not 2\n",
+        "\nWarnings\n  duplicate                 1  pairs that were there before\n    p.tsv:2  as p.tsv:1\n",
         "test.tsv:1  as p.tsv:1\n",
         "p.tsv:4  source: U+200B, character 5\n",
     ] {
@@ -81,7 +80,8 @@ fn what_is_left_can_be_trained_on_and_what_was_done_can_be_undone() {
         }
     }
     let mut kept = kept.lines();
-    let restored: String = lines.into_iter().map(|line| line.unwrap_or_else(|| kept.next().unwrap().into()) + "\n").collect();
+    let restored: String =
+        lines.into_iter().map(|line| line.unwrap_or_else(|| kept.next().unwrap().into()) + "\n").collect();
     assert_eq!((restored, kept.next()), (text, None));
 }
 

@@ -208,8 +208,19 @@ fn every_verb_has_a_manual_page() {
     run(dir.path(), "man some/where", "").ok();
     let page = |name: &str| fs::read_to_string(dir.path().join("some/where").join(name)).unwrap();
     assert!(page("lookback-attend.1").contains(".TH lookback-attend 1"));
-    let verbs =
-        ["quickstart", "train", "doctor", "translate", "eval", "score", "attend", "inspect", "help", "completions", "man"];
+    let verbs = [
+        "quickstart",
+        "train",
+        "doctor",
+        "translate",
+        "eval",
+        "score",
+        "attend",
+        "inspect",
+        "help",
+        "completions",
+        "man",
+    ];
     for verb in verbs {
         let page_of = page(&format!("lookback-{verb}.1"));
         assert!(page_of.contains(".SH OPTIONS") && page_of.contains(".SH EXAMPLES\n.nf\n  "), "{verb}: {page_of}");
