@@ -146,7 +146,12 @@ fn summary(report: &Report) -> String {
             out += &format!("\n{title}\n");
         }
         for finding in findings {
-            out += &format!("  {:<NAMES$}{:>11}  {}\n", finding.check.name(), grouped(number(finding.count)), finding.about);
+            out += &format!(
+                "  {:<NAMES$}{:>11}  {}\n",
+                finding.check.name(),
+                grouped(number(finding.count)),
+                finding.about
+            );
             for place in &finding.examples {
                 let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
                 let text = format!("    {}{line}  {}", visible(&place.file), shown(&place.detail));

@@ -258,7 +258,8 @@ fn build(config: &Config, tokenizers: &Tokenizers) -> (Seq2Seq, Vec<ParamSpec>) 
 
 /// Refuses a configuration whose parameters nobody has memory for.
 fn check_size(specs: &[ParamSpec], dir: &Path) -> Result<(), CheckpointError> {
-    let add = |sum: usize, spec: &ParamSpec| sum.checked_add(spec.shape.iter().try_fold(1, |a: usize, &b| a.checked_mul(b))?);
+    let add =
+        |sum: usize, spec: &ParamSpec| sum.checked_add(spec.shape.iter().try_fold(1, |a: usize, &b| a.checked_mul(b))?);
     match specs.iter().try_fold(0, add) {
         Some(count) if count <= MOST_PARAMETERS => Ok(()),
         _ => Err(CheckpointError::TooManyParameters { path: dir.join(CONFIG_FILE) }),

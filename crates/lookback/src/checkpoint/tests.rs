@@ -30,7 +30,9 @@ fn said(file: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
     fs::write(&path, change(fs::read(&path).unwrap())).unwrap();
     let error = Checkpoint::load(dir.path()).unwrap_err();
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{error}{cause}").replace(&format!("{}/", dir.path().display()), "").replace(&dir.path().display().to_string(), "m")
+    format!("{error}{cause}")
+        .replace(&format!("{}/", dir.path().display()), "")
+        .replace(&dir.path().display().to_string(), "m")
 }
 
 /// With text instead of other text, of the same length in a header.
@@ -47,9 +49,15 @@ fn header(bytes: &[u8]) -> usize {
 
 #[test]
 fn a_configuration_that_cannot_be_is_refused() {
-    assert_eq!(said(CONFIG_FILE, with("\"format\": 1", "\"format\": 2")), "`config.json` has format 2, this program reads 1; use a newer lookback");
+    assert_eq!(
+        said(CONFIG_FILE, with("\"format\": 1", "\"format\": 2")),
+        "`config.json` has format 2, this program reads 1; use a newer lookback"
+    );
     assert!(said(CONFIG_FILE, |_| b"{".to_vec()).starts_with("`config.json`: EOF while parsing"));
-    assert!(said(CONFIG_FILE, with("\"hidden\": 8", "\"hidden\": 9")).starts_with("`config.json`: model.hidden: 9") || said(CONFIG_FILE, with("\"hidden\": 8", "\"hidden\": 9")).contains("has shape"));
+    assert!(
+        said(CONFIG_FILE, with("\"hidden\": 8", "\"hidden\": 9")).starts_with("`config.json`: model.hidden: 9")
+            || said(CONFIG_FILE, with("\"hidden\": 8", "\"hidden\": 9")).contains("has shape")
+    );
     assert!(said(CONFIG_FILE, with("\"hidden\": 8", "\"hidden\": null")).contains("must have values"));
     assert!(said(CONFIG_FILE, with("\"hidden\": 8", "\"hiddem\": 8")).contains("hiddem"));
     assert!(said(CONFIG_FILE, |_| vec![0xFF]).starts_with("cannot read `config.json`: "));
@@ -63,17 +71,27 @@ fn a_configuration_that_cannot_be_is_refused() {
 fn a_configuration_of_a_monster_is_refused_before_anything_is_allocated() {
     let monster = |text: Vec<u8>| {
         let text = String::from_utf8(text).unwrap();
-        text.replace("\"hidden\": 8", "\"hidden\": 1048576").replace("\"encoder_hidden\": 8", "\"encoder_hidden\": 1048576").into_bytes()
+        text.replace("\"hidden\": 8", "\"hidden\": 1048576")
+            .replace("\"encoder_hidden\": 8", "\"encoder_hidden\": 1048576")
+            .into_bytes()
     };
-    assert_eq!(said(CONFIG_FILE, monster), "`config.json` describes a model of more than 1073741824 numbers, which is refused");
+    assert_eq!(
+        said(CONFIG_FILE, monster),
+        "`config.json` describes a model of more than 1073741824 numbers, which is refused"
+    );
 }
 
 #[test]
 fn vocabularies_must_be_those_of_the_configuration() {
     let found = said(CONFIG_FILE, with("\"src\": ", "\"src\": 1"));
-    assert!(found.starts_with("`m`: the source tokenizer has ") && found.contains(" pieces, `config.json` says 1"), "{found}");
+    assert!(
+        found.starts_with("`m`: the source tokenizer has ") && found.contains(" pieces, `config.json` says 1"),
+        "{found}"
+    );
     assert!(said("tokenizer.src.json", |_| b"[]".to_vec()).starts_with("tokenizer.src.json: not a JSON object"));
-    assert!(said("tokenizer.tgt.json", |text| text[..text.len() / 2].to_vec()).starts_with("tokenizer.tgt.json: not JSON"));
+    assert!(
+        said("tokenizer.tgt.json", |text| text[..text.len() / 2].to_vec()).starts_with("tokenizer.tgt.json: not JSON")
+    );
     let dir = folder();
     fs::remove_file(dir.path().join("tokenizer.src.json")).unwrap();
     assert!(matches!(Checkpoint::load(dir.path()), Err(CheckpointError::Text(TextError::Io { .. }))));
@@ -85,8 +103,11 @@ fn weights_must_be_those_of_the_configuration() {
     let dir = folder();
     let specs = Checkpoint::load(dir.path()).unwrap().specs;
     let name = specs.iter().find(|spec| spec.name == name).unwrap_or(&specs[0]).name.clone();
-    let other = name.replace(|c: char| c == 'e', "x");
-    assert_eq!(said(MODEL_FILE, with(&name, &other)), format!("`model.safetensors` holds tensor `{other}`, which the model of `config.json` does not have"));
+    let other = name.replace('e', "x");
+    assert_eq!(
+        said(MODEL_FILE, with(&name, &other)),
+        format!("`model.safetensors` holds tensor `{other}`, which the model of `config.json` does not have")
+    );
     let types = said(MODEL_FILE, with("\"F32\"", "\"I32\""));
     assert!(types.contains("holds I32, expected F32"), "{types}");
     let swapped = said(MODEL_FILE, |bytes| {
@@ -107,7 +128,8 @@ fn weights_must_be_those_of_the_configuration() {
     });
     assert!(nan.contains("holds a value that is not finite at"), "{nan}");
     let dir = folder();
-    let kept: Vec<_> = specs[1..].iter().map(|spec| (spec.name.clone(), spec.shape.clone(), vec![0.0; spec.len()])).collect();
+    let kept: Vec<_> =
+        specs[1..].iter().map(|spec| (spec.name.clone(), spec.shape.clone(), vec![0.0; spec.len()])).collect();
     let kept: Vec<_> = kept.iter().map(|(name, shape, values)| (name.clone(), shape.clone(), &values[..])).collect();
     write_tensors(&dir.path().join(MODEL_FILE), &kept, HashMap::new()).unwrap();
     let error = Checkpoint::load(dir.path()).unwrap_err();
@@ -117,7 +139,10 @@ fn weights_must_be_those_of_the_configuration() {
 #[test]
 fn a_weights_file_is_whole_and_nothing_more() {
     let trailing = said(MODEL_FILE, |bytes| [bytes, vec![0; 4]].concat());
-    assert!(trailing.starts_with("`model.safetensors`: its tensors take ") && trailing.ends_with(" are there"), "{trailing}");
+    assert!(
+        trailing.starts_with("`model.safetensors`: its tensors take ") && trailing.ends_with(" are there"),
+        "{trailing}"
+    );
     assert!(said(MODEL_FILE, |bytes| bytes[..bytes.len() - 1].to_vec()).contains("are there"));
     assert_eq!(said(MODEL_FILE, |_| b"short".to_vec()), "`model.safetensors`: 5 bytes are no safetensors file");
     let endless = said(MODEL_FILE, |bytes| [&u64::MAX.to_le_bytes(), &bytes[8..]].concat());
@@ -138,7 +163,9 @@ fn a_weights_file_is_whole_and_nothing_more() {
 #[test]
 fn what_cannot_be_read_or_written_is_named() {
     let dir = TempDir::new().unwrap();
-    assert!(matches!(Checkpoint::load(dir.path()), Err(CheckpointError::Read { path, .. }) if path.ends_with(CONFIG_FILE)));
+    assert!(
+        matches!(Checkpoint::load(dir.path()), Err(CheckpointError::Read { path, .. }) if path.ends_with(CONFIG_FILE))
+    );
     let path = dir.path().join("no/where");
     let error = write_tensors(&path, &[], HashMap::new()).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot write `{}`", path.display()));

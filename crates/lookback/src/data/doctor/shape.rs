@@ -194,7 +194,7 @@ mod tests {
         for &(src, tgt, times) in pairs {
             for _ in 0..times {
                 line += 1;
-                shape.see((RowId::new(0, line), 0), src, tgt, 2, || String::new());
+                shape.see((RowId::new(0, line), 0), src, tgt, 2, String::new);
             }
         }
         let mut findings = Findings::new(2);

@@ -295,6 +295,9 @@ fn a_line_that_is_too_long_is_removed_whole() {
     assert!(fs::metadata(folder.path("out/changes.tsv")).unwrap().len() > 5 * MAX_LINE as u64);
 }
 
+/// A line of each side.
+type Lines = (Vec<u8>, Vec<u8>);
+
 /// Lines that have everything in them.
 fn odd_line() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
@@ -318,7 +321,7 @@ proptest! {
         end in prop_oneof![Just("\n"), Just("")],
         as_table in any::<bool>(),
     ) {
-        let side = |of: fn(&(Vec<u8>, Vec<u8>)) -> Vec<u8>| [lines.iter().map(of).collect::<Vec<_>>().join(&b'\n'), end.into()].concat();
+        let side = |of: fn(&Lines) -> Vec<u8>| [lines.iter().map(of).collect::<Vec<_>>().join(&b'\n'), end.into()].concat();
         let src = side(|line| line.0.clone());
         let tgt = side(|line| line.1.clone());
         let table = side(|line| [&line.0[..], b"\t", &line.1].concat());
