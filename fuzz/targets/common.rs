@@ -5,7 +5,7 @@ use std::path::Path;
 use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, CorpusSize};
 use lookback::model::Seq2Seq;
-use lookback::text::{TextMode, TokenizerSpec, Tokenizers};
+use lookback::text::{Sharing, TextMode, TokenizerSpec, Tokenizers};
 use tempfile::TempDir;
 
 /// A folder that is fast, where the system has one.
@@ -22,7 +22,7 @@ pub fn in_folder(with: impl FnOnce(&Path)) {
 
 /// Writes the smallest whole model into `dir`.
 pub fn write_model(dir: &Path) {
-    let spec = TokenizerSpec { mode: TextMode::Char, ..TokenizerSpec::default() };
+    let spec = TokenizerSpec { mode: TextMode::Char, sharing: Sharing::Separate, ..TokenizerSpec::default() };
     let tokenizers = Tokenizers::train(&spec, ["ein Haus"], ["a house"]).expect("a vocabulary");
     let mut config = Config::default();
     (config.model.hidden, config.model.embedding) = (Some(2), Some(2));
