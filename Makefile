@@ -1,5 +1,6 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features fixtures corpus bench bench-metrics page
+.PHONY: check fmt clippy test doc features fixtures corpus bench bench-metrics page \
+	properties fuzz miri asan deny machete coverage
 
 check: fmt clippy test features doc
 
@@ -50,3 +51,37 @@ page:
 	mkdir -p target/page
 	cargo run -p lookback --example attention_page -- target/page/attention.html
 	cd page && npm ci --silent && node check.mjs ../target/page/attention.html ../target/page
+
+# What follows needs more than the stable toolchain; CONTRIBUTING.md says how to get it.
+
+# Every property with 10,000 cases (stable).
+properties:
+	PROPTEST_CASES=10000 cargo test --workspace --locked --release
+
+# Fuzzes one parser: `make fuzz TARGET=table SECONDS=1800`. Findings lie in fuzz/artifacts. Nightly, cargo-fuzz, a C++ compiler.
+TARGET ?= table
+SECONDS ?= 60
+fuzz:
+	test -d fuzz/corpus/$(TARGET) || (cd fuzz && cargo +nightly run --quiet --bin seeds)
+	cd fuzz && cargo +nightly fuzz run $(TARGET) -- -max_total_time=$(SECONDS) -max_len=65536 -rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=20
+
+# Undefined behaviour in the portable kernels and the tape. Nightly with miri.
+miri:
+	MIRIFLAGS="-Zmiri-disable-isolation" cargo +nightly miri test -p lookback-kernels --no-default-features --lib
+	MIRIFLAGS="-Zmiri-disable-isolation" cargo +nightly miri test -p lookback --no-default-features --lib tape
+
+# Reads and writes out of bounds, in all kernels of this machine. Nightly.
+asan:
+	RUSTFLAGS="-Zsanitizer=address" cargo +nightly test -p lookback-kernels --lib --target $$(rustc -vV | sed -n 's/^host: //p')
+
+# Licences, sources and known weaknesses of dependencies. cargo-deny.
+deny:
+	cargo deny --locked check
+
+# Dependencies nobody uses. cargo-machete.
+machete:
+	cargo machete
+
+# Lines the tests run, by crate. cargo-llvm-cov and llvm-tools.
+coverage:
+	cargo llvm-cov --workspace --locked --summary-only

@@ -10,10 +10,12 @@ use crate::eval::EvalArgs;
 mod about;
 mod attention;
 mod decoding;
+mod doctor;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use attention::{Alignment, AttendArgs, Drawing, Format};
 pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
+pub(crate) use doctor::DoctorArgs;
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
 #[derive(Debug, Parser)]
@@ -64,6 +66,8 @@ pub(crate) enum Verb {
     Quickstart(QuickstartArgs),
     /// Train a model on pairs of texts
     Train(TrainArgs),
+    /// Examine pairs of texts before training, and clean them
+    Doctor(DoctorArgs),
     /// Translate lines
     Translate(TranslateArgs),
     /// Score translations, compare systems, score alignments

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use lookback::checkpoint::AverageError;
 use lookback::config::ConfigError;
 use lookback::data::DataError;
+use lookback::data::doctor::DoctorError;
 use lookback::eval::{EvalError, LinkError, NbestError};
 use lookback::search::SearchError;
 use lookback::text::TextError;
@@ -99,6 +100,11 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(TranslateError::Search(SearchError::SourceTooLong { .. })) = cause.downcast_ref() {
         return Some(3);
+    }
+    match cause.downcast_ref() {
+        Some(DoctorError::Occupied { .. } | DoctorError::Name { .. }) => return Some(2),
+        Some(DoctorError::Beyond { .. } | DoctorError::Data(_) | DoctorError::Changed { .. }) => return Some(3),
+        _ => {}
     }
     // The vocabulary's size is a value of the configuration.
     if let Some(TextError::VocabTooSmall { .. }) = cause.downcast_ref() {

@@ -6,6 +6,7 @@ mod attend;
 mod average;
 mod data;
 mod display;
+mod doctor;
 mod eval;
 mod exit;
 mod help;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<Done> {
     match &cli.verb {
         Verb::Train(args) => train::run(args, cli.common),
+        Verb::Doctor(args) => doctor::run(args, cli.common),
         Verb::Translate(args) => translate::run(args, cli.common),
         Verb::Eval(args) => eval::run(args, cli.common),
         Verb::Score(args) => score::run(args, cli.common),

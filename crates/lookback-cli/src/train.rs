@@ -14,6 +14,7 @@ use lookback::train::{Ending, Initial, Job, Outcome, RunOptions, Start, VectorFi
 use crate::args::{Common, TrainArgs};
 use crate::data::{Source, shell, tell_hold_out};
 use crate::display::{Screen, TrainingDisplay, counted};
+use crate::doctor::glance;
 use crate::exit::{Done, Usage};
 use crate::quickstart::no_longer_ours;
 use crate::signals::Watch;
@@ -38,9 +39,20 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     }
     let mut screen = Screen::new(common);
     let (corpus, mut rest) = sources.read_aloud(config.data.stream_buffer, &mut screen)?;
+    // What was told when the training began need not be told again.
+    let is_new = !args.resume && !common.quiet;
     let (corpus, valid) = match validation(args) {
-        Some(valid) => (corpus, valid.read_aloud(&mut screen)?),
+        Some(valid) => {
+            let valid = valid.read_aloud(&mut screen)?;
+            if is_new {
+                glance(&mut screen, &corpus, Some(&valid))?;
+            }
+            (corpus, valid)
+        }
         None => {
+            if is_new {
+                glance(&mut screen, &corpus, None)?;
+            }
             let (corpus, valid, report) = hold_out(corpus, config.seed, config.data.hold_out)?;
             tell_hold_out(&mut screen, &report);
             if let Some(rest) = &mut rest {

@@ -10,24 +10,35 @@
 //! Every file is written under a temporary name, synced and renamed, so it is whole or absent. Reading checks everything against the configuration before a
 //! number is used.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::model::Seq2Seq;
 use crate::params::ParamSpec;
+use crate::read_bounded::read_text;
 use crate::text::{TextError, Tokenizers};
 
 mod average;
 
 pub use average::AverageError;
 
+mod tensors;
+#[cfg(all(test, feature = "train"))]
+mod tests;
+
+pub(crate) use tensors::TensorFile;
+
+/// The longest `config.json` that is read, in bytes.
+const MOST_CONFIG: u64 = 1 << 20;
+/// The most numbers a model that is read may have: 4 GiB of them.
+const MOST_PARAMETERS: usize = 1 << 30;
 /// The version of the folder's format.
 const FORMAT: u32 = 1;
 /// The configuration's file.
@@ -152,6 +163,12 @@ pub enum CheckpointError {
         /// Where.
         index: usize,
     },
+    /// A configuration of a model that is too large.
+    #[error("`{}` describes a model of more than {MOST_PARAMETERS} numbers, which is refused", path.display())]
+    TooManyParameters {
+        /// The file.
+        path: PathBuf,
+    },
     /// The tokenizers cannot be used.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -193,10 +210,11 @@ impl Checkpoint {
             }
         }
         let (model, specs) = build(&config, &tokenizers);
+        check_size(&specs, dir)?;
         let path = dir.join(MODEL_FILE);
         let file = TensorFile::read(&path)?;
-        let values = file.values(&specs, "")?;
         file.expect_only(specs.iter().map(|s| s.name.clone()))?;
+        let values = file.values(&specs, "")?;
         Ok(Self { config, tokenizers, model, specs, values })
     }
 
@@ -258,9 +276,19 @@ fn build(config: &Config, tokenizers: &Tokenizers) -> (Seq2Seq, Vec<ParamSpec>) 
     Seq2Seq::new(&config.model, tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size())
 }
 
+/// Refuses a configuration whose parameters nobody has memory for.
+fn check_size(specs: &[ParamSpec], dir: &Path) -> Result<(), CheckpointError> {
+    let add =
+        |sum: usize, spec: &ParamSpec| sum.checked_add(spec.shape.iter().try_fold(1, |a: usize, &b| a.checked_mul(b))?);
+    match specs.iter().try_fold(0, add) {
+        Some(count) if count <= MOST_PARAMETERS => Ok(()),
+        _ => Err(CheckpointError::TooManyParameters { path: dir.join(CONFIG_FILE) }),
+    }
+}
+
 fn load_config(dir: &Path) -> Result<(Config, Vocabulary), CheckpointError> {
     let path = dir.join(CONFIG_FILE);
-    let text = fs::read_to_string(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
+    let text = read_text(&path, MOST_CONFIG).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
     let damaged = |message: String| CheckpointError::Damaged { path: path.clone(), message };
     let file: ConfigFile = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
     if file.format != FORMAT {
@@ -273,72 +301,6 @@ fn load_config(dir: &Path) -> Result<(Config, Vocabulary), CheckpointError> {
         return Err(damaged("`model.hidden`, `model.embedding` and `model.dropout` must have values".into()));
     }
     Ok((config, file.vocabulary))
-}
-
-/// A safetensors file in memory.
-#[derive(Debug)]
-pub(crate) struct TensorFile {
-    path: PathBuf,
-    bytes: Vec<u8>,
-}
-
-impl TensorFile {
-    pub(crate) fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
-        let file = Self { path: path.to_owned(), bytes };
-        file.tensors()?;
-        Ok(file)
-    }
-
-    fn tensors(&self) -> Result<SafeTensors<'_>, CheckpointError> {
-        SafeTensors::deserialize(&self.bytes)
-            .map_err(|e| CheckpointError::Damaged { path: self.path.clone(), message: e.to_string() })
-    }
-
-    /// The text under `key` in the file's metadata.
-    pub(crate) fn metadata(&self, key: &str) -> Result<String, CheckpointError> {
-        let damaged = |message: String| CheckpointError::Damaged { path: self.path.clone(), message };
-        let (_, metadata) = SafeTensors::read_metadata(&self.bytes).map_err(|e| damaged(e.to_string()))?;
-        let found = metadata.metadata().as_ref().and_then(|m| m.get(key).cloned());
-        found.ok_or_else(|| damaged(format!("no `{key}` in its metadata")))
-    }
-
-    /// The values of every parameter, under its name with `prefix` before it.
-    pub(crate) fn values(&self, specs: &[ParamSpec], prefix: &str) -> Result<Vec<Vec<f32>>, CheckpointError> {
-        let tensors = self.tensors()?;
-        specs.iter().map(|spec| self.value(&tensors, &format!("{prefix}{}", spec.name), &spec.shape)).collect()
-    }
-
-    fn value(&self, tensors: &SafeTensors<'_>, tensor: &str, expected: &[usize]) -> Result<Vec<f32>, CheckpointError> {
-        let (path, tensor) = (self.path.clone(), tensor.to_owned());
-        let Ok(view) = tensors.tensor(&tensor) else {
-            return Err(CheckpointError::MissingTensor { path, tensor });
-        };
-        if view.dtype() != Dtype::F32 {
-            return Err(CheckpointError::Type { path, tensor, found: format!("{:?}", view.dtype()) });
-        }
-        if view.shape() != expected {
-            let (expected, found) = (expected.to_vec(), view.shape().to_vec());
-            return Err(CheckpointError::Shape { path, tensor, expected, found });
-        }
-        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)).collect();
-        match values.iter().position(|v| !v.is_finite()) {
-            Some(index) => Err(CheckpointError::NotFinite { path, tensor, index }),
-            None => Ok(values),
-        }
-    }
-
-    /// Fails if there is a tensor beside those named.
-    pub(crate) fn expect_only(&self, names: impl Iterator<Item = String>) -> Result<(), CheckpointError> {
-        let known: HashSet<String> = names.collect();
-        let mut unknown: Vec<String> =
-            self.tensors()?.names().into_iter().filter(|n| !known.contains(*n)).map(str::to_owned).collect();
-        unknown.sort();
-        match unknown.into_iter().next() {
-            Some(tensor) => Err(CheckpointError::UnknownTensor { path: self.path.clone(), tensor }),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Writes tensors of f32 under a temporary name, synced and renamed.

@@ -10,6 +10,8 @@ pub mod eval;
 pub mod model;
 pub mod ops;
 pub mod params;
+#[cfg(feature = "files")]
+mod read_bounded;
 pub mod search;
 pub mod tape;
 pub mod text;

@@ -13,6 +13,7 @@ fn every_help_has_examples_and_the_short_one_fits_one_screen() {
         "",
         "quickstart",
         "train",
+        "doctor",
         "translate",
         "eval",
         "score",
@@ -85,6 +86,17 @@ fn usage_errors_exit_with_2() {
         "completions tcsh",
         "inspect m --color sometimes",
         "quickstart numbers",
+        "doctor",
+        "doctor -",
+        "doctor p.tsv --src p.tsv --tgt p.tsv",
+        "doctor --src p.tsv --tgt p.tsv --columns 1,2",
+        "doctor p.tsv --drop copied",
+        "doctor p.tsv --fix x --drop typo",
+        "doctor p.tsv --fix x --drop drift",
+        "doctor p.tsv --fix x --keep utf8",
+        "doctor p.tsv --fix x --keep quotes",
+        "doctor p.tsv --fix x --keep bidi --drop bidi",
+        "doctor p.tsv --fix .",
     ] {
         let said = run(dir.path(), args, "").failed(2);
         assert!(!said.is_empty(), "{args}");

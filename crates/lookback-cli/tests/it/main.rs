@@ -4,6 +4,7 @@ mod alignments;
 mod arguments;
 mod corpus;
 mod decoding;
+mod doctor;
 mod eval;
 mod manners;
 mod program;

@@ -37,6 +37,9 @@ fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
         ("train pairs.tsv --out short", 1),
         ("train pairs.tsv --out m", 2),
         ("train bad.tsv --out new", 3),
+        ("doctor pairs.tsv", 0),
+        ("doctor bad.tsv", 3),
+        ("doctor pairs.tsv --fix m", 2),
         ("translate -m m -i short", 0),
         ("translate -m broken -i short", 1),
         ("translate -m m -b 0 -i short", 2),
@@ -94,6 +97,7 @@ fn no_verb_minds_a_reader_that_leaves() {
     for args in [
         quickstart,
         "train pairs.tsv --dump-config -q",
+        "doctor pairs.tsv",
         "translate -m m -i long",
         "translate -m m -i long --alignment soft",
         "translate -m m -i long --json",
@@ -210,6 +214,7 @@ fn every_verb_has_a_manual_page() {
     let verbs = [
         "quickstart",
         "train",
+        "doctor",
         "translate",
         "eval",
         "score",

@@ -233,6 +233,17 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_that_claims_a_huge_window_is_refused_and_one_that_unpacks_to_much_is_not_unpacked() {
+        // A window of 2 GiB (RFC 8878, 3.1.1.1.2).
+        let said = read("a.zst", b"\x28\xB5\x2F\xFD\x00\xA8\x01\x00\x00").unwrap_err();
+        assert!(said.starts_with("a.zst: ") && said.contains("window"), "{said}");
+        // A thousandth of its size, packed: 50 MB without a line end, of which one line's worth is unpacked.
+        let bomb = gzip(&vec![b'a'; 50_000_000]);
+        assert!(bomb.len() < 100_000);
+        assert!(read("a.gz", &bomb).unwrap_err().starts_with("a.gz:1: the line is longer than"));
+    }
+
+    #[test]
     fn empty_and_missing_files_are_named() {
         for (name, content) in [("a", Vec::new()), ("a.gz", Vec::new()), ("b.gz", gzip(b"")), ("b.zst", zstd(b""))] {
             assert_eq!(read(name, &content).unwrap_err(), format!("{name}: the file is empty"));

@@ -14,6 +14,8 @@
 //!
 //! Batches need no files and exist in every build; reading does (feature `files`).
 pub mod dates;
+#[cfg(feature = "files")]
+pub mod doctor;
 
 mod batch;
 mod batcher;

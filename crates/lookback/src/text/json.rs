@@ -22,6 +22,10 @@ impl Tokenizer {
     }
 }
 
+/// The longest file that is read, in bytes.
+#[cfg(feature = "files")]
+const MOST_BYTES: u64 = 128 << 20;
+
 #[cfg(feature = "files")]
 impl Tokenizer {
     /// Reads a `tokenizer.json` of any maker, as [`from_json`](Self::from_json) does.
@@ -29,7 +33,8 @@ impl Tokenizer {
     /// # Errors
     /// As there, and [`TextError::Io`]; each names the file.
     pub fn read(path: &std::path::Path) -> Result<Self, TextError> {
-        let json = std::fs::read_to_string(path).map_err(|source| TextError::Io { path: path.to_owned(), source })?;
+        let json = crate::read_bounded::read_text(path, MOST_BYTES)
+            .map_err(|source| TextError::Io { path: path.to_owned(), source })?;
         Self::from_json(&path.display().to_string(), &json)
     }
 }

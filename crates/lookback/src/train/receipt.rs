@@ -1,6 +1,5 @@
 //! `receipt.json`: under which circumstances a run was made. Times, threads and the machine stand here and in no other file that a repeated run would write.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -8,9 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::checkpoint::{CheckpointError, write_atomic};
+use crate::read_bounded::read_text;
 
 /// The file's name in the model folder.
 pub(super) const RECEIPT_FILE: &str = "receipt.json";
+
+/// The longest file that is read, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// What is known of how a run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +35,7 @@ impl Receipt {
     /// If there is one that cannot be read.
     pub fn read(dir: impl AsRef<Path>) -> Result<Option<Self>, TrainError> {
         let path = dir.as_ref().join(RECEIPT_FILE);
-        let text = match fs::read_to_string(&path) {
+        let text = match read_text(&path, MOST_BYTES) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(CheckpointError::Read { path, source }.into()),

@@ -35,6 +35,16 @@ pub(super) struct Position {
 }
 
 impl Position {
+    /// Whether a training can be there: epochs count from 1, and nothing counts to where it would overflow.
+    fn is_possible(&self) -> bool {
+        let Self { update, epoch, batch, plateau, stale, validated, .. } = *self;
+        let counts = [update, batch as u64, stale, validated];
+        (1..1 << 32).contains(&epoch)
+            && counts.iter().all(|&count| count < 1 << 48)
+            && plateau.is_finite()
+            && plateau > 0.0
+    }
+
     pub(super) fn start() -> Self {
         Self { update: 0, epoch: 1, batch: 0, plateau: 1.0, stale: 0, best: None, validated: 0, stream: None }
     }
@@ -134,8 +144,12 @@ impl State {
         let path = dir.join(STATE_FILE);
         let file = TensorFile::read(&path)?;
         let text = file.metadata("training")?;
-        let (origin, position) = serde_json::from_str(&text)
-            .map_err(|e| CheckpointError::Damaged { path, message: format!("its position: {e}") })?;
+        let damaged = |message| CheckpointError::Damaged { path: path.clone(), message };
+        let (origin, position): (Origin, Position) =
+            serde_json::from_str(&text).map_err(|e| damaged(format!("its position: {e}")))?;
+        if !position.is_possible() {
+            return Err(damaged("its position: no training gets there".to_owned()).into());
+        }
         Ok((file, origin, position))
     }
 
@@ -156,4 +170,24 @@ impl State {
 pub(super) fn first_not_finite(specs: &[ParamSpec], values: &[Vec<f32>]) -> Option<String> {
     let is_bad = |values: &Vec<f32>| values.iter().any(|v| !v.is_finite());
     specs.iter().zip(values).find(|(_, values)| is_bad(values)).map(|(spec, _)| spec.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_no_training_gets_to_is_recognised() {
+        let start = Position::start();
+        assert!(start.is_possible() && Position { epoch: 9, update: 1 << 40, ..start.clone() }.is_possible());
+        for wrong in [
+            Position { epoch: 0, ..start.clone() },
+            Position { epoch: u64::MAX, ..start.clone() },
+            Position { update: u64::MAX, ..start.clone() },
+            Position { batch: usize::MAX, ..start.clone() },
+            Position { plateau: 0.0, ..start },
+        ] {
+            assert!(!wrong.is_possible(), "{wrong:?}");
+        }
+    }
 }

@@ -1,0 +1,211 @@
+//! `lookback doctor`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use lookback::data::Corpus;
+use lookback::data::doctor::{
+    Check, CorpusFiles, DoctorError, Files, Fixed, Options, Part, Report, Severity, examine, fix,
+};
+use lookback::view::visible;
+use serde::Serialize;
+
+use crate::args::{Common, DoctorArgs};
+use crate::display::{Screen, counted, grouped};
+use crate::exit::{BadData, Done, Usage};
+
+/// Columns of the names of checks.
+const NAMES: usize = 16;
+
+pub(crate) fn run(args: &DoctorArgs, common: Common) -> anyhow::Result<Done> {
+    let corpora = corpora(args)?;
+    let options = options(args)?;
+    if let Some(dir) = args.fix.as_ref().filter(|dir| dir.symlink_metadata().is_ok()) {
+        return Err(DoctorError::Occupied { dir: dir.clone() }.into());
+    }
+    let mut screen = Screen::new(common);
+    let examination = examine(&corpora, &options, &mut |lines| {
+        let text = format!("read {}", counted(usize::try_from(lines).unwrap_or(usize::MAX), "line"));
+        if screen.is_line_due() {
+            screen.line(&text);
+        }
+        screen.live(|_| text);
+    })?;
+    screen.clear();
+    let report = examination.report.clone();
+    if !args.json {
+        io::stdout().write_all(summary(&report).as_bytes())?;
+        io::stdout().flush()?;
+    }
+    let fixed = args.fix.as_ref().map(|dir| fix(&corpora, examination, &options, dir)).transpose()?;
+    if args.json {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, &Told { report: &report, fixed: fixed.as_ref() })?;
+        writeln!(out)?;
+    }
+    match &fixed {
+        Some(fixed) => tell_fixed(&mut screen, fixed),
+        None if report.is_refused() => {
+            return Err(
+                BadData("`train` would refuse this corpus; `--fix DIR` writes what is left of it".into()).into()
+            );
+        }
+        None => {}
+    }
+    Ok(Done::Whole)
+}
+
+/// The report as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixed: Option<&'a Fixed>,
+}
+
+fn corpora(args: &DoctorArgs) -> Result<Vec<CorpusFiles>, Usage> {
+    if args.src.len() != args.tgt.len() {
+        let (src, tgt) = (args.src.len(), args.tgt.len());
+        return Err(Usage(format!("--src was given {src} times and --tgt {tgt} times; each corpus has both")));
+    }
+    let tables = [(Part::Train, &args.pairs), (Part::Valid, &args.valid), (Part::Test, &args.test)];
+    if args.columns.is_some() && tables.iter().all(|(_, paths)| paths.is_empty()) {
+        return Err(Usage("--columns is for files of pairs; files of one side have no columns".into()));
+    }
+    if tables.iter().any(|(_, paths)| paths.iter().any(|path| path.as_os_str() == "-")) {
+        return Err(Usage("a stream cannot be examined: `doctor` tells places in files; name the files".into()));
+    }
+    let table = |part, path: &PathBuf| CorpusFiles { part, files: Files::Table(path.clone(), args.columns) };
+    let beside =
+        |part, src: &PathBuf, tgt: &PathBuf| CorpusFiles { part, files: Files::Parallel(src.clone(), tgt.clone()) };
+    let mut corpora: Vec<CorpusFiles> =
+        args.src.iter().zip(&args.tgt).map(|(s, t)| beside(Part::Train, s, t)).collect();
+    for (part, paths) in tables {
+        corpora.extend(paths.iter().map(|path| table(part, path)));
+    }
+    for (part, src, tgt) in
+        [(Part::Valid, &args.valid_src, &args.valid_tgt), (Part::Test, &args.test_src, &args.test_tgt)]
+    {
+        corpora.extend(src.as_ref().zip(tgt.as_ref()).map(|(src, tgt)| beside(part, src, tgt)));
+    }
+    Ok(corpora)
+}
+
+fn options(args: &DoctorArgs) -> Result<Options, Usage> {
+    let mut options = Options { examples: args.examples, temporary: args.temp.clone(), ..Options::default() };
+    for &check in &args.drop {
+        if !check.is_of_pairs() {
+            return Err(Usage(format!("--drop {check}: it is not found in single pairs, which could be removed")));
+        }
+        options.removes.insert(check);
+        options.changes.remove(check);
+    }
+    for &check in &args.keep {
+        if check.severity() == Severity::Error {
+            return Err(Usage(format!("--keep {check}: `train` refuses {}", check.about())));
+        }
+        if args.drop.contains(&check) {
+            return Err(Usage(format!("{check} is to be dropped and to be kept; choose one")));
+        }
+        if !options.removes.contains(check) && !options.changes.contains(check) {
+            return Err(Usage(format!("--keep {check}: nothing is done about it anyway")));
+        }
+        options.removes.remove(check);
+        options.changes.remove(check);
+    }
+    Ok(options)
+}
+
+/// The report for a person.
+fn summary(report: &Report) -> String {
+    let mut out = String::new();
+    for file in &report.files {
+        let part = match file.part {
+            Part::Train => "train",
+            Part::Valid => "valid",
+            Part::Test => "test",
+        };
+        out += &format!("{part:<5} {}: {}\n", visible(&file.path), lines(file.lines));
+    }
+    out += &format!("{} to learn from and to measure on", counted(number(report.pairs), "pair"));
+    if let Some([src, tgt]) = &report.scripts {
+        out += &format!(", {src} → {tgt}");
+    }
+    if let Some(ratio) = report.length_ratio {
+        out += &format!(", {ratio:.2} target characters for one of the source");
+    }
+    out.push('\n');
+    for (severity, title) in [
+        (Severity::Error, "Errors (`train` refuses the corpus)"),
+        (Severity::Warning, "Warnings"),
+        (Severity::Note, "Notes"),
+    ] {
+        let findings: Vec<_> = report.findings.iter().filter(|finding| finding.severity == severity).collect();
+        if !findings.is_empty() {
+            out += &format!("\n{title}\n");
+        }
+        for finding in findings {
+            out += &format!(
+                "  {:<NAMES$}{:>11}  {}\n",
+                finding.check.name(),
+                grouped(number(finding.count)),
+                finding.about
+            );
+            for place in &finding.examples {
+                let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
+                let text = format!("    {}{line}  {}", visible(&place.file), shown(&place.detail));
+                out += &format!("{}\n", text.trim_end());
+            }
+        }
+    }
+    if report.findings.is_empty() {
+        out += "\nNothing was found.\n";
+    }
+    out
+}
+
+/// A detail, harmless for a terminal.
+fn shown(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { visible(detail).into_owned() }
+}
+
+fn lines(count: u64) -> String {
+    counted(number(count), "line")
+}
+
+fn number(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+fn tell_fixed(screen: &mut Screen, fixed: &Fixed) {
+    for file in &fixed.files {
+        screen.line(&format!("wrote {}: {}", file.path.display(), lines(file.lines)));
+    }
+    screen.line(&format!(
+        "{} removed, {} changed, each with its reason in {}; together they are the input, which was checked",
+        counted(number(fixed.removed), "pair"),
+        grouped(number(fixed.changed)),
+        fixed.changes.display()
+    ));
+}
+
+/// Names what a training would suffer from, in a line; says nothing of a clean corpus.
+pub(crate) fn glance(screen: &mut Screen, train: &Corpus, valid: Option<&Corpus>) -> Result<(), DoctorError> {
+    let options = Options { examples: 1, ..Options::default() };
+    let report = lookback::data::doctor::glance(train, valid, &options)?;
+    let told = |check: Check| {
+        let finding = report.findings.iter().find(|finding| finding.check == check)?;
+        let place = finding.examples.first()?;
+        let line = place.line.unwrap_or_default();
+        let place =
+            if place.file.is_empty() { format!("line {line}") } else { format!("{}:{line}", visible(&place.file)) };
+        Some(format!("{} {check} ({place})", grouped(number(finding.count))))
+    };
+    let told: Vec<String> =
+        Check::ALL.into_iter().filter(|c| c.severity() == Severity::Warning).filter_map(told).collect();
+    if !told.is_empty() {
+        screen.line(&format!("worth a look, with `lookback doctor`: {}", told.join(", ")));
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! A folder from a stranger: every way it can be wrong has an error that names it.
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::CorpusSize;
+use crate::text::{Sharing, TextMode, TokenizerSpec};
+
+/// A folder with a whole model.
+fn folder() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let spec = TokenizerSpec { mode: TextMode::Char, sharing: Sharing::Separate, ..TokenizerSpec::default() };
+    let tokenizers = Tokenizers::train(&spec, ["ein Haus"], ["a house"]).unwrap();
+    let mut config = Config::default();
+    (config.model.hidden, config.model.embedding) = (Some(8), Some(4));
+    let config = config.resolve(CorpusSize { pairs: 1, words: 2.0, characters: 8.0 }).unwrap();
+    let (_, specs) = build(&config, &tokenizers);
+    let values: Vec<Vec<f32>> = (0..).zip(&specs).map(|(place, spec)| spec.initial(1, place)).collect();
+    Checkpoint::save_config(dir.path(), &config, &tokenizers).unwrap();
+    Checkpoint::save_weights(dir.path(), &specs, &values).unwrap();
+    dir
+}
+
+/// What is said of a folder after a change to one of its files.
+fn said(file: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
+    let dir = folder();
+    assert!(Checkpoint::load(dir.path()).is_ok());
+    let path = dir.path().join(file);
+    fs::write(&path, change(fs::read(&path).unwrap())).unwrap();
+    let error = Checkpoint::load(dir.path()).unwrap_err();
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
+        .replace(&format!("{}/", dir.path().display()), "")
+        .replace(&dir.path().display().to_string(), "m")
+}
+
+/// With text instead of other text, of the same length in a header.
+fn with(from: &str, to: &str) -> impl FnOnce(Vec<u8>) -> Vec<u8> {
+    move |bytes| {
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+    }
+}
+
+fn header(bytes: &[u8]) -> usize {
+    usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap()
+}
+
+#[test]
+fn a_configuration_that_cannot_be_is_refused() {
+    assert_eq!(
+        said(CONFIG_FILE, with("\"format\": 1", "\"format\": 2")),
+        "`config.json` has format 2, this program reads 1; use a newer lookback"
+    );
+    assert!(said(CONFIG_FILE, |_| b"{".to_vec()).starts_with("`config.json`: EOF while parsing"));
+    assert!(said(CONFIG_FILE, with("\"embedding\": 4", "\"embedding\": 5")).contains("the configuration needs ["));
+    assert!(said(CONFIG_FILE, with("\"hidden\": 8", "\"hidden\": null")).contains("must have values"));
+    assert!(said(CONFIG_FILE, with("\"hidden\": 8", "\"hiddem\": 8")).contains("hiddem"));
+    assert!(said(CONFIG_FILE, |_| vec![0xFF]).starts_with("cannot read `config.json`: "));
+    let long = said(CONFIG_FILE, |text| [text, vec![b' '; 1 << 20]].concat());
+    assert_eq!(long, "cannot read `config.json`: it is longer than 1048576 bytes");
+    let deep = said(CONFIG_FILE, |_| b"{\"a\":".repeat(100_000));
+    assert!(deep.contains("recursion limit"), "{deep}");
+}
+
+#[test]
+fn a_configuration_of_a_monster_is_refused_before_anything_is_allocated() {
+    let monster = |text: Vec<u8>| {
+        let text = String::from_utf8(text).unwrap();
+        text.replace("\"hidden\": 8", "\"hidden\": 1048576")
+            .replace("\"encoder_hidden\": 8", "\"encoder_hidden\": 1048576")
+            .into_bytes()
+    };
+    assert_eq!(
+        said(CONFIG_FILE, monster),
+        "`config.json` describes a model of more than 1073741824 numbers, which is refused"
+    );
+}
+
+#[test]
+fn vocabularies_must_be_those_of_the_configuration() {
+    let found = said(CONFIG_FILE, with("\"src\": ", "\"src\": 1"));
+    assert!(
+        found.starts_with("`m`: the source tokenizer has ") && found.contains(" pieces, `config.json` says 1"),
+        "{found}"
+    );
+    assert!(said("tokenizer.src.json", |_| b"[]".to_vec()).starts_with("tokenizer.src.json: not a JSON object"));
+    assert!(
+        said("tokenizer.tgt.json", |text| text[..text.len() / 2].to_vec()).starts_with("tokenizer.tgt.json: not JSON")
+    );
+    let dir = folder();
+    fs::remove_file(dir.path().join("tokenizer.src.json")).unwrap();
+    assert!(matches!(Checkpoint::load(dir.path()), Err(CheckpointError::Text(TextError::Io { .. }))));
+}
+
+#[test]
+fn weights_must_be_those_of_the_configuration() {
+    let name = "decoder.attention.output.weight";
+    let dir = folder();
+    let specs = Checkpoint::load(dir.path()).unwrap().specs;
+    let name = specs.iter().find(|spec| spec.name == name).unwrap_or(&specs[0]).name.clone();
+    let other = name.replace('e', "x");
+    assert_eq!(
+        said(MODEL_FILE, with(&name, &other)),
+        format!("`model.safetensors` holds tensor `{other}`, which the model of `config.json` does not have")
+    );
+    let types = said(MODEL_FILE, with("\"F32\"", "\"I32\""));
+    assert!(types.contains("holds I32, expected F32"), "{types}");
+    let swapped = said(MODEL_FILE, |bytes| {
+        let stop = 8 + header(&bytes);
+        let text = String::from_utf8(bytes[8..stop].to_vec()).unwrap();
+        // The first shape that is another one turned round.
+        let turned = text.match_indices("\"shape\":[").find_map(|(at, start)| {
+            let at = at + start.len();
+            let shape = &text[at..at + text[at..].find(']')?];
+            let turned = shape.split(',').rev().collect::<Vec<_>>().join(",");
+            (turned != shape).then(|| format!("{}{turned}{}", &text[..at], &text[at + shape.len()..]))
+        });
+        [&bytes[..8], turned.unwrap().as_bytes(), &bytes[stop..]].concat()
+    });
+    assert!(swapped.contains("has shape") && swapped.contains("the configuration needs"), "{swapped}");
+    let nan = said(MODEL_FILE, |mut bytes| {
+        let end = bytes.len();
+        bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        bytes
+    });
+    assert!(nan.contains("holds a value that is not finite at"), "{nan}");
+    let dir = folder();
+    let kept: Vec<_> =
+        specs[1..].iter().map(|spec| (spec.name.clone(), spec.shape.clone(), vec![0.0; spec.len()])).collect();
+    let kept: Vec<_> = kept.iter().map(|(name, shape, values)| (name.clone(), shape.clone(), &values[..])).collect();
+    write_tensors(&dir.path().join(MODEL_FILE), &kept, HashMap::new()).unwrap();
+    let error = Checkpoint::load(dir.path()).unwrap_err();
+    assert!(matches!(&error, CheckpointError::MissingTensor { tensor, .. } if *tensor == specs[0].name), "{error}");
+}
+
+#[test]
+fn a_weights_file_is_whole_and_nothing_more() {
+    let trailing = said(MODEL_FILE, |bytes| [bytes, vec![0; 4]].concat());
+    assert!(
+        trailing.starts_with("`model.safetensors`: its tensors take ") && trailing.ends_with(" are there"),
+        "{trailing}"
+    );
+    assert!(said(MODEL_FILE, |bytes| bytes[..bytes.len() - 1].to_vec()).contains("are there"));
+    assert_eq!(said(MODEL_FILE, |_| b"short".to_vec()), "`model.safetensors`: 5 bytes are no safetensors file");
+    let endless = said(MODEL_FILE, |bytes| [&u64::MAX.to_le_bytes(), &bytes[8..]].concat());
+    assert_eq!(endless, format!("`model.safetensors`: its header would be {} bytes long", u64::MAX));
+    assert!(said(MODEL_FILE, |bytes| [&bytes[..8], &vec![b'['; bytes.len() - 8]].concat()).contains("its header: "));
+    // The second tensor begins where the first one does.
+    let overlap = said(MODEL_FILE, |bytes| {
+        let stop = 8 + header(&bytes);
+        let text = String::from_utf8(bytes[8..stop].to_vec()).unwrap();
+        let second = text.match_indices("\"data_offsets\":[").nth(1).unwrap().0 + 16;
+        let comma = second + text[second..].find(',').unwrap();
+        let zero = format!("{}{:<width$}{}", &text[..second], 0, &text[comma..], width = comma - second);
+        [&bytes[..8], zero.as_bytes(), &bytes[stop..]].concat()
+    });
+    assert!(overlap.contains("its header: "), "{overlap}");
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_named() {
+    let dir = TempDir::new().unwrap();
+    assert!(
+        matches!(Checkpoint::load(dir.path()), Err(CheckpointError::Read { path, .. }) if path.ends_with(CONFIG_FILE))
+    );
+    let path = dir.path().join("no/where");
+    let error = write_tensors(&path, &[], HashMap::new()).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot write `{}`", path.display()));
+    let folder = folder();
+    fs::remove_file(folder.path().join(MODEL_FILE)).unwrap();
+    fs::create_dir(folder.path().join(MODEL_FILE)).unwrap();
+    let error = Checkpoint::load(folder.path()).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "it is not a regular file");
+}

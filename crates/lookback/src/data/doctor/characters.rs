@@ -1,0 +1,227 @@
+//! What single characters give away, and how a text is cleaned of them.
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
+
+use super::check::{Check, Checks};
+
+/// More characters than this are worth a warning.
+pub(super) const LONG: usize = 1000;
+
+/// What a character is that should not be there.
+fn suspect(c: char, before: Option<char>) -> Option<Check> {
+    match c {
+        '\u{0b}' | '\u{0c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{1c}'..='\u{1e}' => Some(Check::Separator),
+        '\t' | '\n' => None,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => Some(Check::Control),
+        '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => {
+            Some(Check::Invisible)
+        }
+        // Joiners belong into many scripts and into emoji, not behind a letter of ASCII.
+        '\u{200c}' | '\u{200d}' if before.is_none_or(|before| before.is_ascii()) => Some(Check::Invisible),
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Some(Check::Bidi),
+        '\u{fffd}' => Some(Check::Replacement),
+        _ => None,
+    }
+}
+
+/// Everything that can be told from the characters of a text.
+pub(super) fn marks(text: &str) -> Checks {
+    let mut found = Checks::default();
+    let mut quotes = Quotes::default();
+    let mut before = None;
+    for c in text.chars() {
+        if !(' '..='~').contains(&c)
+            && let Some(check) = suspect(c, before)
+        {
+            found.insert(check);
+        }
+        quotes.see(c);
+        before = Some(c);
+    }
+    if !is_nfc(text) {
+        found.insert(Check::Normalisation);
+    }
+    if !quotes.is_balanced() {
+        found.insert(Check::Quotes);
+    }
+    // No text has more characters than bytes.
+    if text.len() > LONG && text.chars().count() > LONG {
+        found.insert(Check::Long);
+    }
+    found
+}
+
+/// The first character that makes a text suspect, with its place from 1.
+pub(super) fn first_of(text: &str, check: Check) -> String {
+    let mut before = None;
+    for (place, c) in (1..).zip(text.chars()) {
+        if suspect(c, before) == Some(check) {
+            return format!("U+{:04X}, character {place}", u32::from(c));
+        }
+        before = Some(c);
+    }
+    String::new()
+}
+
+fn is_nfc(text: &str) -> bool {
+    if text.is_ascii() {
+        return true;
+    }
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => true,
+        IsNormalized::No => false,
+        IsNormalized::Maybe => text.chars().eq(text.nfc()),
+    }
+}
+
+/// Quotation marks met so far. „German“ and “English” share a mark, so curved ones are only counted together.
+#[derive(Default)]
+struct Quotes {
+    straight: u32,
+    curved: u32,
+    guillemets: i32,
+    corners: i32,
+}
+
+impl Quotes {
+    fn see(&mut self, c: char) {
+        match c {
+            '"' => self.straight += 1,
+            '„' | '“' | '”' => self.curved += 1,
+            '«' => self.guillemets += 1,
+            '»' => self.guillemets -= 1,
+            '「' | '『' => self.corners += 1,
+            '」' | '』' => self.corners -= 1,
+            _ => {}
+        }
+    }
+
+    fn is_balanced(&self) -> bool {
+        self.straight.is_multiple_of(2) && self.curved.is_multiple_of(2) && self.guillemets == 0 && self.corners == 0
+    }
+}
+
+/// `text` without what is in `changes`, and what of it was there: separators become a space, what is invisible goes, the rest is
+/// composed.
+pub(super) fn clean(text: &str, changes: Checks) -> (Cow<'_, str>, Checks) {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
+        return (Cow::Borrowed(text), Checks::default());
+    }
+    let mut done = Checks::default();
+    let mut before = None;
+    for c in text.chars() {
+        suspect(c, before).filter(|&check| changes.contains(check)).into_iter().for_each(|check| done.insert(check));
+        before = Some(c);
+    }
+    let mut out = Cow::Borrowed(text);
+    if !done.is_empty() {
+        out = Cow::Owned(without(text, done));
+    }
+    if changes.contains(Check::Normalisation) && !is_nfc(&out) {
+        done.insert(Check::Normalisation);
+        out = Cow::Owned(out.nfc().collect());
+    }
+    // Removing one character can make the next a suspect, a joiner behind ASCII for one.
+    if !done.is_empty() {
+        let (again, more) = clean(&out, changes);
+        if !more.is_empty() {
+            return (Cow::Owned(again.into_owned()), done.or(more));
+        }
+    }
+    (out, done)
+}
+
+fn without(text: &str, what: Checks) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = None;
+    for c in text.chars() {
+        match suspect(c, before).filter(|&check| what.contains(check)) {
+            None => out.push(c),
+            Some(Check::Separator) => out.push(' '),
+            Some(_) => {}
+        }
+        before = Some(c);
+    }
+    out
+}
+
+/// `text` in small letters, without anything that is neither letter nor digit; as it is if nothing is left.
+pub(super) fn fold<'a>(text: &'a str, into: &'a mut String) -> &'a str {
+    into.clear();
+    for c in text.chars() {
+        if c.is_ascii() {
+            if c.is_ascii_alphanumeric() {
+                into.push(c.to_ascii_lowercase());
+            }
+        } else if c.is_alphanumeric() {
+            into.extend(c.to_lowercase());
+        }
+    }
+    if into.is_empty() { text } else { into }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn named(text: &str) -> String {
+        marks(text).iter().map(Check::name).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn suspect_characters_are_recognised_and_ordinary_ones_are_not() {
+        for (text, names) in [
+            ("Grüße, Tom! \"Ja.\" 東京「は」 „so“ «a» مرحبا", ""),
+            ("a\u{2028}b", "separator"),
+            ("a\u{85}b\u{0b}", "separator"),
+            ("a\rb", "separator"),
+            ("a\u{1b}[31m", "control"),
+            ("a\u{200b}b", "invisible"),
+            ("a\u{200d}b", "invisible"),
+            ("👩\u{200d}🚀 نمی\u{200c}خواهم", ""),
+            ("\u{feff}a", "invisible"),
+            ("a\u{202e}b", "bidi"),
+            ("caf\u{fffd}", "replacement"),
+            ("u\u{308}ber", "normalisation"),
+            ("er sagte: \"ja", "quotes"),
+            ("„ja", "quotes"),
+            ("it's", ""),
+        ] {
+            assert_eq!(named(text), names, "{text:?}");
+        }
+        assert_eq!(first_of("ab\u{200b}", Check::Invisible), "U+200B, character 3");
+        assert_eq!((named(&"é".repeat(LONG)), named(&"é".repeat(LONG + 1))), (String::new(), "long".into()));
+    }
+
+    #[test]
+    fn cleaning_says_what_it_did() {
+        let all = Checks::with_remedy(super::super::check::Remedy::Change);
+        let (text, done) = clean("a\u{2028}b\u{200b}u\u{308}", all);
+        assert_eq!(
+            (&*text, done),
+            ("a bü", [Check::Separator, Check::Invisible, Check::Normalisation].into_iter().collect())
+        );
+        let (text, done) = clean("a\u{200b}u\u{308}", [Check::Normalisation].into_iter().collect());
+        assert_eq!((&*text, done), ("a\u{200b}ü", [Check::Normalisation].into_iter().collect()));
+    }
+
+    #[test]
+    fn what_is_folded_is_letters_and_digits_or_the_text_itself() {
+        let mut buffer = String::new();
+        assert_eq!(fold("Über 3-fach!", &mut buffer), "über3fach");
+        assert_eq!(fold("?!", &mut buffer), "?!");
+    }
+
+    proptest! {
+        #[test]
+        fn a_clean_text_has_nothing_left_to_clean(text in "[a\u{300}e\u{200c}\u{200b}\u{2028}\r\u{202e}\u{ad}가\u{1100}\u{1161} ]{0,12}") {
+            let all = Checks::with_remedy(super::super::check::Remedy::Change);
+            let (cleaned, done) = clean(&text, all);
+            prop_assert_eq!(done.is_empty(), cleaned == text);
+            prop_assert!(marks(&cleaned).and(all).is_empty(), "{:?}", cleaned);
+        }
+    }
+}

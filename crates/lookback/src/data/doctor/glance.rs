@@ -1,0 +1,64 @@
+//! A quick look at pairs in memory: what every training can afford.
+use super::check::Check;
+use super::drift::{Departure, Drift, Signs};
+use super::examine::Examiner;
+use super::repeats::Near;
+use super::report::{Findings, Report, Spot, shown};
+use super::row::RowId;
+use super::{DoctorError, Options, Part};
+use crate::data::Corpus;
+
+/// Looks at what is learned from and, if it was given and not held out, what is validated on. All of [`examine`](super::examine) but near
+/// duplicates and what reading refuses; hashes stay in memory as far as `options` lets them.
+///
+/// # Errors
+/// If hashes cannot be sorted in the temporary folder.
+pub fn glance(train: &Corpus, valid: Option<&Corpus>, options: &Options) -> Result<Report, DoctorError> {
+    let mut examiner = Examiner::new(options, Near::Ignored);
+    let parts: Vec<(Part, usize, &Corpus)> = [(Part::Train, 0, Some(train)), (Part::Valid, train.corpora(), valid)]
+        .into_iter()
+        .filter_map(|(part, first, corpus)| Some((part, first, corpus?)))
+        .collect();
+    for &(part, first, corpus) in &parts {
+        look(&mut examiner, part, first, corpus)?;
+    }
+    let files = parts.iter().map(|(_, first, corpus)| (*first, files(corpus))).collect::<Vec<_>>();
+    let path = |(row, side): Spot| {
+        let (first, files) = files.iter().rev().find(|(first, _)| *first <= row.corpus()).unwrap_or(&files[0]);
+        let files = files.get(row.corpus() - first).map(Vec::as_slice).unwrap_or_default();
+        files.get(side).or(files.first()).cloned().unwrap_or_default()
+    };
+    let name = |spot: Spot| format!("{}:{}", path(spot), spot.0.line());
+    let (findings, usual, _, pairs) = examiner.finish(&name)?;
+    Ok(Report {
+        files: Vec::new(),
+        pairs,
+        scripts: usual.scripts.map(|scripts| scripts.map(str::to_owned)),
+        length_ratio: usual.ratio,
+        findings: Findings::into_findings(findings, path),
+    })
+}
+
+fn look(examiner: &mut Examiner, part: Part, first: usize, corpus: &Corpus) -> Result<(), DoctorError> {
+    for pairs in corpus.pairs.chunk_by(|a, b| a.corpus == b.corpus) {
+        let mut drift = Drift::default();
+        let number = first + pairs[0].corpus as usize;
+        for pair in pairs {
+            drift.push(Some(Signs::of(&pair.src)), Some(Signs::of(&pair.tgt)));
+            // Which of a corpus' files a side stands in is known by their number.
+            examiner.pair(RowId::new(number, pair.line), part, [&pair.src, &pair.tgt], [0, 1])?;
+        }
+        if let Some(Departure { line, .. }) = drift.finish() {
+            let place = usize::try_from(line - 1).unwrap_or(usize::MAX).min(pairs.len() - 1);
+            examiner.findings.add(Check::Drift, (RowId::new(number, pairs[place].line), 0), String::new);
+        }
+    }
+    Ok(())
+}
+
+/// The files of each corpus: one, or one for each side.
+fn files(corpus: &Corpus) -> Vec<Vec<String>> {
+    let names: Vec<String> = corpus.report.files.iter().map(|file| shown(&file.path)).collect();
+    let each = names.len() / corpus.corpora().max(1);
+    names.chunks(each.max(1)).map(<[String]>::to_vec).collect()
+}

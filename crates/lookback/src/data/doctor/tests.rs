@@ -1,0 +1,349 @@
+//! Whole examinations, and cleaning.
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::data::{Draws, MAX_LINE};
+
+/// A folder with files.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        let dir = TempDir::new().unwrap();
+        for (name, bytes) in files {
+            fs::write(dir.path().join(name), bytes).unwrap();
+        }
+        Self(dir)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn table(&self, part: Part, name: &str) -> CorpusFiles {
+        CorpusFiles { part, files: Files::Table(self.path(name), None) }
+    }
+
+    fn parallel(&self, src: &str, tgt: &str) -> CorpusFiles {
+        CorpusFiles { part: Part::Train, files: Files::Parallel(self.path(src), self.path(tgt)) }
+    }
+
+    /// `CHECK COUNT: FILE:LINE DETAIL, …` for every finding.
+    fn found(&self, corpora: &[CorpusFiles], options: &Options) -> Vec<String> {
+        self.told(&examine(corpora, options, &mut |_| ()).unwrap().report)
+    }
+
+    fn told(&self, report: &Report) -> Vec<String> {
+        let place = |place: &Place| {
+            let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
+            format!("{}{line} {}", place.file, place.detail)
+        };
+        let told = |finding: &Finding| {
+            let places: Vec<String> = finding.examples.iter().map(place).collect();
+            format!("{} {}: {}", finding.check, finding.count, places.join(", "))
+                .replace(&format!("{}/", self.0.path().display()), "")
+        };
+        report.findings.iter().map(told).collect()
+    }
+
+    fn table_found(&self, name: &str) -> Vec<String> {
+        self.found(&[self.table(Part::Train, name)], &Options::default())
+    }
+}
+
+#[test]
+fn everything_that_training_refuses_is_told_and_nothing_ends_the_reading() {
+    let long = "x".repeat(MAX_LINE + 1);
+    let bytes = [
+        b"ein Haus\ta house\nnur eins\na\tb\tc\n\n\tempty\nleer\t \n \t\t\nf\xFCr\tfor\nnull\tn\0ll\n".as_slice(),
+        long.as_bytes(),
+        b"\tlong\nzwei\ttwo",
+    ]
+    .concat();
+    let folder = Folder::new(&[("p.tsv", &bytes)]);
+    let options = Options { examples: 9, ..Options::default() };
+    let examined = examine(&[folder.table(Part::Train, "p.tsv")], &options, &mut |_| ()).unwrap();
+    assert_eq!(
+        folder.told(&examined.report),
+        [
+            "utf8 1: p.tsv:8 byte 2 of the line",
+            "nul 1: p.tsv:9 byte 7 of the line",
+            "too-long 1: p.tsv:10 ",
+            "columns 3: p.tsv:2 1, not 2, p.tsv:3 3, not 2, p.tsv:7 3, not 2",
+            "one-sided 2: p.tsv:5 no source, p.tsv:6 no target",
+            "blank 1: p.tsv:4 ",
+        ]
+    );
+    let file = &examined.report.files[0];
+    assert_eq!(
+        (examined.report.pairs, file.lines, file.bytes, examined.report.is_refused()),
+        (2, 11, bytes.len() as u64, true)
+    );
+}
+
+/// What `train` refuses is an error here, and what it takes is none.
+#[test]
+fn an_error_is_what_reading_for_training_refuses() {
+    for text in [
+        "a\tb\n",
+        "a\tb\nc\n",
+        "a\tb\tc\n",
+        "\n",
+        "a\t\n",
+        " \t\u{3000}\n",
+        "a\tb\0\n",
+        "\u{feff}a\tb\r\n",
+        "a\u{2028}\tb",
+    ] {
+        let folder = Folder::new(&[("p.tsv", text.as_bytes())]);
+        let is_refused = crate::data::read_tsv(&folder.path("p.tsv"), None).is_err();
+        let examined = examine(&[folder.table(Part::Train, "p.tsv")], &Options::default(), &mut |_| ()).unwrap();
+        assert_eq!(examined.report.is_refused(), is_refused, "{text:?}");
+    }
+}
+
+#[test]
+fn what_hurts_is_a_warning_with_its_place() {
+    let text = "eins\tone\neins\tone\nEins!\tone\nzwei\tZwei\nu\u{308}ber\tover\na\u{2028}b\tx\nc\u{200b}\ty\nd\u{202e}\tz\n\
+        e\u{1b}[0m\tu\nf\u{fffd}\tv\n\"g\tw\neins\tuno\n";
+    let folder = Folder::new(&[("p.tsv", text.as_bytes())]);
+    assert_eq!(
+        folder.table_found("p.tsv"),
+        [
+            "duplicate 1: p.tsv:2 as p.tsv:1",
+            "near-duplicate 1: p.tsv:3 nearly as p.tsv:1",
+            "copied 1: p.tsv:4 zwei",
+            "separator 1: p.tsv:6 source: U+2028, character 2",
+            "control 1: p.tsv:9 source: U+001B, character 2",
+            "invisible 1: p.tsv:7 source: U+200B, character 2",
+            "bidi 1: p.tsv:8 source: U+202E, character 2",
+            "replacement 1: p.tsv:10 source: U+FFFD, character 2",
+            "many-targets 1: p.tsv:1 2 targets",
+            "normalisation 1: p.tsv:5 source: u\u{308}ber",
+            "quotes 1: p.tsv:11 source: \"g",
+        ]
+    );
+}
+
+#[test]
+fn line_ends_and_byte_order_marks_are_told_of_the_file() {
+    let folder = Folder::new(&[("p.tsv", "\u{feff}a\tb\r\nc\td\n".as_bytes())]);
+    assert_eq!(folder.table_found("p.tsv"), ["byte-order-mark 1: p.tsv ", "carriage-return 1: p.tsv 1 of 2 lines"]);
+}
+
+#[test]
+fn a_sentence_in_two_parts_is_told_on_either_side() {
+    let folder = Folder::new(&[
+        ("train.tsv", b"a\tx\nb\ty\nc\tz\nd\tw\nd\tw\n"),
+        ("valid.tsv", b"a\tnew\nnew\tz\n"),
+        ("test.tsv", b"d\tw\nold\told\nnew\tolder\n"),
+    ]);
+    let corpora = [(Part::Train, "train.tsv"), (Part::Valid, "valid.tsv"), (Part::Test, "test.tsv")];
+    let corpora = corpora.map(|(part, name)| folder.table(part, name));
+    let found = folder.found(&corpora, &Options::default());
+    assert_eq!(
+        found,
+        [
+            "duplicate 1: train.tsv:5 as train.tsv:4",
+            "leaked-pair 1: test.tsv:1 as train.tsv:4",
+            "leaked-source 3: valid.tsv:1 as train.tsv:1, test.tsv:1 as train.tsv:4, test.tsv:3 as valid.tsv:2",
+            "leaked-target 2: valid.tsv:2 as train.tsv:3, test.tsv:1 as train.tsv:4",
+            "copied 1: test.tsv:2 old",
+        ]
+    );
+    let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
+    fix(&corpora, examined, &Options::default(), &folder.path("out")).unwrap();
+    assert_eq!(fs::read_to_string(folder.path("out/train.tsv")).unwrap(), "b\ty\n");
+    assert_eq!(fs::read_to_string(folder.path("out/valid.tsv")).unwrap(), "a\tnew\n");
+    assert_eq!(fs::read(folder.path("out/test.tsv")).unwrap(), fs::read(folder.path("test.tsv")).unwrap());
+}
+
+/// Parallel files of sentences that differ in length, some with numbers.
+fn sentences(count: usize) -> [Vec<String>; 2] {
+    let mut draws = Draws::new(2, 2);
+    let mut sentence = || {
+        let words = 2 + draws.below(15) as usize;
+        let number = if draws.below(3) == 0 { draws.below(999).to_string() } else { "so".to_owned() };
+        ["wort ", "word "].map(|word| format!("{}{number}.\n", word.repeat(words)))
+    };
+    let pairs: Vec<[String; 2]> = (0..count).map(|_| sentence()).collect();
+    [0, 1].map(|side| pairs.iter().map(|pair| pair[side].clone()).collect())
+}
+
+#[test]
+fn uneven_files_are_told_with_the_place_where_they_drift_apart() {
+    let [src, mut tgt] = sentences(400);
+    tgt.remove(200);
+    let folder = Folder::new(&[("p.de", src.concat().as_bytes()), ("p.en", tgt.concat().as_bytes())]);
+    let corpora = [folder.parallel("p.de", "p.en")];
+    let found = folder.found(&corpora, &Options::default());
+    assert_eq!(found[0], format!("line-count 1: p.de 400 lines, {} has 399", "p.en"));
+    let drift = found.iter().find(|found| found.starts_with("drift")).unwrap();
+    let line: usize = drift.split([':', ' ']).nth(4).unwrap().parse().unwrap();
+    assert!(line.abs_diff(201) <= 5 && drift.ends_with("line n of the source fits line n-1 of the target"), "{drift}");
+    let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
+    let error = fix(&corpora, examined, &Options::default(), &folder.path("out")).unwrap_err().to_string();
+    assert!(error.contains("p.de` cannot be cleaned: its lines do not belong to those beside it"), "{error}");
+    assert!(!folder.path("out").exists());
+}
+
+#[test]
+fn what_cannot_be_read_to_its_end_is_told_and_the_rest_is_read() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&b"a\tb\n".repeat(5000)).unwrap();
+    let packed = packed.finish().unwrap();
+    let folder = Folder::new(&[
+        ("a.tsv.gz", &packed[..packed.len() - 9]),
+        ("b.tsv", b"c\n"),
+        ("c.tsv.gz", b"a\tb\n"),
+        ("d.tsv", b""),
+    ]);
+    let corpora = ["a.tsv.gz", "b.tsv", "c.tsv.gz", "d.tsv", "e.tsv"].map(|name| folder.table(Part::Train, name));
+    let examined = examine(&corpora, &Options { examples: 9, ..Options::default() }, &mut |_| ()).unwrap();
+    let unreadable = &examined.report.findings[0];
+    let files: Vec<&str> = unreadable.examples.iter().map(|place| place.file.rsplit('/').next().unwrap()).collect();
+    assert_eq!(
+        (unreadable.check, unreadable.count, files),
+        (Check::Unreadable, 4, vec!["a.tsv.gz", "c.tsv.gz", "d.tsv", "e.tsv"])
+    );
+    assert_eq!(examined.report.count(Check::Columns), 1);
+}
+
+#[test]
+fn the_memory_given_changes_nothing_that_is_found() {
+    let mut draws = Draws::new(8, 8);
+    let mut text = String::new();
+    for _ in 0..5000 {
+        text += &format!("Satz {}\tsentence {}\n", draws.below(3000), draws.below(4));
+    }
+    let folder = Folder::new(&[("train.tsv", text.as_bytes()), ("test.tsv", &text.as_bytes()[..text.len() / 9])]);
+    let corpora = [folder.table(Part::Train, "train.tsv"), folder.table(Part::Test, "test.tsv")];
+    let run = |memory, out: &str| {
+        let options = Options { memory, ..Options::default() };
+        let examined = examine(&corpora, &options, &mut |_| ()).unwrap();
+        let report = examined.report.clone();
+        let fixed = fix(&corpora, examined, &options, &folder.path(out)).unwrap();
+        (report, fixed.removed, fs::read(folder.path(out).join("train.tsv")).unwrap())
+    };
+    let (report, removed, cleaned) = run(MEMORY, "a");
+    assert!(report.count(Check::Duplicate) > 500 && report.count(Check::ManyTargets) > 500 && removed > 1000);
+    // 16 KiB hold some 100 records of each kind.
+    assert!(run(16 << 10, "b") == (report, removed, cleaned));
+}
+
+#[test]
+fn what_is_removed_can_be_chosen() {
+    let folder = Folder::new(&[("p.tsv", "a\ta\nb\tc\u{200b}\nb\tc\n\td\n".as_bytes())]);
+    let cleaned = |drop: &[Check], keep: &[Check], out: &str| {
+        let mut options = Options::default();
+        for &check in drop {
+            options.removes.insert(check);
+            options.changes.remove(check);
+        }
+        for &check in keep {
+            options.removes.remove(check);
+            options.changes.remove(check);
+        }
+        let corpora = [folder.table(Part::Train, "p.tsv")];
+        let examined = examine(&corpora, &options, &mut |_| ()).unwrap();
+        fix(&corpora, examined, &options, &folder.path(out)).unwrap();
+        fs::read_to_string(folder.path(out).join("p.tsv")).unwrap()
+    };
+    assert_eq!(cleaned(&[], &[], "x"), "a\ta\nb\tc\n");
+    assert_eq!(cleaned(&[Check::Copied, Check::Invisible], &[], "y"), "b\tc\n");
+    assert_eq!(cleaned(&[], &[Check::Duplicate, Check::Invisible], "z"), "a\ta\nb\tc\u{200b}\nb\tc\n");
+}
+
+#[test]
+fn nothing_is_overwritten_and_names_do_not_collide() {
+    let folder = Folder::new(&[("p.tsv", b"a\tb\n"), ("changes.tsv", b"a\tb\n")]);
+    let said = |name: &str, out: &str| {
+        let corpora = [folder.table(Part::Train, name)];
+        let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
+        fix(&corpora, examined, &Options::default(), &folder.path(out)).unwrap_err().to_string()
+    };
+    assert!(said("p.tsv", ".").ends_with("is there already; give the cleaned corpus a new folder"));
+    assert!(said("changes.tsv", "new").ends_with("two files would have its name in the folder; give it another name"));
+}
+
+#[test]
+fn a_file_that_changes_between_looking_and_cleaning_is_refused() {
+    let folder = Folder::new(&[("p.tsv", b"a\tb\n")]);
+    let corpora = [folder.table(Part::Train, "p.tsv")];
+    let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
+    fs::write(folder.path("p.tsv"), "a\tc\n").unwrap();
+    let error = fix(&corpora, examined, &Options::default(), &folder.path("out")).unwrap_err();
+    assert!(matches!(error, DoctorError::Changed { .. }), "{error}");
+    assert!(!folder.path("out/p.tsv").exists());
+}
+
+#[test]
+fn a_line_that_is_too_long_is_removed_whole() {
+    let text = [b"a\tb\n".as_slice(), &b"x".repeat(3 * MAX_LINE), b"\nc\td\n", &b"y".repeat(2 * MAX_LINE)].concat();
+    let folder = Folder::new(&[("p.tsv", &text)]);
+    let corpora = [folder.table(Part::Train, "p.tsv")];
+    let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
+    let fixed = fix(&corpora, examined, &Options::default(), &folder.path("out")).unwrap();
+    assert_eq!((fixed.removed, fs::read_to_string(folder.path("out/p.tsv")).unwrap()), (2, "a\tb\nc\td\n".into()));
+    assert!(fs::metadata(folder.path("out/changes.tsv")).unwrap().len() > 5 * MAX_LINE as u64);
+}
+
+/// A line of each side.
+type Lines = (Vec<u8>, Vec<u8>);
+
+/// Lines that have everything in them.
+fn odd_line() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop_oneof![
+        8 => "[ab]{1,2}".prop_map(String::into_bytes),
+        4 => Just(b"\t".to_vec()),
+        1 => Just(b"\xFF".to_vec()),
+        1 => Just(b"\0".to_vec()),
+        1 => Just(b"\r".to_vec()),
+        1 => Just("\u{feff}".as_bytes().to_vec()),
+        1 => Just("u\u{308}\u{200b}\u{2028}".as_bytes().to_vec()),
+    ];
+    prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_cleaned_corpus_and_the_changes_are_the_input_and_clean_is_clean(
+        lines in prop::collection::vec((odd_line(), odd_line()), 1..12),
+        end in prop_oneof![Just("\n"), Just("")],
+        as_table in any::<bool>(),
+    ) {
+        let side = |of: fn(&Lines) -> Vec<u8>| [lines.iter().map(of).collect::<Vec<_>>().join(&b'\n'), end.into()].concat();
+        let src = side(|line| line.0.clone());
+        let tgt = side(|line| line.1.clone());
+        let table = side(|line| [&line.0[..], b"\t", &line.1].concat());
+        prop_assume!(!src.is_empty() && !tgt.is_empty());
+        let folder = Folder::new(&[("p.de", &src), ("p.en", &tgt), ("p.tsv", &table)]);
+        let corpora = [if as_table { folder.table(Part::Train, "p.tsv") } else { folder.parallel("p.de", "p.en") }];
+        let options = Options::default();
+        let examined = examine(&corpora, &options, &mut |_| ()).unwrap();
+        prop_assume!(examined.report.count(Check::LineCount) == 0);
+        // `fix` puts the input together again and fails if it is not the same.
+        let fixed = fix(&corpora, examined, &options, &folder.path("out")).unwrap();
+        let kept = fixed.files[0].lines;
+        let again = if as_table {
+            CorpusFiles { part: Part::Train, files: Files::Table(folder.path("out/p.tsv"), None) }
+        } else {
+            CorpusFiles { part: Part::Train, files: Files::Parallel(folder.path("out/p.de"), folder.path("out/p.en")) }
+        };
+        if kept > 0 {
+            let report = examine(&[again], &options, &mut |_| ()).unwrap().report;
+            prop_assert_eq!(report.pairs, kept);
+            let left = report.findings.iter().map(|finding| finding.check).filter(|&check| options.removes.or(options.changes).contains(check));
+            prop_assert_eq!(left.collect::<Vec<_>>(), vec![]);
+        }
+    }
+}
