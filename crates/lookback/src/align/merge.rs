@@ -122,7 +122,7 @@ mod tests {
     /// Links that look random: `seed` chooses them.
     fn links(seed: u64) -> Vec<Link> {
         let key = lookback_kernels::RandomKey { seed, stream: 0, step: 0 };
-        let coin = |i: u32| lookback_kernels::philox4x32(key, i)[0] % 4 == 0;
+        let coin = |i: u32| lookback_kernels::philox4x32(key, i)[0].is_multiple_of(4);
         (0..42).filter(|&i| coin(i)).map(|i| (i as usize / 6, i as usize % 6)).collect()
     }
 
