@@ -8,14 +8,18 @@ use lookback::data::Columns;
 use crate::eval::EvalArgs;
 
 mod about;
+mod align;
 mod attention;
 mod decoding;
 mod doctor;
+mod explain;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
+pub(crate) use align::AlignArgs;
 pub(crate) use attention::{Alignment, AttendArgs, Drawing, Format};
 pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 pub(crate) use doctor::DoctorArgs;
+pub(crate) use explain::ExplainArgs;
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
 #[derive(Debug, Parser)]
@@ -76,6 +80,10 @@ pub(crate) enum Verb {
     Score(ScoreArgs),
     /// Show where a model looks
     Attend(AttendArgs),
+    /// Show every number behind a translation, step by step
+    Explain(ExplainArgs),
+    /// Link the words of given pairs
+    Align(AlignArgs),
     /// Make one model of several of a training
     Average(AverageArgs),
     /// Tell what a model folder holds

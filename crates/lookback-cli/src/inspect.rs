@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use lookback::checkpoint::{Checkpoint, MODEL_FILE};
-use lookback::config::{CellKind, DecoderOrder, TrainConfig};
+use lookback::config::{CellKind, DecoderOrder, TrainConfig, WindowKind};
 use lookback::text::Sharing;
 use lookback::train::Summary;
 
@@ -47,10 +47,14 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint, training:
         out,
         "decoder",
         format!(
-            "{} of {}, attention {}{}{}{}",
+            "{} of {}, attention {}{}{}{}{}",
             counted(model.decoder_layers, &layer_of(model.cell)),
             model.hidden.unwrap_or_default(),
             spelled(&model.attention),
+            match (model.window, model.window_width) {
+                (WindowKind::Global, _) | (_, None) => String::new(),
+                (window, Some(width)) => format!(" in {} ± {width}", spelled(&window)),
+            },
             if model.heads > 1 { format!(" with {} heads", model.heads) } else { String::new() },
             if model.decoder == DecoderOrder::Bahdanau { " before the step" } else { "" },
             if model.input_feeding { ", input feeding" } else { "" },

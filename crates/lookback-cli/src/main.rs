@@ -1,6 +1,7 @@
 //! The command line of lookback: arguments, terminal, signals, exit codes. What it does, the library does.
 #![forbid(unsafe_code)]
 
+mod align;
 mod args;
 mod attend;
 mod average;
@@ -9,10 +10,12 @@ mod display;
 mod doctor;
 mod eval;
 mod exit;
+mod explain;
 mod help;
 mod input;
 mod inspect;
 mod maps;
+mod pairs;
 mod quickstart;
 mod score;
 mod shells;
@@ -48,6 +51,8 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Score(args) => score::run(args, cli.common),
         Verb::Attend(args) => attend::run(args, cli.common),
         Verb::Average(args) => average::run(args, cli.common),
+        Verb::Explain(args) => explain::run(args, cli.common),
+        Verb::Align(args) => align::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Tokenize(args) => tokenize::tokenize(args),
         Verb::Detokenize(args) => tokenize::detokenize(args),

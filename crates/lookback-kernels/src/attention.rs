@@ -6,11 +6,12 @@
 //! a[t,n]   = Σ_s α[t,n,s]·values[s,n]             context (attention value) of head n
 //! a[t]     = [a[t,0]; …; a[t,N-1]]
 //! ```
-//! Luong, Pham & Manning 2015, §3.1; heads as in Vaswani et al. 2017, §3.2.2: of N heads, head n has the n-th share of the columns of queries, keys and values, and a
+//! Luong, Pham & Manning 2015, §3.1; a [`Window`] (§3.2) lets a query look at a part of the positions only, to which "s" is then confined; heads as in Vaswani et al. 2017, §3.2.2: of N heads, head n has the n-th share of the columns of queries, keys and values, and a
 //! softmax of its own. Queries are (T, R, H), keys (S, B, H), values (S, B, W), weights (T, R, N, S), context (T, R, W). There are R = B·G query rows: the
 //! G rows `b·G..(b+1)·G` share the memory of sentence `b` (the hypotheses of a beam; G = 1 in training).
 //!
-//! What differs between scores is one row: scores of a query, and the way back. Each has a file (`dot`, `additive`); softmax, value and masks are here.
+//! What differs between scores is one row: scores of a query, and the way back. Each has a file (`dot`, `additive`); softmax, value and masks are here. Nothing is
+//! computed of positions outside the window.
 
 use crate::isa::multiversion;
 use crate::shared::Shared;
@@ -19,9 +20,11 @@ use crate::{Exec, Isa, Real, masked_softmax_row};
 mod additive;
 mod backward;
 mod dot;
+mod window;
 
 pub use backward::{ScoreBackward, attend_backward_scores, attend_backward_values, attend_backward_weights};
 use dot::dots;
+pub use window::{Window, window_centres, window_centres_backward};
 
 /// The sizes of an attention: see the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,13 +91,20 @@ struct Rows {
     columns: usize,
     /// The first of them.
     first: usize,
+    /// The source position of row 0.
+    position: usize,
 }
 
 impl Rows {
     fn of(shape: AttentionShape, width: usize, sentence: usize, head: usize) -> Self {
         let columns = width / shape.heads;
         let first = head * columns;
-        Self { start: sentence * width + first, stride: shape.batch * width, columns, first }
+        Self { start: sentence * width + first, stride: shape.batch * width, columns, first, position: 0 }
+    }
+
+    /// The rows from `s` on.
+    fn from(self, s: usize) -> Self {
+        Self { start: self.start + s * self.stride, position: self.position + s, ..self }
     }
 }
 
@@ -136,28 +146,29 @@ multiversion! {
     }
 }
 
-/// The scores of one query for the positions of `e`, of one head.
+/// The scores of one query for the positions of `e`, which begin with the first row of `at`, of one head.
 fn score_row<T: Real>(isa: Isa, score: Score<'_, T>, e: &mut [T], q: &[T], at: Rows) {
     match score {
         Score::Dot { keys, scale } => dots(isa, e, q, scale, &keys[at.start..], at.stride),
         Score::Additive { keys, v } => {
             additive::scores(isa, e, q, &v[at.first..][..at.columns], &keys[at.start..], at.stride);
         }
-        Score::Location => e.copy_from_slice(&q[..e.len()]),
+        Score::Location => e.copy_from_slice(&q[at.position..][..e.len()]),
     }
 }
 
 /// Attention(Q, K, V) with a mask: writes `scores`, `weights` and `context` of every query.
 ///
 /// # Guarantees
-/// Each row of weights sums to 1; positions at or beyond the sentence's length have score −∞ and weight exactly 0, whatever keys and values hold there.
+/// Each row of weights sums to 1; positions outside the window, or at or beyond the sentence's length, have score −∞ and weight exactly 0, whatever keys and values hold
+/// there. Scores are those the softmax is taken of: with the distance from the centre of the window.
 ///
 /// # Panics
 /// If the shapes disagree, the heads do not divide the widths, or a length is outside `1..=S`.
 ///
 /// # Examples
 /// ```
-/// use lookback_kernels::{AttentionShape, Exec, Isa, Pool, Score, attend};
+/// use lookback_kernels::{AttentionShape, Exec, Isa, Pool, Score, Window, attend};
 /// let pool = Pool::new(1);
 /// let exec = Exec::new(&pool, Isa::detect());
 /// // One query of width 2 over three positions, of which the last is padding.
@@ -165,7 +176,7 @@ fn score_row<T: Real>(isa: Isa, score: Score<'_, T>, e: &mut [T], q: &[T], at: R
 /// let (query, keys, values) = ([1.0, 0.0], [3f32.ln(), 5.0, 0.0, 7.0, 9.0, 9.0], [10.0, 20.0, 99.0]);
 /// let (mut scores, mut weights, mut context) = ([0.0; 3], [0.0; 3], [0.0; 1]);
 /// let score = Score::Dot { keys: &keys, scale: 1.0 };
-/// attend(exec, shape, score, &mut context, &mut weights, &mut scores, &query, &values, &[2]);
+/// attend(exec, shape, score, Window::Global, &mut context, &mut weights, &mut scores, &query, &values, &[2]);
 /// assert!((weights[0] - 0.75f32).abs() < 1e-6 && (weights[1] - 0.25).abs() < 1e-6);
 /// assert_eq!((scores[2], weights[2]), (f32::NEG_INFINITY, 0.0));
 /// assert!((context[0] - 12.5).abs() < 1e-5);
@@ -174,6 +185,7 @@ pub fn attend<T: Real>(
     exec: Exec<'_>,
     shape: AttentionShape,
     score: Score<'_, T>,
+    window: Window<'_, T>,
     context: &mut [T],
     weights: &mut [T],
     scores: &mut [T],
@@ -185,6 +197,7 @@ pub fn attend<T: Real>(
     score.check(shape);
     let AttentionShape { src_max, group, heads, query_width, value_width, .. } = shape;
     let rows = shape.rows();
+    window.check(shape.queries, rows);
     let (context, weights, scores) = (Shared::new(context), Shared::new(weights), Shared::new(scores));
     exec.pool.run(rows, |r| {
         let b = r / group;
@@ -199,12 +212,17 @@ pub fn attend<T: Real>(
                 // SAFETY: as above.
                 let a = unsafe { context.part(row * value_width + value.first, value.columns) };
                 let q = &query[row * query_width + key.first..][..key.columns];
-                score_row(exec.isa, score, &mut e[..len], q, key);
-                e[len..].fill(T::NEG_INFINITY);
+                let seen = window.range(t, row, len);
+                score_row(exec.isa, score, &mut e[seen.clone()], q, key.from(seen.start));
+                window.shape(&mut e[seen.clone()], seen.start, row);
+                e[..seen.start].fill(T::NEG_INFINITY);
+                e[seen.end..].fill(T::NEG_INFINITY);
                 alpha.copy_from_slice(e);
-                masked_softmax_row(exec.isa, alpha, len);
+                alpha[..seen.start].fill(T::ZERO);
+                masked_softmax_row(exec.isa, &mut alpha[seen.start..], seen.len());
                 a.fill(T::ZERO);
-                weighted_sum(exec.isa, a, &alpha[..len], T::ONE, &values[value.start..], value.stride);
+                let value = value.from(seen.start);
+                weighted_sum(exec.isa, a, &alpha[seen], T::ONE, &values[value.start..], value.stride);
             }
         }
     });

@@ -36,8 +36,8 @@ mod top_k;
 
 pub use adam::{AdamStep, adam, squared_norm};
 pub use attention::{
-    AttentionShape, Score, ScoreBackward, attend, attend_backward_scores, attend_backward_values,
-    attend_backward_weights,
+    AttentionShape, Score, ScoreBackward, Window, attend, attend_backward_scores, attend_backward_values,
+    attend_backward_weights, window_centres, window_centres_backward,
 };
 pub use bf16::{Products, from_bf16, round_to_bf16, to_bf16};
 pub use cross_entropy::{CrossEntropy, Smoothing, cross_entropy_rows};

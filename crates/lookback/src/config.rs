@@ -18,7 +18,7 @@ mod resolve;
 
 pub use crate::backend::CellKind;
 pub use crate::text::{Normalization, Sharing, TextMode};
-pub use attention::{AttentionKind, DecoderOrder};
+pub use attention::{AttentionKind, DecoderOrder, WindowKind};
 pub use difference::Change;
 pub use keys::{Key, keys};
 pub use optimization::{OptimizerKind, Schedule};
@@ -130,6 +130,10 @@ pub struct ModelConfig {
     pub bidirectional: bool,
     /// The attention score.
     pub attention: AttentionKind,
+    /// The part of the source that a step looks at.
+    pub window: WindowKind,
+    /// D, positions to either side of the centre of a window (`local_m`, `local_p`); 10 if not given.
+    pub window_width: Option<usize>,
     /// N, heads of the attention: each has an equal share of the columns and weights of its own.
     pub heads: usize,
     /// A, width of the additive score (`concat`); as `hidden` if not given.
@@ -168,6 +172,8 @@ impl Default for ModelConfig {
             decoder_layers: 1,
             bidirectional: true,
             attention: AttentionKind::Dot,
+            window: WindowKind::Global,
+            window_width: None,
             heads: 1,
             attention_width: None,
             location_length: None,

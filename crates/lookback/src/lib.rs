@@ -1,12 +1,14 @@
 //! Sequence-to-sequence models with attention: trained, measured, run, and seen through.
 #![forbid(unsafe_code)]
 
+pub mod align;
 pub mod backend;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod eval;
+pub mod explain;
 pub mod model;
 pub mod ops;
 pub mod params;

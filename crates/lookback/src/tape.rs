@@ -286,6 +286,10 @@ impl<'a, B: Backend> Graph<'a, B> {
         self.tape.tensor(x)
     }
 
+    pub(crate) fn tape(&self) -> &Tape<B> {
+        self.tape
+    }
+
     /// A value to be changed in place, which only a graph that does not record may do.
     pub(crate) fn tensor_mut(&mut self, x: Var) -> &mut B::Tensor {
         &mut self.tape.values[x.0 as usize].tensor

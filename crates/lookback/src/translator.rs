@@ -16,7 +16,7 @@ use crate::search::{
     Constraints, Hypothesis, KeepWeights, LengthLimit, Member, SearchError, SearchOptions, Sentence, TooLong,
     search_together,
 };
-use crate::tape::Tape;
+use crate::tape::{Graph, Tape};
 use crate::text::{EOS, Tokenizer, Tokenizers};
 use crate::view::{AttentionMap, Side, ViewError};
 
@@ -125,6 +125,21 @@ pub enum TranslateError {
     NotFinite {
         /// Which pair, from 0.
         pair: usize,
+    },
+    /// A given text has other words once it is normalised.
+    #[error(
+        "pair {pair}: the vocabulary's normalisation makes {found} words of the {expected} between the white space of {text:?}, so links could not be \
+         counted in the text; normalise the text before"
+    )]
+    Words {
+        /// Which pair, from 0.
+        pair: usize,
+        /// The text.
+        text: String,
+        /// Words of the map.
+        found: usize,
+        /// Words between white space.
+        expected: usize,
     },
     /// The weights are not those of an attention.
     #[error("the model's attention cannot be shown")]
@@ -329,6 +344,17 @@ impl Translator {
     fn translation(&self, src: &[u32], hypothesis: Hypothesis) -> Translation {
         let src_ids = src.iter().copied().chain([EOS]).collect();
         Translation { text: self.tokenizers.tgt.decode(&hypothesis.ids), src_ids, hypothesis }
+    }
+
+    /// Lends the first model, on a graph that does not record.
+    pub(crate) fn with_first<R>(&self, work: impl FnOnce(&Seq2Seq, Graph<'_, Cpu<f32>>) -> R) -> R {
+        self.with_tapes(|tapes| {
+            let (first, tape) = (&self.models[0], &mut tapes[0]);
+            tape.reset();
+            let result = work(&first.model, Graph::inference(&self.cpu, &first.params, tape));
+            tape.reset();
+            result
+        })
     }
 
     /// Lends a tape for each model: new ones if other threads have all there are.

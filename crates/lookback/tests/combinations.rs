@@ -1,4 +1,4 @@
-//! Every cell × score × order × feeding × heads × bridge: what can combine is trained for a few updates, saved, loaded and used for translation, and its step-by-step search agrees
+//! Every cell × score × window × order × feeding × heads × bridge: what can combine is trained for a few updates, saved, loaded and used for translation, and its step-by-step search agrees
 //! with reading the same translation as a whole; what cannot combine is refused.
 
 use std::fmt;
@@ -17,6 +17,7 @@ use lookback::train::{Ending, Initial, Job, RunOptions, Silent, Start, StopFlag,
 
 const CELLS: [&str; 3] = ["lstm", "gru", "rnn"];
 const SCORES: [&str; 6] = ["dot", "scaled_dot", "general", "concat", "location", "none"];
+const WINDOWS: [&str; 3] = ["global", "local_m", "local_p"];
 const ORDERS: [&str; 2] = ["luong", "bahdanau"];
 const BRIDGES: [&str; 3] = ["copy", "project", "zero"];
 
@@ -24,6 +25,7 @@ const BRIDGES: [&str; 3] = ["copy", "project", "zero"];
 struct Combination {
     cell: &'static str,
     score: &'static str,
+    window: &'static str,
     order: &'static str,
     is_fed: bool,
     heads: usize,
@@ -32,8 +34,8 @@ struct Combination {
 
 impl fmt::Display for Combination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cell, score, order, is_fed, heads, bridge } = self;
-        write!(f, "{cell}, {score} with {heads} heads, {order}, feeding {is_fed}, bridge {bridge}")
+        let Self { cell, score, window, order, is_fed, heads, bridge } = self;
+        write!(f, "{cell}, {score} {window} with {heads} heads, {order}, feeding {is_fed}, bridge {bridge}")
     }
 }
 
@@ -41,10 +43,13 @@ fn all() -> Vec<Combination> {
     let mut all = Vec::new();
     for cell in CELLS {
         for score in SCORES {
-            for order in ORDERS {
-                for bridge in BRIDGES {
-                    for (is_fed, heads) in [(false, 1), (false, 2), (true, 1), (true, 2)] {
-                        all.push(Combination { cell, score, order, is_fed, heads, bridge });
+            for window in WINDOWS {
+                for order in ORDERS {
+                    // How the decoder starts has nothing to do with where it looks.
+                    for bridge in if window == "global" { &BRIDGES[..] } else { &BRIDGES[..1] } {
+                        for (is_fed, heads) in [(false, 1), (false, 2), (true, 1), (true, 2)] {
+                            all.push(Combination { cell, score, window, order, is_fed, heads, bridge });
+                        }
                     }
                 }
             }
@@ -59,19 +64,22 @@ impl Combination {
         let is_before = self.order == "bahdanau";
         (self.heads == 1 || has_heads)
             && !(is_before && (self.is_fed || self.score == "none"))
-            && !(self.bridge == "zero" && self.score == "none")
+            && !(self.score == "none" && (self.bridge == "zero" || self.window != "global"))
     }
 
     fn config(&self) -> Config {
-        let Self { cell, score, order, is_fed, heads, bridge } = self;
+        let Self { cell, score, window, order, is_fed, heads, bridge } = self;
         let own = [
             format!("model.cell={cell}"),
             format!("model.attention={score}"),
+            format!("model.window={window}"),
             format!("model.decoder={order}"),
             format!("model.input_feeding={is_fed}"),
             format!("model.heads={heads}"),
             format!("model.bridge={bridge}"),
         ];
+        // Narrower than the sources, which are dates letter by letter.
+        let width = (*window != "global").then(|| "model.window_width=3".to_owned());
         let tiny = [
             "seed=3",
             "text.mode=char",
@@ -88,7 +96,7 @@ impl Combination {
             "search.max_length_ratio=0.0",
             "search.max_length_extra=6",
         ];
-        let sets: Vec<String> = tiny.iter().map(ToString::to_string).chain(own).collect();
+        let sets: Vec<String> = tiny.iter().map(ToString::to_string).chain(own).chain(width).collect();
         Config::from_layers(&[], &sets).expect("the keys exist")
     }
 
@@ -158,7 +166,9 @@ fn what_can_combine_trains_saves_loads_and_translates_and_steps_agree_with_the_w
     let splits = dates::splits(24, 4, 1, 5);
     let corpora = [Corpus::from_pairs(splits.train), Corpus::from_pairs(splits.valid)];
     let possible: Vec<Combination> = all().into_iter().filter(Combination::can_be).collect();
-    assert_eq!(possible.len(), 3 * (3 * (4 * 2 * 2 + 2 + 4 * 2 + 1) + 2 * 2), "nothing was left out by accident");
+    // Cells × ((bridges + windows) × (Luong's and Bahdanau's with each score) + none).
+    let looking = 4 * 2 * 2 + 2 + 4 * 2 + 1;
+    assert_eq!(possible.len(), 3 * ((3 + 2) * looking + 2 * 2), "nothing was left out by accident");
     let dir = tempfile::tempdir().expect("a folder");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {

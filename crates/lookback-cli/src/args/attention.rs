@@ -99,7 +99,7 @@ pub(super) fn alignment(text: &str) -> Result<Alignment, String> {
 }
 
 /// A weight that another can be above.
-fn threshold(text: &str) -> Result<f32, String> {
+pub(super) fn threshold(text: &str) -> Result<f32, String> {
     let weight = text.parse().ok().filter(|weight| (0.0..1.0).contains(weight));
     weight.ok_or_else(|| "a weight is at least 0 and below 1".to_owned())
 }

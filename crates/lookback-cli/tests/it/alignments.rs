@@ -152,3 +152,65 @@ fn a_model_without_attention_says_that_it_has_none() {
     assert!(!dir.path().join("a.npz").exists(), "nothing is written before");
     run(dir.path(), "translate -m m", "3 May 1999\n").ok();
 }
+
+/// Pairs without blank sides, as `align` reads them.
+const PAIRS: &str = "3 May 1999\t1999-05-03\n2001 / 2 / 3\t2001 - 02 - 03\n  1987년  3월 5일\t1987-03-05 \n";
+
+fn links(args: &str) -> Vec<Vec<(usize, usize)>> {
+    let dir = TempDir::new().unwrap();
+    let out = run(dir.path(), &format!("align -q -m {} {args}", model()), PAIRS).ok();
+    let link = |link: &str| link.split_once('-').map(|(s, t)| (s.parse().unwrap(), t.parse().unwrap())).unwrap();
+    out.lines().map(|line| line.split_whitespace().map(link).collect()).collect()
+}
+
+#[test]
+fn align_links_what_attend_shows_and_every_word_between_white_space() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("p.tsv"), PAIRS).unwrap();
+    for threshold in ["", "--threshold 0.1"] {
+        let attend = format!("attend -m {} --pairs p.tsv --words --format pharaoh {threshold}", model());
+        let align = format!("align -q -m {} p.tsv {threshold} --batch 2", model());
+        assert_eq!(run(dir.path(), &align, "").ok(), run(dir.path(), &attend, "").ok());
+    }
+    let aligned = links("");
+    for (links, pair) in aligned.iter().zip(PAIRS.lines()) {
+        let (src, tgt) = pair.split_once('\t').unwrap();
+        let [src, tgt] = [src, tgt].map(|text| text.split_whitespace().count());
+        let mut linked: Vec<usize> = links.iter().map(|link| link.1).collect();
+        linked.sort_unstable();
+        assert_eq!(linked, (0..tgt).collect::<Vec<_>>(), "one link for every target word of {pair:?}");
+        assert!(links.iter().all(|link| link.0 < src));
+    }
+    fs::write(dir.path().join("s"), "3 May 1999\n\n").unwrap();
+    fs::write(dir.path().join("t"), "1999-05-03\n\n").unwrap();
+    let sides = run(dir.path(), &format!("align -q -m {} --src s --tgt t", model()), "").ok();
+    assert_eq!(sides.lines().count(), 2, "a line for every pair: {sides:?}");
+    assert_eq!(sides.lines().nth(1), Some(""));
+}
+
+#[test]
+fn two_directions_are_merged_between_their_intersection_and_their_union() {
+    // The model reads dates only; as its own reverse it reads the turned pairs, which is enough to merge.
+    let with = |how: &str| links(&format!("--reverse-model {} --merge {how}", model()));
+    let (both, either) = (with("intersection"), with("union"));
+    for how in ["grow-diag", "grow-diag-final", "grow-diag-final-and"] {
+        for ((merged, both), either) in with(how).iter().zip(&both).zip(&either) {
+            assert!(both.iter().all(|link| merged.contains(link)) && merged.iter().all(|link| either.contains(link)));
+        }
+    }
+    assert_eq!(links(&format!("--reverse-model {}", model())), with("grow-diag-final-and"));
+    for (forward, either) in links("").iter().zip(&either) {
+        assert!(forward.iter().all(|link| either.contains(link)));
+    }
+}
+
+#[test]
+fn a_word_may_take_the_weights_of_the_step_that_reads_it() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("p.tsv"), PAIRS).unwrap();
+    let lines = run(dir.path(), &format!("attend -m {} --pairs p.tsv --format jsonl", model()), "").ok();
+    let maps = read_jsonl(lines.as_bytes()).map(Result::unwrap);
+    let want: Vec<String> = maps.map(|map| to_pharaoh(&map.one_step_later().spaced(), Links::Strongest)).collect();
+    let got = run(dir.path(), &format!("align -q -m {} p.tsv --weights read", model()), "").ok();
+    assert_eq!(got.lines().collect::<Vec<_>>(), want);
+}

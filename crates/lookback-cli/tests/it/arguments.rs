@@ -18,6 +18,8 @@ fn every_help_has_examples_and_the_short_one_fits_one_screen() {
         "eval",
         "score",
         "attend",
+        "align",
+        "explain",
         "inspect",
         "average",
         "tokenize",

@@ -29,7 +29,7 @@ fn folder() -> TempDir {
 #[test]
 fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
     let dir = folder();
-    let table: [(&str, i32); 46] = [
+    let table = [
         ("quickstart dates --set train.max_update=1", 2),
         ("quickstart dates --out m", 2),
         ("quickstart dates --out short", 2),
@@ -63,6 +63,17 @@ fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
         ("average m m -o mean", 0),
         ("average m broken -o new", 1),
         ("average m", 2),
+        ("align -m m pairs.tsv", 0),
+        ("align -m broken pairs.tsv", 1),
+        ("align -m m pairs.tsv --merge union", 2),
+        ("align -m m bad.tsv", 3),
+        ("align -m m --src long --tgt short", 3),
+        ("explain -m m 3", 0),
+        ("explain -m m --step 1 --json 3", 0),
+        ("explain -m m --step 99 3", 2),
+        ("explain -m m --step 1 --html 3", 2),
+        ("explain -m broken 3", 1),
+        ("explain -m m 3 -o no/where", 1),
         ("inspect m", 0),
         ("inspect broken", 1),
         ("inspect", 2),
@@ -110,6 +121,8 @@ fn no_verb_minds_a_reader_that_leaves() {
         "attend -m m -i long --format nematus",
         "attend -m m -i long --format html",
         "attend -m m -i short --format svg",
+        "align -m m pairs.tsv -q",
+        "explain -m m 3",
         "inspect m",
         "tokenize -m m -i long",
         "detokenize -m m -i long",
@@ -219,6 +232,8 @@ fn every_verb_has_a_manual_page() {
         "eval",
         "score",
         "attend",
+        "align",
+        "explain",
         "average",
         "inspect",
         "help",

@@ -1,6 +1,8 @@
 //! The gradients of [`attend`](super::attend), in three parts: value to weights, value to values, weights through softmax and score.
 
-use super::{AttentionShape, Rows, Score, additive, dot, dots, weighted_sum};
+use std::ops::Range;
+
+use super::{AttentionShape, Rows, Score, Window, additive, dot, dots, weighted_sum};
 use crate::shared::{Area, Shared, with_scratch};
 use crate::softmax::dot as inner_product;
 use crate::{Exec, Real, column_sums};
@@ -33,20 +35,21 @@ pub enum ScoreBackward<'a, T> {
 }
 
 /// Turns the gradient of the context into a gradient of the weights:
-/// `dweights[t,n,s] += dcontext[t,n] · values[s,n]` for real positions.
+/// `dweights[t,n,s] += dcontext[t,n] · values[s,n]` for the positions of the window.
 ///
 /// # Panics
 /// If the shapes disagree, or several query rows share a memory (that is for decoding only).
 pub fn attend_backward_weights<T: Real>(
     exec: Exec<'_>,
     shape: AttentionShape,
+    window: Window<'_, T>,
     dweights: &mut [T],
     dcontext: &[T],
     values: &[T],
     src_len: &[u32],
 ) {
     let AttentionShape { src_max, batch, heads, value_width, .. } = shape;
-    check_gradients(shape);
+    check_gradients(shape, window);
     assert_eq!(dweights.len(), shape.weights(), "dweights must be (T, B, N, S)");
     let dweights = Shared::new(dweights);
     exec.pool.run(batch, |b| {
@@ -57,9 +60,11 @@ pub fn attend_backward_weights<T: Real>(
                 for t in 0..shape.queries {
                     let row = t * batch + b;
                     let da = &dcontext[row * value_width + at.first..][..at.columns];
-                    dots(exec.isa, &mut products[..len], da, T::ONE, &values[at.start..], at.stride);
+                    let seen = window.range(t, row, len);
+                    let (products, at) = (&mut products[..seen.len()], at.from(seen.start));
+                    dots(exec.isa, products, da, T::ONE, &values[at.start..], at.stride);
                     // SAFETY: each task writes the rows of its own sentence.
-                    let dalpha = unsafe { dweights.part((row * heads + n) * src_max, len) };
+                    let dalpha = unsafe { dweights.part((row * heads + n) * src_max + seen.start, seen.len()) };
                     dalpha.iter_mut().zip(&*products).for_each(|(d, &p)| *d += p);
                 }
             }
@@ -74,23 +79,28 @@ pub fn attend_backward_weights<T: Real>(
 pub fn attend_backward_values<T: Real>(
     exec: Exec<'_>,
     shape: AttentionShape,
+    window: Window<'_, T>,
     dvalues: &mut [T],
     weights: &[T],
     dcontext: &[T],
     src_len: &[u32],
 ) {
     let AttentionShape { src_max, batch, heads, value_width, .. } = shape;
-    check_gradients(shape);
+    check_gradients(shape, window);
     assert_eq!(dvalues.len(), src_max * batch * value_width, "dvalues must be (S, B, W)");
     let dvalues = Shared::new(dvalues);
     exec.pool.run(batch, |b| {
         for n in 0..heads {
             let at = Rows::of(shape, value_width, b, n);
-            for s in 0..src_len[b] as usize {
+            let len = src_len[b] as usize;
+            for s in 0..len {
                 // SAFETY: each task writes the rows of its own sentence.
                 let dv = unsafe { dvalues.part(at.start + s * at.stride, at.columns) };
                 for t in 0..shape.queries {
                     let row = t * batch + b;
+                    if !window.range(t, row, len).contains(&s) {
+                        continue;
+                    }
                     let alpha = &weights[(row * heads + n) * src_max + s..][..1];
                     weighted_sum(exec.isa, dv, alpha, T::ONE, &dcontext[row * value_width + at.first..], 0);
                 }
@@ -104,7 +114,8 @@ pub fn attend_backward_values<T: Real>(
 /// ```text
 /// de[t,n,s] = α[t,n,s]·(dα[t,n,s] − Σ_s' α[t,n,s']·dα[t,n,s'])
 /// ```
-/// `dscores`, if given, is the gradient that reaches the scores from elsewhere and is added to de. `dweights` is overwritten with `de` (exactly 0 in padding).
+/// `dscores`, if given, is the gradient that reaches the scores from elsewhere and is added to de. `dweights` is overwritten with `de` (exactly 0 in padding and outside the
+/// window). `dcentres` (T, B), which [`Window::Centred`] needs and nothing else has, is added to.
 ///
 /// # Panics
 /// If the shapes disagree, or several query rows share a memory.
@@ -112,16 +123,21 @@ pub fn attend_backward_scores<T: Real>(
     exec: Exec<'_>,
     shape: AttentionShape,
     score: ScoreBackward<'_, T>,
+    window: Window<'_, T>,
     dquery: &mut [T],
     dweights: &mut [T],
+    dcentres: Option<&mut [T]>,
     dscores: Option<&[T]>,
     weights: &[T],
     query: &[T],
     src_len: &[u32],
 ) {
     let AttentionShape { batch, query_width, .. } = shape;
-    check_gradients(shape);
-    let passes = Passes { exec, shape, weights, dscores, query, src_len };
+    check_gradients(shape, window);
+    let centres = if matches!(window, Window::Centred { .. }) { shape.queries * batch } else { 0 };
+    assert_eq!(dcentres.as_ref().map_or(0, |d| d.len()), centres, "dcentres must be (T, B) of a centred window");
+    let dcentres = dcentres.map(Shared::new);
+    let passes = Passes { exec, shape, window, weights, dcentres, dscores, query, src_len };
     let memory = shape.src_max * batch * query_width;
     match score {
         ScoreBackward::Dot { keys, scale, dkeys } => {
@@ -152,7 +168,9 @@ pub fn attend_backward_scores<T: Real>(
         }
         ScoreBackward::Location => {
             Score::<T>::Location.check(shape);
-            passes.run(dquery, dweights, |_, dq, de, _, _| dq.iter_mut().zip(de).for_each(|(dq, &de)| *dq += de));
+            passes.run(dquery, dweights, |_, dq, de, _, at| {
+                dq[at.position..].iter_mut().zip(de).for_each(|(dq, &de)| *dq += de);
+            });
         }
     }
 }
@@ -161,14 +179,16 @@ pub fn attend_backward_scores<T: Real>(
 struct Passes<'a, T> {
     exec: Exec<'a>,
     shape: AttentionShape,
+    window: Window<'a, T>,
     weights: &'a [T],
+    dcentres: Option<Shared<'a, T>>,
     dscores: Option<&'a [T]>,
     query: &'a [T],
     src_len: &'a [u32],
 }
 
 impl<T: Real> Passes<'_, T> {
-    /// Turns `dweights` into the gradient of the scores, and hands each query's to `back(sentence, dq, de, q, rows)`.
+    /// Turns `dweights` into the gradient of the scores, and hands each query's to `back(sentence, dq, de, q, rows)`: of the positions of its window.
     fn run(&self, dquery: &mut [T], dweights: &mut [T], back: impl Fn(usize, &mut [T], &[T], &[T], Rows) + Sync) {
         let AttentionShape { src_max, batch, heads, query_width, .. } = self.shape;
         assert_eq!(dquery.len(), self.query.len(), "dquery must be (T, B, H)");
@@ -183,28 +203,37 @@ impl<T: Real> Passes<'_, T> {
                     let (weights, query) = ((row * heads + n) * src_max, row * query_width + at.first);
                     // SAFETY: each task writes the rows of its own sentence.
                     let (de, dq) = unsafe { (dweights.part(weights, src_max), dquery.part(query, at.columns)) };
-                    self.softmax(de, weights, len);
-                    back(b, dq, &de[..len], &self.query[query..][..at.columns], at);
+                    let seen = self.window.range(t, row, len);
+                    self.softmax(de, weights, seen.clone());
+                    let (de, from) = (&de[seen.clone()], seen.start);
+                    if let Some(dcentres) = &self.dcentres {
+                        // SAFETY: each task writes the rows of its own sentence.
+                        let dp = unsafe { dcentres.part(row, 1) };
+                        dp[0] += self.window.centre_gradient(de, from, row);
+                    }
+                    back(b, dq, de, &self.query[query..][..at.columns], at.from(from));
                 }
             }
         });
     }
 
-    /// From the gradient of a row of weights, which starts at `start`, to that of its scores.
-    fn softmax(&self, de: &mut [T], start: usize, len: usize) {
-        let alpha = &self.weights[start..][..len];
-        let (de, padding) = de.split_at_mut(len);
+    /// From the gradient of a row of weights, which starts at `start`, to that of its scores, for the positions `seen`.
+    fn softmax(&self, de: &mut [T], start: usize, seen: Range<usize>) {
+        let alpha = &self.weights[start..][seen.clone()];
+        de[..seen.start].fill(T::ZERO);
+        de[seen.end..].fill(T::ZERO);
+        let de = &mut de[seen.clone()];
         let mean = inner_product(alpha, de);
         for (d, &alpha) in de.iter_mut().zip(alpha) {
             *d = alpha * (*d - mean);
         }
         if let Some(dscores) = self.dscores {
-            de.iter_mut().zip(&dscores[start..]).for_each(|(d, &from_outside)| *d += from_outside);
+            de.iter_mut().zip(&dscores[start + seen.start..]).for_each(|(d, &from_outside)| *d += from_outside);
         }
-        padding.fill(T::ZERO);
     }
 }
 
-fn check_gradients(shape: AttentionShape) {
+fn check_gradients<T: Real>(shape: AttentionShape, window: Window<'_, T>) {
     assert_eq!(shape.group, 1, "gradients need one query row per sentence");
+    window.check(shape.queries, shape.batch);
 }

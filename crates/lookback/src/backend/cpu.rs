@@ -9,7 +9,7 @@ use lookback_kernels::{
 
 use super::{
     AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, LossGradients, Precision, Purpose, RandomKey,
-    Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep, Smoothing, with_cell,
+    Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep, Smoothing, Window, with_cell,
 };
 
 /// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
@@ -283,6 +283,7 @@ impl<T: Real> Backend for Cpu<T> {
         &self,
         spec: AttentionSpec,
         score: Score<'_, Vec<T>, CpuWeight<T>>,
+        window: Window<'_, Vec<T>>,
         context: &mut Vec<T>,
         weights: &mut Vec<T>,
         scores: &mut Vec<T>,
@@ -295,37 +296,41 @@ impl<T: Real> Backend for Cpu<T> {
             Score::Additive { keys, v } => kernels::Score::Additive { keys, v: &v.values },
             Score::Location => kernels::Score::Location,
         };
-        kernels::attend(self.exec(), spec, score, context, weights, scores, query, values, src_len);
+        kernels::attend(self.exec(), spec, score, slices(window), context, weights, scores, query, values, src_len);
     }
 
     fn attend_backward_weights(
         &self,
         spec: AttentionSpec,
+        window: Window<'_, Vec<T>>,
         dweights: &mut Vec<T>,
         dcontext: &Vec<T>,
         values: &Vec<T>,
         src_len: &Vec<u32>,
     ) {
-        kernels::attend_backward_weights(self.exec(), spec, dweights, dcontext, values, src_len);
+        kernels::attend_backward_weights(self.exec(), spec, slices(window), dweights, dcontext, values, src_len);
     }
 
     fn attend_backward_values(
         &self,
         spec: AttentionSpec,
+        window: Window<'_, Vec<T>>,
         dvalues: &mut Vec<T>,
         weights: &Vec<T>,
         dcontext: &Vec<T>,
         src_len: &Vec<u32>,
     ) {
-        kernels::attend_backward_values(self.exec(), spec, dvalues, weights, dcontext, src_len);
+        kernels::attend_backward_values(self.exec(), spec, slices(window), dvalues, weights, dcontext, src_len);
     }
 
     fn attend_backward_scores(
         &self,
         spec: AttentionSpec,
         score: ScoreBackward<'_, Vec<T>, CpuWeight<T>>,
+        window: Window<'_, Vec<T>>,
         dquery: &mut Vec<T>,
         dweights: &mut Vec<T>,
+        dcentres: Option<&mut Vec<T>>,
         dscores: Option<&Vec<T>>,
         weights: &Vec<T>,
         query: &Vec<T>,
@@ -340,8 +345,28 @@ impl<T: Real> Backend for Cpu<T> {
             }
             ScoreBackward::Location => kernels::ScoreBackward::Location,
         };
-        let dscores = dscores.map(Vec::as_slice);
-        kernels::attend_backward_scores(self.exec(), spec, score, dquery, dweights, dscores, weights, query, src_len);
+        let (window, dcentres, dscores) = (slices(window), dcentres.map(Vec::as_mut_slice), dscores.map(Vec::as_slice));
+        kernels::attend_backward_scores(
+            self.exec(),
+            spec,
+            score,
+            window,
+            dquery,
+            dweights,
+            dcentres,
+            dscores,
+            weights,
+            query,
+            src_len,
+        );
+    }
+
+    fn window_centres(&self, p: &mut Vec<T>, z: &Vec<T>, rows: usize, src_len: &Vec<u32>) {
+        kernels::window_centres(p, z, rows, src_len);
+    }
+
+    fn window_centres_backward(&self, dz: &mut Vec<T>, dp: &Vec<T>, p: &Vec<T>, rows: usize, src_len: &Vec<u32>) {
+        kernels::window_centres_backward(dz, dp, p, rows, src_len);
     }
 
     fn mean_rows(&self, y: &mut Vec<T>, x: &Vec<T>, count: usize, width: usize) {
@@ -472,6 +497,15 @@ fn cell_trace<T>(trace: &mut RecurrentTrace<Vec<T>>) -> CellTrace<'_, T> {
         saved: &mut trace.saved,
         h_prev: &mut trace.h_prev,
         c_prev: or_empty(trace.c_prev.as_mut()),
+    }
+}
+
+/// A window as the kernels take it.
+fn slices<T>(window: Window<'_, Vec<T>>) -> kernels::Window<'_, T> {
+    match window {
+        Window::Global => kernels::Window::Global,
+        Window::Monotonic { first, half } => kernels::Window::Monotonic { first, half },
+        Window::Centred { centres, half } => kernels::Window::Centred { centres, half },
     }
 }
 

@@ -126,6 +126,36 @@ pub enum Score<'a, T, W> {
     Location,
 }
 
+/// The part of the source each query looks at. See [`lookback_kernels::Window`]; T is a tensor.
+#[derive(Debug)]
+pub enum Window<'a, T> {
+    /// All of it.
+    Global,
+    /// `half` positions to either side of the query's own step.
+    Monotonic {
+        /// The step of the first query.
+        first: usize,
+        /// D.
+        half: usize,
+    },
+    /// `half` positions to either side of a centre, the nearer the better.
+    Centred {
+        /// p (T, R).
+        centres: &'a T,
+        /// D.
+        half: usize,
+    },
+}
+
+// Not derived: T need not be copied.
+impl<T> Clone for Window<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Window<'_, T> {}
+
 /// A [`Score`], and where the gradients of what it reads besides the query are added.
 #[derive(Debug)]
 pub enum ScoreBackward<'a, T, W> {
@@ -317,6 +347,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
         &self,
         spec: AttentionSpec,
         score: Score<'_, Self::Tensor, Self::Weight>,
+        window: Window<'_, Self::Tensor>,
         context: &mut Self::Tensor,
         weights: &mut Self::Tensor,
         scores: &mut Self::Tensor,
@@ -328,6 +359,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn attend_backward_weights(
         &self,
         spec: AttentionSpec,
+        window: Window<'_, Self::Tensor>,
         dweights: &mut Self::Tensor,
         dcontext: &Self::Tensor,
         values: &Self::Tensor,
@@ -337,22 +369,36 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn attend_backward_values(
         &self,
         spec: AttentionSpec,
+        window: Window<'_, Self::Tensor>,
         dvalues: &mut Self::Tensor,
         weights: &Self::Tensor,
         dcontext: &Self::Tensor,
         src_len: &Self::Ids,
     );
-    /// Through softmax and score: adds to `dquery` and the gradients in `score`; overwrites `dweights` with the gradient of the scores, `dscores` from
-    /// elsewhere included.
+    /// Through softmax and score: adds to `dquery`, the gradients in `score` and, of a centred window, `dcentres`; overwrites `dweights` with the gradient of the
+    /// scores, `dscores` from elsewhere included.
     fn attend_backward_scores(
         &self,
         spec: AttentionSpec,
         score: ScoreBackward<'_, Self::Tensor, Self::Weight>,
+        window: Window<'_, Self::Tensor>,
         dquery: &mut Self::Tensor,
         dweights: &mut Self::Tensor,
+        dcentres: Option<&mut Self::Tensor>,
         dscores: Option<&Self::Tensor>,
         weights: &Self::Tensor,
         query: &Self::Tensor,
+        src_len: &Self::Ids,
+    );
+    /// `p[t, r] = len · sigmoid(z[t, r])` for (T, `rows`), with the length of the row's sentence: the centres of predicted windows.
+    fn window_centres(&self, p: &mut Self::Tensor, z: &Self::Tensor, rows: usize, src_len: &Self::Ids);
+    /// `dz += dp·p·(1 − p / len)`
+    fn window_centres_backward(
+        &self,
+        dz: &mut Self::Tensor,
+        dp: &Self::Tensor,
+        p: &Self::Tensor,
+        rows: usize,
         src_len: &Self::Ids,
     );
     /// The mean of every `count` rows of `width` that follow each other.

@@ -23,6 +23,21 @@ pub enum AttentionKind {
     None,
 }
 
+/// The part of the source that a step looks at; every score can be combined with each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowKind {
+    /// All of it.
+    Global,
+    /// The pieces around piece t at step t, for languages of one order (Luong et al. 2015, §3.2, local-m).
+    LocalM,
+    /// The pieces around a place that the state predicts, nearer ones preferred by a Gaussian (local-p).
+    LocalP,
+}
+
+/// How far a window reaches to either side if nothing is said (Luong et al. 2015, §4).
+const WINDOW_WIDTH: usize = 10;
+
 /// When the decoder looks back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +56,9 @@ impl Config {
             AttentionKind::Location => _ = self.model.location_length.get_or_insert(self.data.max_src),
             _ => {}
         }
+        if self.model.window != WindowKind::Global {
+            self.model.window_width.get_or_insert(WINDOW_WIDTH);
+        }
     }
 
     /// What cannot combine.
@@ -58,6 +76,7 @@ impl Config {
             );
         }
         self.check_own_keys()?;
+        self.check_window()?;
         self.check_heads(hidden, encoder)?;
         if m.decoder == DecoderOrder::Bahdanau && m.attention == AttentionKind::None {
             return invalid(
@@ -98,6 +117,23 @@ impl Config {
             ),
             (AttentionKind::Location, _) | (_, None) => Ok(()),
             _ => of_another("model.location_length", "location"),
+        }
+    }
+
+    fn check_window(&self) -> Result<(), ConfigError> {
+        let m = &self.model;
+        match (m.window, m.window_width) {
+            (WindowKind::Global, Some(_)) => invalid(
+                "model.window_width",
+                "`model.window = \"global\"` looks at the whole source; leave it out, or set `model.window = \"local_m\"` or `\"local_p\"`"
+                    .into(),
+            ),
+            (_, Some(0)) => invalid("model.window_width", "0 is outside 1..; set `model.window_width = 1` or more".into()),
+            (WindowKind::LocalM | WindowKind::LocalP, _) if m.attention == AttentionKind::None => invalid(
+                "model.window",
+                "there is no attention to confine with `model.attention = \"none\"`; leave it out, or choose a score".into(),
+            ),
+            _ => Ok(()),
         }
     }
 
@@ -151,6 +187,13 @@ mod tests {
         let location = resolved(&["model.attention=location", "data.max_src=40"]).expect("valid").model;
         assert_eq!((location.attention_width, location.location_length), (None, Some(40)));
         assert_eq!(resolved(&[]).expect("valid").model.attention_width, None);
+        for (sets, want) in [
+            (&["model.window=local_m"][..], Some(10)),
+            (&["model.window=local_p", "model.window_width=3"], Some(3)),
+            (&[], None),
+        ] {
+            assert_eq!(resolved(sets).expect("valid").model.window_width, want);
+        }
     }
 
     #[test]
@@ -180,6 +223,9 @@ mod tests {
                 &["model.attention=location", "model.location_length=40"],
                 "model.location_length: `location` has weights for 40",
             ),
+            (&["model.window_width=8"], "model.window_width: `model.window = \"global\"` looks at the whole"),
+            (&["model.window=local_p", "model.window_width=0"], "model.window_width: 0 is outside 1.."),
+            (&["model.window=local_m", "model.attention=none"], "model.window: there is no attention"),
             (&["model.heads=0"], "model.heads: there is at least one"),
             (&["model.heads=2", "model.attention=location"], "model.heads: heads share"),
             (&["model.heads=2", "model.attention=none"], "model.heads: heads share"),

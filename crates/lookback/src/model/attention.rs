@@ -17,12 +17,19 @@
 //! α_n = softmax_i(score(q_n, k_{i,n}))      a = [Σ_i α_{1,i} h_{i,1}; …; Σ_i α_{N,i} h_{i,N}]
 //! ```
 //! That is Vaswani et al.'s multi-head attention without projected values; W_c, which reads the context, stands for the output projection.
+//!
+//! A window may confine each step to the positions around a centre p_t, with D to either side (Luong et al. 2015, §3.2); S counts the end of the sentence, heads share p_t:
+//!
+//! ```text
+//! local_m     p_t = min(t, S − 1)                          t from 0
+//! local_p     p_t = S · sigmoid(v_pᵀ tanh(W_p s))          e_i −= (i − p_t)² / (2σ²), σ = D/2
+//! ```
 
 use crate::backend::Backend;
-use crate::config::{AttentionKind, ModelConfig};
+use crate::config::{AttentionKind, ModelConfig, WindowKind};
 use crate::model::Memory;
 use crate::model::layout::{Layout, Sizes};
-use crate::ops::{Attention, AttentionScore};
+use crate::ops::{Attended, Attention, AttentionScore, AttentionWindow};
 use crate::params::{Init, ParamId};
 use crate::tape::{Graph, Var};
 
@@ -51,18 +58,45 @@ impl HeadWeights {
 
 /// What looking back gives.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Looked {
-    /// a (T, R, D).
-    pub(super) context: Var,
-    /// α.
-    pub(super) weights: HeadWeights,
+pub struct Looked {
+    /// e, a and α.
+    pub attended: Attended,
+    /// p (T, R, 1), where the model predicts it.
+    pub centres: Option<Var>,
+    /// N.
+    pub heads: usize,
 }
 
-/// A score and its parameters.
+impl Looked {
+    /// α, head by head.
+    /// α, head by head.
+    #[must_use]
+    pub fn weights(&self) -> HeadWeights {
+        HeadWeights { each: self.attended.weights, heads: self.heads }
+    }
+}
+
+/// A score and a window, with their parameters.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AttentionLayer {
     score: Score,
+    window: Window,
     heads: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Window {
+    Global,
+    Monotonic {
+        half: usize,
+    },
+    Predicted {
+        half: usize,
+        /// W_p (H, H).
+        hidden: ParamId,
+        /// v_p (1, H).
+        v: ParamId,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,24 +123,26 @@ enum Score {
     },
 }
 
+/// A matrix of the attention.
+fn matrix(layout: &mut Layout, name: &str, rows: usize, cols: usize, per_step: bool) -> ParamId {
+    layout.matrix(format!("decoder.attention.{name}.weight"), rows, cols, rows, per_step)
+}
+
 impl AttentionLayer {
     /// The layer of a configuration; none for `attention = "none"`. `per_step` says that queries come one step at a time.
     pub(super) fn new(layout: &mut Layout, config: &ModelConfig, sizes: Sizes, per_step: bool) -> Option<Self> {
         let Sizes { hidden, encoder, .. } = sizes;
         let resolved = "the configuration was resolved";
-        let mut matrix = |name: &str, rows: usize, cols: usize, per_step: bool| {
-            layout.matrix(format!("decoder.attention.{name}.weight"), rows, cols, rows, per_step)
-        };
         let score = match config.attention {
             AttentionKind::None => return None,
             AttentionKind::Dot => Score::Dot { scale: 1.0 },
             #[allow(clippy::cast_precision_loss, reason = "a width is far below 2⁵²")]
             AttentionKind::ScaledDot => Score::Dot { scale: 1.0 / ((hidden / config.heads) as f64).sqrt() },
-            AttentionKind::General => Score::General { keys: matrix("keys", hidden, encoder, false) },
+            AttentionKind::General => Score::General { keys: matrix(layout, "keys", hidden, encoder, false) },
             AttentionKind::Concat => {
                 let width = config.attention_width.expect(resolved);
-                let query = matrix("query", width, hidden, per_step);
-                let keys = matrix("keys", width, encoder, false);
+                let query = matrix(layout, "query", width, hidden, per_step);
+                let keys = matrix(layout, "keys", width, encoder, false);
                 let bias = layout.vector("decoder.attention.keys.bias".into(), width, Init::Constant(0.0));
                 // As a matrix of one row: the fan-in is a head's share.
                 #[allow(clippy::cast_precision_loss, reason = "a width is far below 2²⁴")]
@@ -116,10 +152,20 @@ impl AttentionLayer {
             }
             AttentionKind::Location => {
                 let length = config.location_length.expect(resolved) + 1;
-                Score::Location { positions: matrix("positions", length, hidden, per_step), length }
+                Score::Location { positions: matrix(layout, "positions", length, hidden, per_step), length }
             }
         };
-        Some(Self { score, heads: config.heads })
+        let half = config.window_width.unwrap_or(0);
+        let window = match config.window {
+            WindowKind::Global => Window::Global,
+            WindowKind::LocalM => Window::Monotonic { half },
+            WindowKind::LocalP => {
+                let hidden = matrix(layout, "window", hidden, hidden, per_step);
+                let v = layout.matrix("decoder.attention.window.v".into(), 1, sizes.hidden, 1, per_step);
+                Window::Predicted { half, hidden, v }
+            }
+        };
+        Some(Self { score, window, heads: config.heads })
     }
 
     /// The most source positions it knows, the end counted; none if there is no limit.
@@ -139,8 +185,8 @@ impl AttentionLayer {
         }
     }
 
-    /// Looks back at a memory with the states `s` (T, R, H).
-    pub(super) fn look<B: Backend>(&self, g: &mut Graph<'_, B>, s: Var, memory: &Memory) -> Looked {
+    /// Looks back at a memory with the states `s` (T, R, H), of the steps from `first` on.
+    pub(super) fn look<B: Backend>(&self, g: &mut Graph<'_, B>, s: Var, memory: &Memory, first: usize) -> Looked {
         let keys = memory.keys.unwrap_or(memory.states);
         let (query, score) = match self.score {
             Score::Dot { scale } => (s, AttentionScore::Dot { keys, scale }),
@@ -149,7 +195,17 @@ impl AttentionLayer {
             Score::Location { positions, .. } => (g.linear(s, positions, None), AttentionScore::Location),
         };
         let (values, src_len, heads) = (memory.states, memory.src_len, self.heads);
-        let attended = g.attend(Attention { query, values, src_len, score, heads });
-        Looked { context: attended.context, weights: HeadWeights { each: attended.weights, heads } }
+        let window = match self.window {
+            Window::Global => AttentionWindow::Global,
+            Window::Monotonic { half } => AttentionWindow::Monotonic { first, half },
+            Window::Predicted { half, hidden, v } => {
+                let z = g.linear(s, hidden, None);
+                let z = g.tanh(z);
+                let z = g.linear(z, v, None);
+                AttentionWindow::Centred { centres: g.window_centres(z, src_len), half }
+            }
+        };
+        let attended = g.attend(Attention { query, values, src_len, score, window, heads });
+        Looked { attended, centres: window.centres(), heads }
     }
 }

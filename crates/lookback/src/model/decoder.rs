@@ -10,7 +10,7 @@
 use crate::backend::{Backend, Direction};
 use crate::config::{AttentionKind, DecoderOrder, ModelConfig};
 use crate::model::Memory;
-use crate::model::attention::{AttentionLayer, HeadWeights};
+use crate::model::attention::{AttentionLayer, HeadWeights, Looked};
 use crate::model::bridge::Bridge;
 use crate::model::dropout::{Dropout, Place};
 use crate::model::layout::{Layout, Sizes};
@@ -29,6 +29,8 @@ pub struct DecoderState {
     pub layers: Vec<State>,
     /// The attentional state of the step before, s̃_{t-1} (1, R, H), if it is fed back.
     pub input_feed: Option<Var>,
+    /// t, the steps behind it: where `local_m` looks.
+    pub position: usize,
 }
 
 impl DecoderState {
@@ -36,6 +38,24 @@ impl DecoderState {
     pub fn vars_mut(&mut self) -> Vec<&mut Var> {
         let layers = self.layers.iter_mut().flat_map(|s| std::iter::once(&mut s.h).chain(&mut s.c));
         layers.chain(self.input_feed.as_mut()).collect()
+    }
+}
+
+/// What a step makes of the context it looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// It is used.
+    Used,
+    /// Zeros stand for it: what would be said without having looked.
+    Zeroed,
+}
+
+impl Sight {
+    fn of<B: Backend>(self, g: &mut Graph<'_, B>, context: Var) -> Var {
+        match self {
+            Self::Used => context,
+            Self::Zeroed => g.zeros(g.shape(context)),
+        }
     }
 }
 
@@ -48,6 +68,8 @@ pub struct Decoding {
     pub weights: Option<HeadWeights>,
     /// The state after the last step.
     pub state: DecoderState,
+    /// s of the last layer, and what was looked up: (T, R, ·) where all steps run at once, else (1, R, ·) of the last one.
+    pub seen: (Var, Option<Looked>),
 }
 
 #[derive(Debug, Clone)]
@@ -137,7 +159,7 @@ impl Decoder {
         let batch = g.shape(layers[0].h).batch;
         let is_fed = matches!(self.joins, Joins::Feed(_));
         let input_feed = is_fed.then(|| g.zeros(Shape::new(1, batch, self.hidden)));
-        DecoderState { layers, input_feed }
+        DecoderState { layers, input_feed, position: 0 }
     }
 
     pub(super) fn run<B: Backend>(
@@ -146,6 +168,7 @@ impl Decoder {
         memory: &Memory,
         state: &DecoderState,
         tgt_in: &[u32],
+        sight: Sight,
     ) -> Decoding {
         let batch = g.shape(state.layers[0].h).batch;
         let steps = tgt_in.len() / batch;
@@ -158,13 +181,13 @@ impl Decoder {
         match (self.joins, state.input_feed, &self.attention) {
             (Joins::Feed(feed), Some(input_feed), _) => {
                 let fed = Fed { projected, feed, first: input_feed };
-                self.run_fed(g, memory, &state.layers, &fed, &places)
+                self.run_fed(g, memory, state, &fed, &places, sight)
             }
             (Joins::Context(weight), _, Some(attention)) => {
                 let before = bahdanau::Before { attention, weight, embedded, projected, places: &places };
-                self.run_before(g, memory, &state.layers, &before)
+                self.run_before(g, memory, state, &before, sight)
             }
-            _ => self.run_steps(g, memory, &state.layers, projected, &places),
+            _ => self.run_steps(g, memory, state, projected, &places, sight),
         }
     }
 
@@ -173,16 +196,22 @@ impl Decoder {
         &self,
         g: &mut Graph<'_, B>,
         memory: &Memory,
-        initial: &[State],
+        state: &DecoderState,
         projected: Var,
         places: &Places,
+        sight: Sight,
     ) -> Decoding {
-        let (s, layers) = self.run_layers(g, projected, initial, places);
-        let looked = self.attention.map(|attention| attention.look(g, s, memory));
-        let joined = looked.map_or(s, |looked| g.concat(looked.context, s));
+        let (s, layers) = self.run_layers(g, projected, &state.layers, places);
+        let looked = self.attention.map(|attention| attention.look(g, s, memory, state.position));
+        let joined = looked.map_or(s, |looked| {
+            let context = sight.of(g, looked.attended.context);
+            g.concat(context, s)
+        });
         let attentional = self.attentional(g, joined, places);
-        let state = DecoderState { layers, input_feed: None };
-        Decoding { attentional, weights: looked.map(|looked| looked.weights), state }
+        let position = state.position + g.shape(projected).steps;
+        let state = DecoderState { layers, input_feed: None, position };
+        let weights = looked.as_ref().map(Looked::weights);
+        Decoding { attentional, weights, state, seen: (s, looked) }
     }
 
     /// The recurrent layers over any number of steps: outputs of the last (T, R, H), and the last states of all.
@@ -210,26 +239,29 @@ impl Decoder {
         &self,
         g: &mut Graph<'_, B>,
         memory: &Memory,
-        initial: &[State],
+        state: &DecoderState,
         fed: &Fed,
         places: &Places,
+        sight: Sight,
     ) -> Decoding {
         let steps = g.shape(fed.projected).steps;
-        let (mut layers, mut input_feed) = (initial.to_vec(), fed.first);
+        let (mut state, mut input_feed, mut seen) = (state.clone(), fed.first, None);
         let (mut attentional, mut weights) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
         for t in 0..steps {
             let x = g.step(fed.projected, t);
             let back = g.linear(input_feed, fed.feed, None);
             let gates = g.add(x, back);
-            let step = self.run_steps(g, memory, &layers, gates, places);
+            let step = self.run_steps(g, memory, &state, gates, places, sight);
             input_feed = step.attentional;
             attentional.push(step.attentional);
             weights.extend(step.weights);
-            layers = step.state.layers;
+            state = step.state;
+            seen = Some(step.seen);
         }
         let attentional = g.stack(&attentional);
         let weights = HeadWeights::stack(g, &weights);
-        Decoding { attentional, weights, state: DecoderState { layers, input_feed: Some(input_feed) } }
+        let state = DecoderState { input_feed: Some(input_feed), ..state };
+        Decoding { attentional, weights, state, seen: seen.unwrap_or((input_feed, None)) }
     }
 
     /// s̃ = tanh(W_c x + b_c), with dropout.

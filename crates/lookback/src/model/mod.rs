@@ -26,8 +26,8 @@ use crate::params::ParamSpec;
 use crate::tape::{Graph, IdsVar, Var};
 use crate::text::{BOS, EOS, PAD, UNK};
 
-pub use attention::HeadWeights;
-use decoder::Decoder;
+pub use attention::{HeadWeights, Looked};
+use decoder::{Decoder, Sight};
 pub use decoder::{DecoderState, Decoding};
 use encoder::Encoder;
 use layout::Layout;
@@ -112,7 +112,18 @@ impl Seq2Seq {
         state: &DecoderState,
         tgt_in: &[u32],
     ) -> Decoding {
-        self.decoder.run(g, memory, state, tgt_in)
+        self.decoder.run(g, memory, state, tgt_in, Sight::Used)
+    }
+
+    /// As [`Seq2Seq::decode`], with zeros for what every step looked up.
+    pub fn decode_blindly<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        memory: &Memory,
+        state: &DecoderState,
+        tgt_in: &[u32],
+    ) -> Decoding {
+        self.decoder.run(g, memory, state, tgt_in, Sight::Zeroed)
     }
 
     /// The logits (T, R, V) of attentional states.

@@ -4,7 +4,7 @@ use lookback_testkit::{Golden, assert_close_f64, max_grad_error};
 
 use super::*;
 use crate::backend::{AdamStep, Cpu, Real};
-use crate::config::{AttentionKind, Bridge, CellKind, Config, DecoderOrder};
+use crate::config::{AttentionKind, Bridge, CellKind, Config, DecoderOrder, WindowKind};
 use crate::data::Example;
 use crate::params::{Gradients, Params};
 use crate::tape::{Recording, Tape};
@@ -124,6 +124,25 @@ fn scores_and_orders() -> Vec<(String, ModelConfig)> {
     all
 }
 
+/// The models that look through windows.
+fn windows() -> Vec<(String, ModelConfig)> {
+    let plain = scores_and_orders();
+    let base = |name: &str| plain.iter().find(|(n, _)| n == name).expect("in the list").1.clone();
+    let mut all = Vec::new();
+    for (window, kind, width) in [(WindowKind::LocalM, "local_m", 1), (WindowKind::LocalP, "local_p", 2)] {
+        let mut add = |name: String, of: &str| {
+            all.push((name, ModelConfig { window, window_width: Some(width), ..base(of) }));
+        };
+        for score in ["dot", "scaled_dot", "general", "concat", "location"] {
+            add(format!("order_luong_{score}_{kind}_feed"), &format!("order_luong_{score}_1h_feed"));
+        }
+        add(format!("order_luong_dot_{kind}_nofeed"), "order_luong_dot_1h_nofeed");
+        add(format!("order_luong_general_{kind}_2h"), "order_luong_general_2h_nofeed");
+        add(format!("order_bahdanau_concat_{kind}"), "order_bahdanau_concat_1h");
+    }
+    all
+}
+
 /// Every model PyTorch computed, by name.
 fn all() -> Vec<(String, ModelConfig)> {
     let mut all = Vec::new();
@@ -163,6 +182,7 @@ fn all() -> Vec<(String, ModelConfig)> {
     add("model_tied_projected", tied(TiedEmbeddings::Target, config(true, 1, dot, false)));
     add("model_tied_all", tied(TiedEmbeddings::All, ModelConfig { cell: gru, ..config(true, 1, dot, true) }));
     all.extend(scores_and_orders());
+    all.extend(windows());
     all
 }
 
@@ -244,11 +264,17 @@ fn ten_adam_steps_follow_ten_losses_of_pytorch() {
 
 #[test]
 fn the_whole_gradient_agrees_with_differences_in_every_parameter() {
-    let (_, config) = all().into_iter().find(|(name, _)| name == "model_bridge").expect("in the list");
-    let case = Case::<f64>::read("model_bridge", &config, 1);
+    for name in ["model_bridge", "order_luong_general_local_p_feed", "order_bahdanau_concat_local_p"] {
+        let (_, config) = all().into_iter().find(|(n, _)| n == name).expect("in the list");
+        gradient_agrees_with_differences(name, &config);
+    }
+}
+
+fn gradient_agrees_with_differences(name: &str, config: &ModelConfig) {
+    let case = Case::<f64>::read(name, config, 1);
     let (_, gradients) = case.gradients();
-    let values: Vec<Vec<f64>> = case.params.specs().iter().map(|s| stored(&case.golden, &config, &s.name)).collect();
-    let mut changed = Case::<f64>::read("model_bridge", &config, 1);
+    let values: Vec<Vec<f64>> = case.params.specs().iter().map(|s| stored(&case.golden, config, &s.name)).collect();
+    let mut changed = Case::<f64>::read(name, config, 1);
     for i in 0..values.len() {
         let error = max_grad_error(&mut values[i].clone(), &gradients.all()[i], |v| {
             let mut all = values.clone();
@@ -259,7 +285,7 @@ fn the_whole_gradient_agrees_with_differences_in_every_parameter() {
             changed.model.loss(&mut g, &changed.batch, 0.0).loss
         });
         // Differences of a loss near 40 nats: rounding of 4e-15 over a step of 1e-5, relative to gradients of 1e-4 and more.
-        assert!(error < 5e-5, "{}: {error}", case.params.specs()[i].name);
+        assert!(error < 5e-5, "{name}, {}: {error}", case.params.specs()[i].name);
     }
 }
 
@@ -382,7 +408,8 @@ fn threads_change_no_bit_of_loss_or_gradient() {
         let all: Vec<u32> = gradients.all().iter().flatten().map(|v| v.to_bits()).collect();
         (loss.to_bits(), all)
     };
-    for config in [dot(CellKind::Lstm), dot(CellKind::Gru), dot(CellKind::Rnn), concat] {
+    let local = ModelConfig { window: WindowKind::LocalP, window_width: Some(5), ..dot(CellKind::Lstm) };
+    for config in [dot(CellKind::Lstm), dot(CellKind::Gru), dot(CellKind::Rnn), concat, local] {
         let one = bits(&config, 1);
         assert!(one == bits(&config, 2) && one == bits(&config, 4), "{:?}, {:?}", config.cell, config.attention);
     }

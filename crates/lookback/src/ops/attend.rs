@@ -4,13 +4,13 @@
 //! e[t,s] = score(query[t], s)       α[t] = softmax(e[t])       a[t] = Σ_s α[t,s]·values[s]
 //! ```
 //! Luong, Pham & Manning 2015, §3.1. With N heads (Vaswani et al. 2017, §3.2.2), head n has the n-th share of the columns of queries, keys and values and a softmax of
-//! its own; the contexts stand side by side. Padding is masked: its weights are exactly 0. All three results are values on the tape, and gradients
+//! its own; the contexts stand side by side. A window (Luong et al. 2015, §3.2) confines s to the positions around a centre; nothing is computed of the others. Padding is masked: its weights are exactly 0. All three results are values on the tape, and gradients
 //! flow into all of them.
 
-use crate::backend::{AttentionSpec, Backend, Score, ScoreBackward};
+use crate::backend::{AttentionSpec, Backend, Score, ScoreBackward, Window};
 use crate::ops::Node;
 use crate::params::ParamId;
-use crate::tape::{Graph, IdsVar, Shape, Var};
+use crate::tape::{Graph, IdsVar, Shape, Tape, Var};
 
 /// How a query is compared with the positions of a source.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,45 @@ pub enum AttentionScore {
     Location,
 }
 
+/// The part of the source that a query looks at (Luong et al. 2015, §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttentionWindow {
+    /// All of it.
+    Global,
+    /// `half` positions to either side of the query's own step, at most the last position: local-m.
+    Monotonic {
+        /// The step of the first query.
+        first: usize,
+        /// D.
+        half: usize,
+    },
+    /// `half` positions to either side of a centre; scores fall with the distance from it, e −= (s − p)²/(2σ²) with σ = D/2: local-p.
+    Centred {
+        /// p (T, R, 1), as [`Graph::window_centres`] gives them.
+        centres: Var,
+        /// D.
+        half: usize,
+    },
+}
+
+impl AttentionWindow {
+    fn of<B: Backend>(self, tape: &Tape<B>) -> Window<'_, B::Tensor> {
+        match self {
+            Self::Global => Window::Global,
+            Self::Monotonic { first, half } => Window::Monotonic { first, half },
+            Self::Centred { centres, half } => Window::Centred { centres: tape.tensor(centres), half },
+        }
+    }
+
+    /// p, where the model predicts it.
+    pub fn centres(self) -> Option<Var> {
+        match self {
+            Self::Centred { centres, .. } => Some(centres),
+            Self::Global | Self::Monotonic { .. } => None,
+        }
+    }
+}
+
 /// What attention reads: queries (T, R, H), values (S, B, W), the real source lengths (B,) and what the score needs, with R a multiple of B (the rows of a beam
 /// share their sentence's memory).
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +84,8 @@ pub struct Attention {
     pub src_len: IdsVar,
     /// The score, with its keys.
     pub score: AttentionScore,
+    /// Where it looks.
+    pub window: AttentionWindow,
     /// N: H and W are multiples of it.
     pub heads: usize,
 }
@@ -52,11 +93,11 @@ pub struct Attention {
 /// What attention gives. The rows of N heads follow each other: row r·N + n is head n of query row r.
 #[derive(Debug, Clone, Copy)]
 pub struct Attended {
-    /// The scores e (T, R·N, S), −∞ in padding.
+    /// The scores e (T, R·N, S) that the softmax is taken of: those of a centred window are lowered by the distance from its centre. −∞ in padding and outside the window.
     pub scores: Var,
     /// The attention value a (T, R, W), also called context vector.
     pub context: Var,
-    /// The attention distribution α (T, R·N, S): rows sum to 1, padding exactly 0.
+    /// The attention distribution α (T, R·N, S): rows sum to 1, padding and what is outside the window exactly 0.
     pub weights: Var,
 }
 
@@ -90,6 +131,7 @@ impl<B: Backend> Graph<'_, B> {
         self.backend.attend(
             spec,
             score,
+            input.window.of(self.tape()),
             &mut context,
             &mut weights,
             &mut scores,
@@ -140,14 +182,15 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, node: AttendNode) {
         let backend = graph.backend;
         backend.attend_backward_weights(
             spec,
+            input.window.of(graph.tape()),
             &mut dweights,
             &dcontext,
             graph.tensor(input.values),
             graph.ids_of(lengths),
         );
         let mut dvalues = graph.take_gradient(input.values);
-        let weights = graph.tensor(output.weights);
-        backend.attend_backward_values(spec, &mut dvalues, weights, &dcontext, graph.ids_of(lengths));
+        let (window, weights) = (input.window.of(graph.tape()), graph.tensor(output.weights));
+        backend.attend_backward_values(spec, window, &mut dvalues, weights, &dcontext, graph.ids_of(lengths));
         graph.put_gradient(input.values, dvalues);
         graph.release(dcontext);
     }
@@ -172,6 +215,8 @@ fn backward_scores<B: Backend>(
         AttentionScore::Location => None,
     };
     let mut dkeys = keys.map(|keys| graph.take_gradient(keys));
+    let centres = input.window.centres();
+    let mut dcentres = centres.map(|centres| graph.take_gradient(centres));
     let (backend, params, tape, gradients) = graph.split();
     let score = match (input.score, &mut dkeys) {
         (AttentionScore::Dot { keys, scale }, Some(dkeys)) => {
@@ -184,8 +229,23 @@ fn backward_scores<B: Backend>(
         _ => ScoreBackward::Location,
     };
     let (query, src_len) = (tape.tensor(input.query), tape.ids(input.src_len));
-    backend.attend_backward_scores(spec, score, &mut dquery, dweights, dscores, tape.tensor(weights), query, src_len);
+    let (window, weights) = (input.window.of(tape), tape.tensor(weights));
+    backend.attend_backward_scores(
+        spec,
+        score,
+        window,
+        &mut dquery,
+        dweights,
+        dcentres.as_mut(),
+        dscores,
+        weights,
+        query,
+        src_len,
+    );
     graph.put_gradient(input.query, dquery);
+    if let (Some(centres), Some(dcentres)) = (centres, dcentres) {
+        graph.put_gradient(centres, dcentres);
+    }
     if let (Some(keys), Some(dkeys)) = (keys, dkeys) {
         graph.put_gradient(keys, dkeys);
     }

@@ -5,6 +5,7 @@
 
 mod add;
 mod attend;
+mod centres;
 mod concat;
 mod cross_entropy;
 mod dropout;
@@ -20,7 +21,7 @@ mod tanh;
 #[cfg(test)]
 pub(crate) mod checks;
 
-pub use attend::{Attended, Attention, AttentionScore};
+pub use attend::{Attended, Attention, AttentionScore, AttentionWindow};
 pub use dropout::SequenceMask;
 pub use recurrent::{Recurrent, RecurrentOutput, State};
 
@@ -44,6 +45,7 @@ pub(crate) enum Node<B: Backend> {
     Step { y: Var, x: Var, step: usize },
     Stack { y: Var, part: Var, step: usize },
     Tanh { y: Var, x: Var },
+    WindowCentres { y: Var, x: Var, src_len: IdsVar },
 }
 
 impl<B: Backend> Node<B> {
@@ -62,6 +64,7 @@ impl<B: Backend> Node<B> {
             Self::Step { y, x, step } => steps::step_backward(graph, y, x, step),
             Self::Stack { y, part, step } => steps::stack_backward(graph, y, part, step),
             Self::Tanh { y, x } => tanh::backward(graph, y, x),
+            Self::WindowCentres { y, x, src_len } => centres::backward(graph, y, x, src_len),
         }
     }
 

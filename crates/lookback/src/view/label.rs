@@ -63,7 +63,7 @@ pub(super) fn is_right_to_left(label: &str) -> bool {
 }
 
 /// `text` for HTML and XML, as content or in a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -179,6 +179,15 @@ impl AttentionMap {
         self.between(spaced_words(&self.src), spaced_words(&self.tgt))
     }
 
+    /// The same map with the weights of the step after each piece: of the step that reads it. The last row keeps its own.
+    #[must_use]
+    pub fn one_step_later(&self) -> Self {
+        let columns = self.src.tokens.len();
+        let last = self.weights.len() - columns;
+        let weights = [&self.weights[columns..], &self.weights[last..]].concat();
+        Self { src: self.src.clone(), tgt: self.tgt.clone(), weights, reference: self.reference.clone(), ..*self }
+    }
+
     fn between(&self, columns: Vec<WordSpan>, rows: Vec<WordSpan>) -> Self {
         let mut weights = Vec::with_capacity(rows.len() * columns.len());
         for u in &rows {
@@ -278,6 +287,15 @@ mod tests {
         assert!(of(&[0.5, 0.5, 1.5, -0.5]).contains("weight [1, 1] is -0.5"));
         assert!(of(&[f32::NAN, 0.5, 0.5, 0.5]).contains("weight [0, 0] is NaN"));
         assert!(of(&[1.0, 0.0]).contains("2 weights for 2 target × 2 source tokens"));
+    }
+
+    #[test]
+    fn one_step_later_every_row_is_the_next_one_and_the_last_stays() {
+        let side = |n| side(n, &[]);
+        let map = AttentionMap::new(0, side(2), side(3), vec![1.0, 0.0, 0.25, 0.75, 0.5, 0.5], -1.0).unwrap();
+        assert_eq!(map.one_step_later().weights(), [0.25, 0.75, 0.5, 0.5, 0.5, 0.5]);
+        let one = AttentionMap::new(0, side(2), side(1), vec![1.0, 0.0], -1.0).unwrap();
+        assert_eq!(one.one_step_later(), one);
     }
 
     #[test]

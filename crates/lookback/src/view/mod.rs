@@ -22,11 +22,12 @@ pub use crate::text::WordSpan;
 pub use chart::{Chart, Panel, Point};
 pub use html::Page;
 pub use jsonl::{read_jsonl, write_jsonl};
+pub(crate) use label::escape;
 pub use label::{fit, visible};
 pub use map::{AttentionMap, Side};
 #[cfg(feature = "files")]
 pub use npz::NpzWriter;
-pub use pharaoh::{Links, to_pharaoh};
+pub use pharaoh::{Links, links_of, pharaoh_line, to_pharaoh};
 pub use soft::{to_marian, write_marian, write_nematus};
 pub use svg::{Style, to_svg};
 pub use terminal::{Ink, to_terminal};

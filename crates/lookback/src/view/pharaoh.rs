@@ -21,7 +21,7 @@ pub enum Links {
     Above(f32),
 }
 
-/// The links of `map` as a line, without its line end.
+/// The links of `map` as a line, without its line end: [`links_of`] written by [`pharaoh_line`].
 ///
 /// # Examples
 /// ```
@@ -35,6 +35,12 @@ pub enum Links {
 /// ```
 #[must_use]
 pub fn to_pharaoh(map: &AttentionMap, links: Links) -> String {
+    pharaoh_line(&links_of(map, links))
+}
+
+/// The links of `map`, (source, target) from 0, ascending.
+#[must_use]
+pub fn links_of(map: &AttentionMap, links: Links) -> Vec<(usize, usize)> {
     let (columns, rows) = (map.src().inside().len(), map.tgt().inside().len());
     let mut found: Vec<(usize, usize)> = Vec::new();
     for (t, weights) in map.rows().take(rows).enumerate() {
@@ -48,8 +54,14 @@ pub fn to_pharaoh(map: &AttentionMap, links: Links) -> String {
         }
     }
     found.sort_unstable();
+    found
+}
+
+/// Links as a line, in their order, without its line end.
+#[must_use]
+pub fn pharaoh_line(links: &[(usize, usize)]) -> String {
     let mut out = String::new();
-    for (s, t) in found {
+    for (s, t) in links {
         let gap = if out.is_empty() { "" } else { " " };
         let written = write!(out, "{gap}{s}-{t}");
         debug_assert!(written.is_ok(), "a String takes whatever is written");

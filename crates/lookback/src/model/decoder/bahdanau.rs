@@ -8,11 +8,10 @@
 //!
 //! Only what the recurrence needs is in the loop; keys, projected embeddings and s̃ are products over all steps.
 
-use super::{Decoder, DecoderState, Decoding, Places};
+use super::{Decoder, DecoderState, Decoding, Places, Sight};
 use crate::backend::Backend;
 use crate::model::Memory;
 use crate::model::attention::{AttentionLayer, HeadWeights};
-use crate::ops::State;
 use crate::params::ParamId;
 use crate::tape::{Graph, Var};
 
@@ -33,22 +32,26 @@ impl Decoder {
         &self,
         g: &mut Graph<'_, B>,
         memory: &Memory,
-        initial: &[State],
+        state: &DecoderState,
         before: &Before<'_>,
+        sight: Sight,
     ) -> Decoding {
         let steps = g.shape(before.projected).steps;
-        let mut layers = initial.to_vec();
+        let mut layers = state.layers.clone();
         let mut contexts = Vec::with_capacity(steps);
         let (mut states, mut weights) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
+        let mut last = None;
         for t in 0..steps {
-            let looked = before.attention.look(g, layers[layers.len() - 1].h, memory);
+            let looked = before.attention.look(g, layers[layers.len() - 1].h, memory, state.position + t);
             let x = g.step(before.projected, t);
-            let seen = g.linear(looked.context, before.weight, None);
-            let gates = g.add(x, seen);
+            let context = sight.of(g, looked.attended.context);
+            let joined = g.linear(context, before.weight, None);
+            let gates = g.add(x, joined);
             let (s, next) = self.run_layers(g, gates, &layers, before.places);
-            contexts.push(looked.context);
+            contexts.push(context);
+            last = Some((s, Some(looked)));
             states.push(s);
-            weights.push(looked.weights);
+            weights.push(looked.weights());
             layers = next;
         }
         let (contexts, states) = (g.stack(&contexts), g.stack(&states));
@@ -56,6 +59,7 @@ impl Decoder {
         let joined = g.concat(joined, before.embedded);
         let attentional = self.attentional(g, joined, before.places);
         let weights = HeadWeights::stack(g, &weights);
-        Decoding { attentional, weights, state: DecoderState { layers, input_feed: None } }
+        let state = DecoderState { layers, input_feed: None, position: state.position + steps };
+        Decoding { attentional, weights, state, seen: last.unwrap_or((attentional, None)) }
     }
 }

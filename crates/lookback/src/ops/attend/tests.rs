@@ -35,13 +35,27 @@ fn gradients_agree_with_differences_for_every_score_and_flow_from_all_outputs() 
         check_gradients(&inputs, params(), |g, x, p| {
             let src_len = g.ids(&[4, 1, 3]);
             let score = score(name, heads, 6, x[1], Some(p[0]));
-            let out = g.attend(Attention { query: x[0], values: x[2], src_len, score, heads });
+            let out = g.attend(Attention {
+                query: x[0],
+                values: x[2],
+                src_len,
+                score,
+                window: AttentionWindow::Global,
+                heads,
+            });
             vec![out.context, out.weights]
         });
         check_gradients(&inputs, params(), |g, x, p| {
             let src_len = g.ids(&[4, 4, 4]); // without padding, whose scores are −∞
             let score = score(name, heads, 6, x[1], Some(p[0]));
-            let out = g.attend(Attention { query: x[0], values: x[2], src_len, score, heads });
+            let out = g.attend(Attention {
+                query: x[0],
+                values: x[2],
+                src_len,
+                score,
+                window: AttentionWindow::Global,
+                heads,
+            });
             vec![out.scores, out.context]
         });
     }
@@ -54,7 +68,14 @@ fn gradients_agree_with_differences_when_keys_are_the_values() {
         check_gradients(&inputs, vec![], |g, x, _| {
             let src_len = g.ids(&[4, 1, 3]);
             let score = AttentionScore::Dot { keys: x[1], scale: 1.0 };
-            let out = g.attend(Attention { query: x[0], values: x[1], src_len, score, heads });
+            let out = g.attend(Attention {
+                query: x[0],
+                values: x[1],
+                src_len,
+                score,
+                window: AttentionWindow::Global,
+                heads,
+            });
             vec![out.context, out.weights]
         });
     }
@@ -73,7 +94,7 @@ fn scores_agree_with_pytorch_and_padding_is_minus_infinity() {
     let lengths = golden.ids("src_len");
     let src_len = g.ids(&lengths);
     let score = AttentionScore::Dot { keys, scale: 1.0 };
-    let out = g.attend(Attention { query, values: keys, src_len, score, heads: 1 });
+    let out = g.attend(Attention { query, values: keys, src_len, score, window: AttentionWindow::Global, heads: 1 });
     let shape = g.shape(out.scores);
     let (got, want) = (g.download(out.scores), golden.f64("scores"));
     for (row, (got, want)) in got.chunks(shape.width).zip(want.chunks(shape.width)).enumerate() {
@@ -89,7 +110,14 @@ fn dot_agrees_with_pytorch_with_shared_and_separate_values() {
         golden_with_ids(name, "src_len", inputs, &[], &["context:r", "weights:r2"], |g, x, _, lengths| {
             let src_len = g.ids(lengths);
             let score = AttentionScore::Dot { keys: x[1], scale: 1.0 };
-            let out = g.attend(Attention { query: x[0], values: x[inputs.len() - 1], src_len, score, heads: 1 });
+            let out = g.attend(Attention {
+                query: x[0],
+                values: x[inputs.len() - 1],
+                src_len,
+                score,
+                window: AttentionWindow::Global,
+                heads: 1,
+            });
             vec![out.context, out.weights]
         });
     }
@@ -105,9 +133,87 @@ fn every_score_agrees_with_pytorch() {
             let src_len = g.ids(lengths);
             let width = g.shape(x[0]).width;
             let score = score(name, heads, width, *x.last().expect("inputs"), p.first().copied());
-            let out = g.attend(Attention { query: x[0], values: x[1], src_len, score, heads });
+            let out = g.attend(Attention {
+                query: x[0],
+                values: x[1],
+                src_len,
+                score,
+                window: AttentionWindow::Global,
+                heads,
+            });
             vec![out.context, out.weights]
         });
+    }
+}
+
+#[test]
+fn gradients_agree_with_differences_through_every_window_and_its_centre() {
+    // Centres far enough from where a border of the window passes a position, which has no gradient.
+    let centres = (vec![1.3, 0.4, 2.6, 2.2, 0.7, 0.9], Shape::new(2, 3, 1));
+    let inputs = [
+        (wave(2 * 3 * 6, 0.3), Shape::new(2, 3, 6)),
+        (wave(4 * 3 * 6, 0.7), Shape::new(4, 3, 6)),
+        (wave(4 * 3 * 2, 1.1), Shape::new(4, 3, 2)),
+        centres,
+    ];
+    for (name, heads) in SCORES {
+        for half in [1, 2] {
+            for is_centred in [false, true] {
+                check_gradients(&inputs, vec![(vector("v", 6), wave(6, 0.9))], |g, x, p| {
+                    let src_len = g.ids(&[4, 1, 3]);
+                    let score = score(name, heads, 6, x[1], Some(p[0]));
+                    let window = if is_centred {
+                        AttentionWindow::Centred { centres: x[3], half }
+                    } else {
+                        AttentionWindow::Monotonic { first: 1, half }
+                    };
+                    let out = g.attend(Attention { query: x[0], values: x[2], src_len, score, window, heads });
+                    vec![out.context, out.weights]
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_flow_from_the_scores_of_a_window_to_its_centre() {
+    let inputs = [
+        (wave(2 * 6, 0.3), Shape::new(2, 1, 6)),
+        (wave(4 * 6, 0.7), Shape::new(4, 1, 6)),
+        (vec![1.3, 2.2], Shape::new(2, 1, 1)),
+    ];
+    // So wide that no score is −∞.
+    check_gradients(&inputs, vec![], |g, x, _| {
+        let (src_len, score) = (g.ids(&[4]), AttentionScore::Dot { keys: x[1], scale: 1.0 });
+        let window = AttentionWindow::Centred { centres: x[2], half: 9 };
+        let out = g.attend(Attention { query: x[0], values: x[1], src_len, score, window, heads: 1 });
+        vec![out.scores, out.context]
+    });
+}
+
+#[test]
+fn every_score_agrees_with_pytorch_through_every_window() {
+    for (name, heads) in SCORES {
+        for kind in ["local_m", "local_p"] {
+            let golden = format!("window_{kind}_{name}_{heads}h");
+            let mut inputs = vec!["query", "values"];
+            inputs.extend((name != "location").then_some("keys"));
+            inputs.extend((kind == "local_p").then_some("z"));
+            let params = if name == "additive" { &["v"][..] } else { &[] };
+            golden_with_ids(&golden, "src_len", &inputs, params, &["context:r", "weights:r2"], |g, x, p, lengths| {
+                let src_len = g.ids(lengths);
+                let width = g.shape(x[0]).width;
+                let score = score(name, heads, width, x[x.len().min(3) - 1], p.first().copied());
+                let window = if kind == "local_p" {
+                    let centres = g.window_centres(*x.last().expect("inputs"), src_len);
+                    AttentionWindow::Centred { centres, half: 2 }
+                } else {
+                    AttentionWindow::Monotonic { first: 0, half: 1 }
+                };
+                let out = g.attend(Attention { query: x[0], values: x[1], src_len, score, window, heads });
+                vec![out.context, out.weights]
+            });
+        }
     }
 }
 
@@ -130,7 +236,7 @@ fn permuting_the_source_permutes_the_weights_but_of_location() {
             let (keys, values) = (memory(&mut g, &wave(24, 0.7), 6), memory(&mut g, &wave(8, 1.1), 2));
             let src_len = g.ids(&[4]);
             let score = score(name, heads, 6, keys, params.find("v"));
-            let out = g.attend(Attention { query, values, src_len, score, heads });
+            let out = g.attend(Attention { query, values, src_len, score, window: AttentionWindow::Global, heads });
             (g.download(out.weights), g.download(out.context))
         };
         let ((plain, context), (permuted, same)) = (run(false), run(true));

@@ -1,0 +1,87 @@
+//! `lookback align`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use lookback::Translator;
+use lookback::align::{Link, merge};
+use lookback::view::{Links, pharaoh_line};
+
+use crate::args::{AlignArgs, Common};
+use crate::display::{Screen, counted};
+use crate::exit::{Done, Usage};
+use crate::pairs::{Pairs, Place};
+use crate::written::spare;
+
+pub(crate) fn run(args: &AlignArgs, common: Common) -> anyhow::Result<Done> {
+    if args.batch == 0 {
+        return Err(Usage("--batch must be at least 1".into()).into());
+    }
+    let read = [&args.pairs, &args.src, &args.tgt].into_iter().filter_map(Option::as_deref);
+    spare(args.output.as_deref(), read)?;
+    let aligner = Aligner::load(args, common)?;
+    let place = Place { pairs: args.pairs.as_deref(), sides: args.src.as_deref().zip(args.tgt.as_deref()) };
+    let mut pairs = Pairs::open(place, args.columns, args.batch)?;
+    let mut out = open(args.output.as_deref())?;
+    let mut screen = Screen::new(common);
+    let (mut seen, mut found) = (0, 0);
+    while let Some(round) = pairs.next()? {
+        let given: Vec<(&str, &str)> = round.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();
+        let aligned = aligner.align(&given).with_context(|| format!("among the pairs from line {}", seen + 1))?;
+        for links in &aligned {
+            writeln!(out, "{}", pharaoh_line(links)).context("cannot write links")?;
+            found += links.len();
+        }
+        out.flush().context("cannot write links")?;
+        seen += round.len();
+        screen.live(|_| format!("{} aligned", counted(seen, "pair")));
+    }
+    screen.line(&format!("{} between the words of {}", counted(found, "link"), counted(seen, "pair")));
+    Ok(Done::Whole)
+}
+
+fn open(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
+    Ok(match path {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
+            Box::new(BufWriter::new(file))
+        }
+        None => Box::new(BufWriter::new(io::stdout().lock())),
+    })
+}
+
+/// One model, or two that translate in opposite directions.
+struct Aligner<'a> {
+    args: &'a AlignArgs,
+    forward: Translator,
+    backward: Option<Translator>,
+}
+
+impl<'a> Aligner<'a> {
+    fn load(args: &'a AlignArgs, common: Common) -> anyhow::Result<Self> {
+        let load = |dir: &Path| -> anyhow::Result<Translator> {
+            let translator = Translator::load_with(dir, common.threads)?;
+            translator.need_attention().with_context(|| format!("`{}`", dir.display()))?;
+            Ok(translator)
+        };
+        let backward = args.reverse_model.as_deref().map(load).transpose()?;
+        Ok(Self { args, forward: load(&args.model)?, backward })
+    }
+
+    fn align(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<Vec<Link>>> {
+        let links = self.args.threshold.map_or(Links::Strongest, Links::Above);
+        let weights = self.args.weights.into();
+        let forward = self.forward.align_pairs(pairs, weights, links)?;
+        let Some(backward) = &self.backward else { return Ok(forward) };
+        let turned: Vec<(&str, &str)> = pairs.iter().map(|&(src, tgt)| (tgt, src)).collect();
+        let backward = backward.align_pairs(&turned, weights, links)?;
+        let how = self.args.merge.unwrap_or_default().into();
+        let both = forward.iter().zip(backward).map(|(forward, backward)| {
+            let backward: Vec<Link> = backward.into_iter().map(|(t, s)| (s, t)).collect();
+            merge(forward, &backward, how)
+        });
+        Ok(both.collect())
+    }
+}
