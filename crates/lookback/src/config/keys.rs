@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use super::Config;
 
 /// Where sections and the kinds of their values are defined.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../config.rs"),
     include_str!("attention.rs"),
+    include_str!("metric.rs"),
     include_str!("optimization.rs"),
     include_str!("../text/pair.rs"),
     include_str!("../text/normalize.rs"),
