@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lookback::config::Period;
 use lookback::data::Columns;
+use lookback::train::OnDivergence;
 
 use crate::eval::EvalArgs;
 
@@ -206,9 +208,30 @@ pub(crate) struct TrainArgs {
     /// Resume although this changed: `data`, `tokenizer`, or keys as `train.learning_rate`.
     #[arg(long, value_name = "WHAT,…", value_delimiter = ',', requires = "resume", hide_short_help = true)]
     pub(crate) allow_changed: Vec<String>,
+    /// Write the state so often: 500u (updates), 1e (epochs), 10Mt (target tokens), 10min.
+    #[arg(long, value_name = "PERIOD", hide_short_help = true)]
+    pub(crate) checkpoint_every: Option<Period>,
+    /// When loss, gradient or weights are no numbers any more: stop, or go back to the last state with half the rate.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Divergence::Stop, hide_short_help = true)]
+    pub(crate) on_divergence: Divergence,
     /// Print the effective configuration as TOML instead of training.
     #[arg(long, conflicts_with_all = ["out", "resume", "overwrite"])]
     pub(crate) dump_config: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Divergence {
+    Stop,
+    Rollback,
+}
+
+impl From<Divergence> for OnDivergence {
+    fn from(divergence: Divergence) -> Self {
+        match divergence {
+            Divergence::Stop => Self::Stop,
+            Divergence::Rollback => Self::RollBack,
+        }
+    }
 }
 
 /// Where pairs are: one file, or two.

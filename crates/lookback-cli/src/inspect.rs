@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use lookback::checkpoint::{Checkpoint, MODEL_FILE};
-use lookback::config::{CellKind, DecoderOrder, TrainConfig, WindowKind};
+use lookback::config::{CellKind, DecoderOrder, Reached, TrainConfig, WindowKind};
 use lookback::text::Sharing;
 use lookback::train::Summary;
 
@@ -102,13 +102,15 @@ fn size(path: &Path) -> usize {
 fn stand(training: &Summary, limits: &TrainConfig) -> String {
     let place = if training.is_epoch_over { "at the end of" } else { "in" };
     let mut text = format!("update {} {place} epoch {}", training.update, training.epoch);
-    if let Some(best) = training.best {
-        text += &format!("; best: update {}, BLEU {:.2}", best.update, best.bleu);
+    if let Some(best) = &training.best {
+        let score = best.score(limits.metric).map(|score| format!(", {} {}", limits.metric.label(), limits.metric.show(score)));
+        text += &format!("; best: update {}{}", best.update, score.unwrap_or_default());
     }
     let epochs_done = training.epoch - u64::from(!training.is_epoch_over);
     let is_at_limit = limits.max_updates.is_some_and(|most| training.update >= most)
         || limits.max_epochs.is_some_and(|most| epochs_done >= most)
-        || limits.max_minutes.is_some_and(|most| training.seconds >= 60.0 * most);
+        || limits.max_minutes.is_some_and(|most| training.seconds >= 60.0 * most)
+        || limits.stop_after.is_some_and(|most| most.share(&reached(training, epochs_done)) >= 1.0);
     if limits.patience > 0 && training.stale >= limits.patience {
         return format!("{text}; out of patience (train --resume goes on with a higher train.patience)");
     }
@@ -118,14 +120,22 @@ fn stand(training: &Summary, limits: &TrainConfig) -> String {
     format!("{text} (lookback train --resume goes on)")
 }
 
+#[allow(clippy::cast_precision_loss, reason = "epochs are few")]
+fn reached(training: &Summary, epochs: u64) -> Reached {
+    let Summary { update: updates, tokens, seconds, .. } = *training;
+    Reached { updates, epochs: epochs as f64, tokens, seconds }
+}
+
 #[cfg(test)]
 mod tests {
+    use lookback::config::Period;
+
     use super::*;
 
     #[test]
     fn what_goes_on_is_said_as_it_is() {
         let summary =
-            |epoch, is_epoch_over| Summary { update: 40, epoch, is_epoch_over, best: None, stale: 5, seconds: 61.0 };
+            |epoch, is_epoch_over| Summary { update: 40, epoch, is_epoch_over, best: None, stale: 5, tokens: 900, seconds: 61.0 };
         let open = TrainConfig { patience: 6, max_updates: Some(41), max_epochs: Some(2), ..TrainConfig::default() };
         assert_eq!(
             stand(&summary(1, true), &open),
@@ -139,6 +149,7 @@ mod tests {
             TrainConfig { max_updates: Some(40), ..open.clone() },
             TrainConfig { max_epochs: Some(1), ..open.clone() },
             TrainConfig { max_minutes: Some(1.0), ..open.clone() },
+            TrainConfig { stop_after: Some(Period::Tokens(900)), ..open.clone() },
         ] {
             let said = stand(&summary(2, false), &limited);
             assert!(said.ends_with("; at its limit (train --resume goes on with a higher one)"), "{said}");

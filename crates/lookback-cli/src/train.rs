@@ -11,8 +11,8 @@ use lookback::data::{WordVectors, hold_out};
 use lookback::text::{TextError, Tokenizer, Tokenizers};
 use lookback::train::{Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, train};
 
-use crate::args::{Common, TrainArgs};
-use crate::data::{Source, shell, tell_hold_out};
+use crate::args::{Common, Divergence, TrainArgs};
+use crate::data::{Source, Sources, shell, tell_hold_out};
 use crate::display::{Screen, TrainingDisplay, counted};
 use crate::doctor::glance;
 use crate::exit::{Done, Usage};
@@ -26,6 +26,9 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         return Err(Usage("--columns is for PAIRS and --valid; files of one side have no columns".into()).into());
     }
     let sources = args.pairs.sources()?;
+    if args.on_divergence == Divergence::Rollback && matches!(sources, Sources::Stream(_)) {
+        return Err(Usage("--on-divergence rollback reads pairs again, which a stream cannot; leave it out".into()).into());
+    }
     let (weights, corpora) = (config.data.corpus_weights.len(), sources.corpora());
     if weights > 0 && weights != corpora {
         return Err(
@@ -77,7 +80,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     if start == Start::Overwrite {
         no_longer_ours(&dir)?;
     }
-    let options = RunOptions { allow_changed: args.allow_changed.clone() };
+    let options = RunOptions { allow_changed: args.allow_changed.clone(), on_divergence: args.on_divergence.into() };
     let cpu = Cpu::detect(common.threads);
     let job = Job { config, train: corpus, rest, tokenizers, initial, valid, dir: dir.clone(), cpu, start, options };
     let mut display = TrainingDisplay::new(screen);
@@ -102,7 +105,8 @@ fn configuration(args: &TrainArgs, initial: &Initial) -> anyhow::Result<Config> 
     }
     let seed = args.seed.map(|seed| format!("seed={seed}"));
     let weights = (!args.corpus_weights.is_empty()).then(|| format!("data.corpus_weights={:?}", args.corpus_weights));
-    let sets: Vec<String> = args.set.iter().cloned().chain(seed).chain(weights).collect();
+    let every = args.checkpoint_every.map(|every| format!("train.checkpoint_every={every}"));
+    let sets: Vec<String> = args.set.iter().cloned().chain(seed).chain(weights).chain(every).collect();
     match initial {
         Initial::Model(model) => Config::derived(&model.config, &files, &sets),
         _ => Config::from_layers(&files, &sets),
@@ -144,13 +148,8 @@ pub(crate) fn tell_outcome(screen: &mut Screen, outcome: &Outcome) {
         Ending::Patience => format!("done after {updates}: no better validation for a while"),
         Ending::Stopped => format!("stopped after {updates}"),
     });
-    if let Some(best) = outcome.best {
-        screen.line(&format!(
-            "best: update {} with BLEU {:.2}, nll {:.4}, exact match {:.1} %",
-            best.update,
-            best.bleu,
-            best.nll,
-            100.0 * best.exact,
-        ));
+    if let Some(best) = &outcome.best {
+        let scores = best.scores.iter().map(|(metric, score)| format!(", {} {}", metric.label(), metric.show(*score)));
+        screen.line(&format!("best: update {} with nll {:.4}{}", best.update, best.nll, scores.collect::<String>()));
     }
 }

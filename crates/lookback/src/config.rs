@@ -12,7 +12,9 @@ mod attention;
 mod difference;
 mod keys;
 mod optimization;
+mod metric;
 mod parse;
+mod period;
 mod regularization;
 mod resolve;
 
@@ -22,6 +24,8 @@ pub use attention::{AttentionKind, DecoderOrder, WindowKind};
 pub use difference::Change;
 pub use keys::{Key, keys};
 pub use optimization::{OptimizerKind, Schedule};
+pub use metric::Metric;
+pub use period::{Period, Reached};
 pub use regularization::ScheduledSampling;
 pub use resolve::CorpusSize;
 
@@ -278,18 +282,30 @@ pub struct TrainConfig {
     pub sampling_k: f64,
     /// Label smoothing ε.
     pub label_smoothing: f32,
-    /// Validate every so many updates; once an epoch if not given, with at least 50 updates between.
-    pub validate_every: Option<u64>,
+    /// Stop after so much, whatever the unit: "10Mt", "2h". With time a run cannot be repeated exactly.
+    pub stop_after: Option<Period>,
+    /// Validate every so many updates, or as "1e", "10Mt", "5min"; once an epoch if not given, with at least 50 updates between.
+    pub validate_every: Option<Period>,
     /// Stop after so many validations without a better score, those during the warm-up not counted; 0 for never.
     pub patience: u64,
     /// What is meant by better.
     pub metric: Metric,
+    /// What is reported of a validation's greedy translations, beside the loss; `metric` always is.
+    #[serde(deserialize_with = "metric::several")]
+    pub validate_metrics: Vec<Metric>,
+    /// Metrics by which the best model is kept, too, each in `best/METRIC` of the model folder.
+    #[serde(deserialize_with = "metric::several")]
+    pub keep_best: Vec<Metric>,
     /// Sentences of the validation set that are translated for its BLEU; 0 for all.
     pub validate_sentences: usize,
     /// Keep the models of the last so many validations in `checkpoints/UPDATE` of the model folder, for `lookback average`; 0 for none.
     pub keep_checkpoints: usize,
-    /// Write the training state every so many updates, and at every validation.
-    pub checkpoint_every: u64,
+    /// Write the training state every so many updates, or as "10Mt", "10min", and at every validation.
+    pub checkpoint_every: Period,
+    /// A line of the log every so many updates, or as "1e", "10Mt", "5min"; every ten seconds if not given.
+    pub log_every: Option<Period>,
+    /// Write what is in metrics.jsonl as TensorBoard events, too.
+    pub tensorboard: bool,
 }
 
 impl Default for TrainConfig {
@@ -321,24 +337,19 @@ impl Default for TrainConfig {
             sampling_max: 0.25,
             sampling_k: 500.0,
             label_smoothing: 0.1,
+            stop_after: None,
             validate_every: None,
             patience: 5,
             metric: Metric::Bleu,
+            validate_metrics: vec![Metric::Bleu, Metric::Exact],
+            keep_best: Vec::new(),
             validate_sentences: 0,
             keep_checkpoints: 0,
-            checkpoint_every: 1000,
+            checkpoint_every: Period::Updates(1000),
+            log_every: None,
+            tensorboard: false,
         }
     }
-}
-
-/// What is meant by a better validation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Metric {
-    /// Higher BLEU.
-    Bleu,
-    /// Lower negative log-likelihood per token.
-    Loss,
 }
 
 /// Search.

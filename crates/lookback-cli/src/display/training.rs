@@ -5,9 +5,9 @@
 //! Ep. 2 : Up. 1200 : valid nll 2.8311 : ppl 16.96 : BLEU 18.42 : exact 3.1 % : Time 2.3s : new best
 //! ```
 
-use lookback::config::Sharing;
+use lookback::config::{Metric, Reached, Sharing};
 use lookback::data::{FilterReport, Reason, Skipped, VectorReport};
-use lookback::train::{BufferReport, Event, Observer, Ready, UpdateReport, Validation};
+use lookback::train::{Asked, BufferReport, Event, Observer, Ready, UpdateReport, Validation};
 
 use super::{Screen, bar, counted, duration, grouped};
 
@@ -22,6 +22,8 @@ pub(crate) struct TrainingDisplay {
     since: Sums,
     /// Sums that fade.
     recent: Sums,
+    /// What was reached at the last line.
+    logged: Reached,
     last: Option<UpdateReport>,
     best: Option<Validation>,
     /// What is known before the first update.
@@ -62,7 +64,15 @@ impl Sums {
 
 impl TrainingDisplay {
     pub(crate) fn new(screen: Screen) -> Self {
-        Self { screen, since: Sums::default(), recent: Sums::default(), last: None, best: None, ready: None }
+        Self {
+            screen,
+            since: Sums::default(),
+            recent: Sums::default(),
+            logged: Reached::default(),
+            last: None,
+            best: None,
+            ready: None,
+        }
     }
 
     /// The screen, once the training is over.
@@ -142,11 +152,11 @@ impl TrainingDisplay {
         self.recent.fade(update.seconds);
         self.recent.add(update);
         self.last = Some(*update);
-        if self.screen.is_live() {
-            self.draw("");
-        } else if self.screen.is_line_due() {
+        let every = self.ready.as_ref().and_then(|ready| ready.config.train.log_every);
+        if every.map_or(self.screen.is_line_due(), |every| every.is_met(&self.logged, &update.reached)) {
             self.log();
         }
+        self.draw("");
     }
 
     /// A line of the log, over what happened since the last one.
@@ -165,14 +175,22 @@ impl TrainingDisplay {
             100.0 * u.done,
             left(&u),
         ));
-        self.since = Sums::default();
+        (self.since, self.logged) = (Sums::default(), u.reached);
     }
 
     fn draw(&mut self, now: &str) {
         let Some(u) = self.last else { return };
-        let (recent, best) = (self.recent, self.best);
-        let text = move |width: usize| live_line(&u, recent, best, now, width);
+        let best = self.best_score();
+        let recent = self.recent;
+        let text = move |width: usize| live_line(&u, recent, &best, now, width);
         if now.is_empty() { self.screen.live(text) } else { self.screen.live_now(text) }
+    }
+
+    /// The best score by the metric that decides.
+    fn best_score(&self) -> String {
+        let metric = self.ready.as_ref().map_or(Metric::Bleu, |ready| ready.config.train.metric);
+        let score = self.best.as_ref().and_then(|best| best.score(metric));
+        format!("{} {}", metric.label(), score.map_or_else(|| "-".to_owned(), |score| metric.show(score)))
     }
 
     fn validated(&mut self, v: &Validation) {
@@ -181,13 +199,12 @@ impl TrainingDisplay {
         }
         let best = if v.is_best { " : new best" } else { "" };
         let text = format!(
-            "Ep. {} : Up. {} : valid nll {:.4} : ppl {:.2} : BLEU {:.2} : exact {:.1} % : Time {:.1}s{best}",
+            "Ep. {} : Up. {} : valid nll {:.4} : ppl {:.2} : {}Time {:.1}s{best}",
             v.epoch,
             v.update,
             v.nll,
             v.nll.exp(),
-            v.bleu,
-            100.0 * v.exact,
+            v.scores.iter().map(|(m, score)| format!("{} {} : ", m.label(), m.show(*score))).collect::<String>(),
             v.seconds,
         );
         if v.is_best {
@@ -196,7 +213,7 @@ impl TrainingDisplay {
             self.screen.line(&text)
         }
         if v.is_best {
-            self.best = Some(*v);
+            self.best = Some(v.clone());
         }
     }
 }
@@ -210,15 +227,21 @@ impl Observer for TrainingDisplay {
             Event::Update(update) => self.update(update),
             Event::Validating => self.draw("validating"),
             Event::Validated(validation) => self.validated(validation),
+            Event::Checkpoint { update, asked: Asked::Yes } => {
+                self.screen.line(&format!("state written after update {update}, as asked"));
+            }
+            Event::RolledBack { error, update, rate_factor } => {
+                self.screen.line(&format!("warning: {error}"));
+                self.screen.line(&format!("back to update {update}, with {rate_factor} of the learning rate"));
+            }
             _ => {}
         }
     }
 }
 
-fn live_line(u: &UpdateReport, recent: Sums, best: Option<Validation>, now: &str, width: usize) -> String {
-    let bleu = best.map_or_else(|| "-".to_owned(), |v| format!("{:.2}", v.bleu));
+fn live_line(u: &UpdateReport, recent: Sums, best: &str, now: &str, width: usize) -> String {
     let text = format!(
-        "Ep. {} : Up. {} : Cost {:.3} : {:.0} tok/s : BLEU {bleu} : ",
+        "Ep. {} : Up. {} : Cost {:.3} : {:.0} tok/s : {best} : ",
         u.epoch,
         u.update,
         recent.cost(),
@@ -232,7 +255,7 @@ fn live_line(u: &UpdateReport, recent: Sums, best: Option<Validation>, now: &str
 
 /// The time left, if the rest goes on as before.
 fn left(u: &UpdateReport) -> String {
-    if u.done <= 0.0 { "?".into() } else { duration(u.elapsed * (1.0 - u.done.min(1.0)) / u.done) }
+    if u.done <= 0.0 { "?".into() } else { duration(u.reached.seconds * (1.0 - u.done.min(1.0)) / u.done) }
 }
 
 /// A line for each reason for which something was left out.
@@ -274,18 +297,18 @@ mod tests {
         tokens: 2000,
         seconds: 0.5,
         done: 0.25,
-        elapsed: 60.0,
+        reached: Reached { updates: 1200, epochs: 1.5, tokens: 2_400_000, seconds: 60.0 },
     };
 
     #[test]
     fn the_live_line_fits_its_terminal() {
         let mut recent = Sums::default();
         recent.add(&UPDATE);
-        let line = live_line(&UPDATE, recent, None, "", 100);
+        let line = live_line(&UPDATE, recent, "BLEU -", "", 100);
         assert!(line.starts_with("Ep. 2 : Up. 1200 : Cost 3.000 : 4000 tok/s : BLEU - : [███"), "{line}");
         assert!(line.ends_with("] 25 % : left 3m00s"), "{line}");
         for width in [80, 100, 200] {
-            assert!(live_line(&UPDATE, recent, None, "", width).chars().count() <= width);
+            assert!(live_line(&UPDATE, recent, "BLEU -", "", width).chars().count() <= width);
         }
     }
 

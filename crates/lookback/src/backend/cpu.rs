@@ -77,6 +77,12 @@ impl<T: Real> Cpu<T> {
         self.pool.threads()
     }
 
+    /// The worker pool.
+    #[cfg(feature = "train")]
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     fn exec(&self) -> Exec<'_> {
         Exec::new(&self.pool, self.isa).with(self.products)
     }

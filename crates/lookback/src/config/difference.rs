@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::Config;
+use super::{Config, TrainConfig};
 
 /// A key with another value than before.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,10 @@ impl Config {
         let mut config = self.clone();
         (config.train.max_updates, config.train.max_epochs, config.train.max_minutes) = (None, None, None);
         config.train.patience = 0;
+        // What changes no number.
+        let usual = TrainConfig::default();
+        (config.train.stop_after, config.train.log_every) = (None, None);
+        (config.train.checkpoint_every, config.train.tensorboard) = (usual.checkpoint_every, usual.tensorboard);
         config
     }
 

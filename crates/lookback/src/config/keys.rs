@@ -11,6 +11,7 @@ use super::Config;
 const SOURCES: [&str; 7] = [
     include_str!("../config.rs"),
     include_str!("attention.rs"),
+    include_str!("metric.rs"),
     include_str!("optimization.rs"),
     include_str!("regularization.rs"),
     include_str!("../text/pair.rs"),

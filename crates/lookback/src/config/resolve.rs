@@ -1,7 +1,8 @@
 //! What a recipe leaves open is chosen from the data; what cannot be is refused with the remedy.
 
 use super::{
-    AttentionKind, Bridge, Config, ConfigError, ScheduledSampling, Sharing, TextConfig, TextMode, TiedEmbeddings,
+    AttentionKind, Bridge, Config, ConfigError, Period, ScheduledSampling, Sharing, TextConfig, TextMode,
+    TiedEmbeddings,
 };
 
 /// What is known of a corpus when the open values are chosen.
@@ -62,7 +63,9 @@ impl Config {
         self.resolve_optimization();
         self.model.dropout.get_or_insert(if corpus.pairs < 200_000 { 0.3 } else { 0.1 });
         self.train.batch_tokens.get_or_insert(if corpus.pairs < 10_000 { 1_000 } else { 2_000 });
-        if self.train.max_updates.is_none() && self.train.max_epochs.is_none() && self.train.max_minutes.is_none() {
+        let train = &self.train;
+        let counted = train.max_updates.is_some() || train.max_epochs.is_some();
+        if !counted && train.max_minutes.is_none() && train.stop_after.is_none() {
             self.train.max_epochs = Some(default_epochs(corpus.pairs));
         }
         self.check()?;
@@ -79,6 +82,9 @@ impl Config {
         if self.train.max_epochs.is_some_and(|epochs| epochs != 1) {
             refuse("train.max_epochs", "it counts passes over the data")?;
         }
+        if let Some(Period::Epochs(_)) = self.train.stop_after {
+            refuse("train.stop_after", "it counts passes over the data")?;
+        }
         if self.data.sample.is_some() {
             refuse("data.sample", "it is drawn anew from all pairs in each epoch")?;
         }
@@ -86,7 +92,7 @@ impl Config {
             refuse("data.corpus_weights", "they are for several corpora")?;
         }
         let (updates, minutes) = (self.train.max_updates, self.train.max_minutes);
-        if self.train.schedule.needs_end() && updates.is_none() && minutes.is_none() {
+        if self.train.schedule.needs_end() && updates.is_none() && minutes.is_none() && self.train.stop_after.is_none() {
             let message = format!(
                 "`{}` depends on where the run ends, and where a stream ends is not known; set `train.max_updates`, or another schedule",
                 self.train.schedule.name()
@@ -281,8 +287,6 @@ impl Config {
             ("train.max_minutes", train.max_minutes.unwrap_or(1.0)),
             ("train.max_updates", train.max_updates.unwrap_or(1) as f64),
             ("train.max_epochs", train.max_epochs.unwrap_or(1) as f64),
-            ("train.validate_every", train.validate_every.unwrap_or(1) as f64),
-            ("train.checkpoint_every", train.checkpoint_every as f64),
         ];
         if let Some((key, value)) = positive.iter().find(|(_, v)| !(v.is_finite() && *v > 0.0)) {
             return invalid(key, format!("{value} is not a positive number"));
@@ -365,6 +369,8 @@ mod tests {
         assert!(refused("data.corpus_weights=[1.0]").starts_with("data.corpus_weights: "));
         assert!(refused("train.schedule=linear").starts_with("train.schedule: `linear`"));
         assert!(of(&["train.schedule=linear", "train.max_updates=9"]).is_ok());
+        assert!(of(&["train.schedule=linear", "train.stop_after=1Mt"]).is_ok());
+        assert!(refused("train.stop_after=2e").starts_with("train.stop_after: it counts passes"));
         assert_eq!(of(&[]).expect("defaults are valid").train.max_epochs, Some(1));
     }
 
@@ -381,7 +387,6 @@ mod tests {
             ),
             (&["train.learning_rate=-1.0"], "train.learning_rate: "),
             (&["train.clip_norm=-1.0"], "train.clip_norm: "),
-            (&["train.validate_every=0"], "train.validate_every: 0"),
             (&["train.max_minutes=-1.0"], "train.max_minutes: -1"),
             (&["search.length_penalty=-1.0"], "search.length_penalty: -1"),
             (&["search.coverage_penalty=-1.0"], "search.coverage_penalty: -1"),

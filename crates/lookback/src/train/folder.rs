@@ -1,13 +1,15 @@
 //! The folder of a run: its files, and whether a run may begin or go on in it.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::events;
 use super::metrics::METRICS_FILE;
 use super::receipt::RECEIPT_FILE;
 use super::{Start, TrainError, kept};
 use crate::checkpoint::{CONFIG_FILE, CheckpointError, MODEL_FILE, STATE_FILE};
+use crate::config::Metric;
 
 /// The files of a run.
 const FILES: [&str; 8] = [
@@ -21,6 +23,26 @@ const FILES: [&str; 8] = [
     "tokenizer.tgt.json",
 ];
 
+/// Held while a run has the folder; the system lets go of it whatever ends the process.
+const LOCK_FILE: &str = ".lock";
+/// The best models by other metrics are in folders of their metrics' names.
+pub(super) const BEST: &str = "best";
+
+/// Makes the folder and keeps every other training out of it for as long as the result lives.
+pub(super) fn lock(dir: &Path) -> Result<File, TrainError> {
+    let write = |source| TrainError::Checkpoint(CheckpointError::Write { path: dir.join(LOCK_FILE), source });
+    fs::create_dir_all(dir)
+        .map_err(|source| TrainError::Checkpoint(CheckpointError::Write { path: dir.to_owned(), source }))?;
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK_FILE)).map_err(write)?;
+    match file.try_lock() {
+        // Not every file system can; then nothing is promised.
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(TrainError::Locked { dir: dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(write(error)),
+    }
+}
+
 /// Refuses a folder that holds a training, if a fresh one is to begin.
 pub(super) fn refuse_occupied(dir: &Path, start: Start) -> Result<(), TrainError> {
     let is_occupied = FILES.iter().any(|file| dir.join(file).exists());
@@ -30,22 +52,29 @@ pub(super) fn refuse_occupied(dir: &Path, start: Start) -> Result<(), TrainError
     Ok(())
 }
 
+/// Refuses to go on in a folder that there is not.
+pub(super) fn need_folder(dir: &Path) -> Result<(), TrainError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    Err(TrainError::NothingToResume {
+        dir: dir.to_owned(),
+        what: "there is no such folder",
+        remedy: "leave out --resume to begin, or give the folder of the training",
+    })
+}
+
 /// Whether there is a state to go on from. A run that was killed before it wrote its first one has lost nothing: it goes on from its start.
 pub(super) fn has_state(dir: &Path) -> Result<bool, TrainError> {
-    let nothing = |what: &'static str, remedy: &'static str| {
-        Err(TrainError::NothingToResume { dir: dir.to_owned(), what, remedy })
-    };
-    if !dir.is_dir() {
-        return nothing("there is no such folder", "leave out --resume to begin, or give the folder of the training");
-    }
     if dir.join(STATE_FILE).exists() {
         return Ok(true);
     }
     if dir.join(MODEL_FILE).exists() {
-        return nothing(
-            "it has a model but no `training.safetensors`, where a training's state is kept",
-            "put that file back, or train anew in another folder",
-        );
+        return Err(TrainError::NothingToResume {
+            dir: dir.to_owned(),
+            what: "it has a model but no `training.safetensors`, where a training's state is kept",
+            remedy: "put that file back, or train anew in another folder",
+        });
     }
     Ok(false)
 }
@@ -62,15 +91,30 @@ pub(super) fn need_model(dir: &Path) -> Result<(), TrainError> {
     })
 }
 
-/// Makes the folder, without what an earlier run left in it.
+/// Empties the folder of what an earlier run left in it.
 pub(super) fn clear(dir: &Path) -> Result<(), TrainError> {
     let write = |path: PathBuf, source| TrainError::Checkpoint(CheckpointError::Write { path, source });
-    fs::create_dir_all(dir).map_err(|e| write(dir.to_owned(), e))?;
     for path in FILES.map(|file| dir.join(file)) {
         match fs::remove_file(&path) {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(write(path, e)),
             _ => {}
         }
     }
+    for path in Metric::ALL.map(|metric| dir.join(BEST).join(metric.key())) {
+        match fs::remove_dir_all(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(write(path, e)),
+            _ => {}
+        }
+    }
+    events::remove(dir).map_err(|e| write(dir.to_owned(), e))?;
+    remove_halves(dir);
     Ok(kept::clear(dir)?)
+}
+
+/// Removes what a killed run had written by half, under the temporary names that are never read.
+pub(super) fn remove_halves(dir: &Path) {
+    for file in FILES {
+        // What cannot be removed is overwritten next time.
+        drop(fs::remove_file(dir.join(format!("{file}.tmp"))));
+    }
 }

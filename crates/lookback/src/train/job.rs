@@ -1,23 +1,26 @@
 //! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
 
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use super::batches::Batches;
+use super::folder::BEST;
 use super::kept;
 use super::learner::Learner;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Tensorboard};
 use super::receipt::Receipt;
 use super::sampling;
 use super::state::{Best, Origin, Position, State, first_not_finite};
 use super::validate::ValidationSet;
 use super::word_dropout::drop_words;
 use super::{
-    Ending, Event, Job, Observer, Outcome, Progress, StopFlag, TrainError, UpdateReport, Validation, learning_rate,
+    Asked, Ending, Event, Job, Observer, OnDivergence, Outcome, Progress, StopFlag, TrainError, UpdateReport,
+    Validation, learning_rate,
 };
 use crate::backend::{Cpu, Purpose};
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, Metric};
+use crate::config::{Config, Period, Reached};
 use crate::model::Seq2Seq;
 use crate::params::Gradients;
 use crate::tape::{Graph, Recording, Tape};
@@ -26,10 +29,13 @@ use crate::text::Tokenizers;
 /// Updates between validations, if nothing is said about them and an epoch is shorter.
 const SHORT_EPOCH: u64 = 50;
 
+/// The rate is halved no more than ten times.
+const LEAST_RATE_FACTOR: f64 = 1.0 / 1024.0;
+
 /// Trains a model and writes its folder.
 ///
-/// The same corpora, configuration and seed give the same bytes, for any number of threads, and whether or not the run was stopped and resumed; only a run that is ended
-/// by `train.max_minutes` depends on the clock.
+/// The same corpora, configuration and seed give the same bytes, for any number of threads, and whether or not the run was stopped and resumed; only a run in
+/// which minutes decide something (`train.max_minutes`, a period of time) depends on the clock.
 ///
 /// # Errors
 /// If the configuration, the data or the folder cannot be used, if a file cannot be written, or if the loss is not a number. The last written state stays whole.
@@ -59,38 +65,73 @@ pub(super) struct Run {
     /// Seconds of training before this run, if it was resumed.
     pub(super) seconds_before: f64,
     pub(super) clock: Instant,
+    pub(super) on_divergence: OnDivergence,
+    /// Keeps other trainings out of the folder.
+    pub(super) _lock: File,
 }
 
 impl Run {
     fn go(&mut self, stop: &StopFlag, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let ending = loop {
             let limit = self.done() >= 1.0;
-            if limit && self.position.validated < self.position.update {
-                self.validate(self.last_epoch, observer)?;
-            }
-            if self.is_out_of_patience() {
+            let step = if limit && self.position.validated < self.position.update {
+                self.validate(self.last_epoch, observer)
+            } else if self.is_out_of_patience() {
                 break Ending::Patience;
-            }
-            if limit {
+            } else if limit {
                 break Ending::Limit;
-            }
-            if stop.is_set() {
+            } else if stop.is_set() {
                 break Ending::Stopped;
-            }
-            let report = self.update(observer)?;
-            self.last_epoch = report.epoch;
-            let is_epoch_over = self.position.epoch != report.epoch;
-            self.metrics.update(&report)?;
-            observer.event(Event::Update(&report));
-            if self.validation_is_due(is_epoch_over) {
-                self.validate(report.epoch, observer)?;
-            } else if self.position.update.is_multiple_of(self.config.train.checkpoint_every.max(1)) {
-                self.checkpoint(observer)?;
+            } else {
+                self.step(stop, observer)
+            };
+            if let Err(error) = step {
+                self.roll_back(error, observer)?;
             }
         };
-        self.checkpoint(observer)?;
-        let best = self.position.best.map(Best::validation);
+        self.checkpoint(Asked::No, observer)?;
+        let best = self.position.best.as_ref().map(Best::validation);
         Ok(Outcome { ending, updates: self.position.update, best })
+    }
+
+    /// One update, and what is due after it.
+    fn step(&mut self, stop: &StopFlag, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let before = self.reached();
+        let report = self.update(observer)?;
+        self.last_epoch = report.epoch;
+        let is_epoch_over = self.position.epoch != report.epoch;
+        self.metrics.update(&report)?;
+        observer.event(Event::Update(&report));
+        let is_asked = stop.take_checkpoint();
+        if self.validation_is_due(is_epoch_over, &before, &report.reached) {
+            self.validate(report.epoch, observer)
+        } else if is_asked || self.config.train.checkpoint_every.is_met(&before, &report.reached) {
+            self.checkpoint(if is_asked { Asked::Yes } else { Asked::No }, observer)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Goes back to the last state with half the rate, if the numbers are not finite any more and that is wanted. A stream cannot be read again.
+    fn roll_back(&mut self, error: TrainError, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let is_divergence = matches!(error, TrainError::Diverged { .. } | TrainError::NotFinite { .. });
+        let OnDivergence::RollBack = self.on_divergence else { return Err(error) };
+        if !is_divergence || self.batches.is_stream() {
+            return Err(error);
+        }
+        let specs = self.learner.params.specs().to_vec();
+        let (position, kept) = State::load(&self.dir, &specs, &Learner::<Cpu>::slots(&self.config.train))?;
+        let rate_factor = position.rate_factor / 2.0;
+        if rate_factor < LEAST_RATE_FACTOR {
+            return Err(error);
+        }
+        self.learner = Learner::resume(&self.cpu, specs, kept, &self.config.train, position.update);
+        self.position = Position { rate_factor, ..position };
+        self.last_epoch = self.position.epoch;
+        self.batches.select(self.position.epoch, observer)?;
+        self.metrics = Metrics::open(&self.dir, self.position.update, Tensorboard::of(&self.config.train))?;
+        observer.event(Event::RolledBack { error: &error, update: self.position.update, rate_factor });
+        self.save_state()
     }
 
     /// Seconds of training, those of earlier runs included.
@@ -98,23 +139,32 @@ impl Run {
         self.seconds_before + self.clock.elapsed().as_secs_f64()
     }
 
+    /// How far it has come.
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
+    fn reached(&self) -> Reached {
+        let batches = self.batches.count().max(1) as f64;
+        Reached {
+            updates: self.position.update,
+            epochs: (self.position.epoch - 1) as f64 + self.position.batch as f64 / batches,
+            tokens: self.position.tokens,
+            seconds: self.elapsed(),
+        }
+    }
+
     /// The share of the run that is done, by the limit that comes first.
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
     fn done(&self) -> f64 {
         let limits = &self.config.train;
-        let (updates, epochs, minutes) = (limits.max_updates, limits.max_epochs, limits.max_minutes);
-        let share = |value: f64, limit: f64| if limit > 0.0 { value / limit } else { 1.0 };
-        let by_updates = updates.map_or(0.0, |m| share(self.position.update as f64, m as f64));
-        let by_minutes = minutes.map_or(0.0, |m| share(self.elapsed() / 60.0, m));
-        if self.batches.is_stream() {
-            // Where it ends is known when it ends.
-            return if self.batches.is_over() { 1.0 } else { by_updates.max(by_minutes).min(1.0) };
+        // Where a stream ends is known when it ends.
+        let is_stream = self.batches.is_stream();
+        if is_stream && self.batches.is_over() {
+            return 1.0;
         }
-        let by_epochs = epochs.map_or(0.0, |m| {
-            let batches = self.batches.count().max(1) as f64;
-            share((self.position.epoch - 1) as f64 + self.position.batch as f64 / batches, m as f64)
-        });
-        by_updates.max(by_minutes).max(by_epochs).min(1.0)
+        let by_epochs = limits.max_epochs.filter(|_| !is_stream).map(|most| Period::Epochs(most as f64));
+        let by_minutes = limits.max_minutes.map(|most| Period::Seconds(60.0 * most));
+        let periods = [limits.max_updates.map(Period::Updates), by_epochs, by_minutes, limits.stop_after];
+        let reached = self.reached();
+        periods.into_iter().flatten().map(|period| period.share(&reached)).fold(0.0, f64::max).min(1.0)
     }
 
     /// One update: forward and backward over one batch or several, then a step of the optimiser.
@@ -122,8 +172,9 @@ impl Run {
         let start = Instant::now();
         let done = self.done();
         let config = &self.config.train;
-        let (update, epoch) = (self.position.update + 1, self.position.epoch);
-        let rate = learning_rate(config, Progress { update, epoch, done, plateau: self.position.plateau });
+        let (update, epoch, first_batch) = (self.position.update + 1, self.position.epoch, self.position.batch);
+        let at = Progress { update, epoch, done, plateau: self.position.plateau };
+        let rate = learning_rate(config, at) * self.position.rate_factor;
         let sampled = sampling::share(config, update, done);
         self.learner.params.prepare(&self.cpu, Purpose::Train);
         self.gradients.clear(&self.cpu);
@@ -160,9 +211,10 @@ impl Run {
         let norm = self.learner.step(&self.cpu, &self.gradients, rate, tokens);
         if !loss.is_finite() || !norm.is_finite() {
             let lines = lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-            return Err(TrainError::Diverged { update, epoch, loss, lines });
+            let (what, value) = if loss.is_finite() { ("norm of the gradient", norm) } else { ("loss", loss) };
+            return Err(TrainError::Diverged { update, epoch, batch: first_batch + 1, what, value, lines });
         }
-        self.position.update = update;
+        (self.position.update, self.position.tokens) = (update, self.position.tokens + tokens);
         Ok(UpdateReport {
             update,
             epoch,
@@ -172,7 +224,7 @@ impl Run {
             tokens,
             seconds: start.elapsed().as_secs_f64(),
             done: self.done(),
-            elapsed: self.elapsed(),
+            reached: self.reached(),
         })
     }
 
@@ -188,10 +240,9 @@ impl Run {
         Ok(())
     }
 
-    fn validation_is_due(&self, is_epoch_over: bool) -> bool {
-        let Position { update, validated, .. } = self.position;
-        let once_an_epoch = is_epoch_over && update >= validated + SHORT_EPOCH;
-        self.config.train.validate_every.map_or(once_an_epoch, |every| update.is_multiple_of(every))
+    fn validation_is_due(&self, is_epoch_over: bool, before: &Reached, now: &Reached) -> bool {
+        let once_an_epoch = is_epoch_over && now.updates >= self.position.validated + SHORT_EPOCH;
+        self.config.train.validate_every.map_or(once_an_epoch, |every| every.is_met(before, now))
     }
 
     fn is_out_of_patience(&self) -> bool {
@@ -209,7 +260,10 @@ impl Run {
         let Self { cpu, model, learner, tape, tokenizers, config, .. } = self;
         let mut validation = self.valid.run(cpu, model, learner.shown(), tape, tokenizers, config)?;
         (validation.update, validation.epoch) = (self.position.update, epoch);
-        validation.is_best = self.position.best.is_none_or(|best| is_better(config.train.metric, &validation, &best));
+        let metric = config.train.metric;
+        let best = self.position.best.as_ref().and_then(|best| best.validation().score(metric));
+        let score = validation.score(metric);
+        validation.is_best = best.is_none_or(|best| score.is_some_and(|score| metric.is_better(score, best)));
         self.position.validated = self.position.update;
         if validation.is_best {
             self.position.best = Some(Best::of(&validation));
@@ -220,32 +274,49 @@ impl Run {
             self.position.stale += 1;
             self.position.plateau *= self.config.train.decay;
         }
-        self.keep()?;
+        self.keep(&weights)?;
+        self.keep_best(&validation, &weights)?;
         self.metrics.validation(&validation)?;
         observer.event(Event::Validated(&validation));
-        self.checkpoint(observer)
+        self.checkpoint(Asked::No, observer)
     }
 
     /// Keeps the model of a validation beside the others, if any are to be kept.
-    fn keep(&mut self) -> Result<(), TrainError> {
+    fn keep(&self, weights: &[Vec<f32>]) -> Result<(), TrainError> {
         let (count, update) = (self.config.train.keep_checkpoints, self.position.update);
         if count > 0 {
-            let shown = self.learner.shown();
-            let folder = kept::folder(&self.dir, update);
-            Checkpoint::save_parts(&folder, &self.config, &self.tokenizers, shown.specs(), &shown.values(&self.cpu))?;
+            let (folder, specs) = (kept::folder(&self.dir, update), self.learner.params.specs());
+            Checkpoint::save_parts(&folder, &self.config, &self.tokenizers, specs, weights)?;
             kept::prune(&self.dir, count, update)?;
         }
         Ok(())
     }
 
-    fn checkpoint(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    /// Keeps the model of a validation that is the best by another metric, too.
+    fn keep_best(&mut self, validation: &Validation, weights: &[Vec<f32>]) -> Result<(), TrainError> {
+        for &metric in &self.config.train.keep_best {
+            let Some(score) = validation.score(metric) else { continue };
+            let kept = self.position.kept_best.iter_mut().find(|(kept, _)| *kept == metric);
+            match kept {
+                Some((_, best)) if metric.is_better(score, *best) => *best = score,
+                Some(_) => continue,
+                None => self.position.kept_best.push((metric, score)),
+            }
+            let folder = self.dir.join(BEST).join(metric.key());
+            Checkpoint::save_parts(&folder, &self.config, &self.tokenizers, self.learner.params.specs(), weights)?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, asked: Asked, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.save_state()?;
-        observer.event(Event::Checkpoint { update: self.position.update });
+        observer.event(Event::Checkpoint { update: self.position.update, asked });
         Ok(())
     }
 
     /// Writes the state, then the receipt: only the first is needed to go on.
     pub(super) fn save_state(&mut self) -> Result<(), TrainError> {
+        self.metrics.sync()?;
         let slots = self.learner.kept(&self.cpu, &self.config.train);
         let state = State { origin: self.origin.clone(), position: self.position.clone(), slots };
         state.save(&self.dir, self.learner.params.specs())?;
@@ -256,12 +327,5 @@ impl Run {
             seconds: self.elapsed(),
         };
         receipt.write(&self.dir)
-    }
-}
-
-fn is_better(metric: Metric, new: &Validation, best: &Best) -> bool {
-    match metric {
-        Metric::Bleu => new.bleu > best.bleu,
-        Metric::Loss => new.nll < best.nll(),
     }
 }

@@ -8,23 +8,40 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::events::Events;
 use super::{TrainError, UpdateReport, Validation};
+use crate::config::TrainConfig;
 
 /// Updates between two lines.
 const EVERY: u64 = 10;
 /// The file's name in the model folder.
 pub(super) const METRICS_FILE: &str = "metrics.jsonl";
 
+/// Whether there is an event file, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tensorboard {
+    Yes,
+    No,
+}
+
+impl Tensorboard {
+    pub(super) fn of(config: &TrainConfig) -> Self {
+        if config.tensorboard { Self::Yes } else { Self::No }
+    }
+}
+
 /// The metrics file of a run.
 #[derive(Debug)]
 pub(super) struct Metrics {
     path: PathBuf,
     file: File,
+    events: Option<Events>,
 }
 
 impl Metrics {
     /// Opens the file of a run that has made `updates` updates: later lines, of a run that was cut off, are dropped.
-    pub(super) fn open(dir: &Path, updates: u64) -> Result<Self, TrainError> {
+    /// With `tensorboard` its numbers go to an event file, too.
+    pub(super) fn open(dir: &Path, updates: u64, tensorboard: Tensorboard) -> Result<Self, TrainError> {
         let path = dir.join(METRICS_FILE);
         let write = |source| TrainError::Write { path: path.clone(), source };
         let before = match std::fs::read_to_string(&path) {
@@ -39,7 +56,11 @@ impl Metrics {
         let kept: String = before.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
         crate::checkpoint::write_atomic(&path, kept.as_bytes())?;
         let file = OpenOptions::new().append(true).open(&path).map_err(write)?;
-        Ok(Self { path, file })
+        let events = match tensorboard {
+            Tensorboard::Yes => Some(Events::create(dir, updates)?),
+            Tensorboard::No => None,
+        };
+        Ok(Self { path, file, events })
     }
 
     pub(super) fn update(&mut self, u: &UpdateReport) -> Result<(), TrainError> {
@@ -48,17 +69,41 @@ impl Metrics {
         }
         #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
         let speed = u.tokens as f64 / u.seconds.max(1e-9);
+        let scalars = [
+            ("train/batch_loss".to_owned(), u.loss),
+            ("train/learning_rate".to_owned(), u.learning_rate),
+            ("train/grad_norm".to_owned(), u.gradient_norm),
+            ("train/tokens_per_sec".to_owned(), speed),
+        ];
+        self.events(u.update, &scalars)?;
         self.write(&json!({
             "kind": "update", "update": u.update, "epoch": u.epoch, "loss": u.loss, "gradient_norm": u.gradient_norm,
-            "learning_rate": u.learning_rate, "tokens": u.tokens, "seconds": u.elapsed, "tokens_per_second": speed,
+            "learning_rate": u.learning_rate, "tokens": u.tokens, "seconds": u.reached.seconds, "tokens_per_second": speed,
         }))
     }
 
     pub(super) fn validation(&mut self, v: &Validation) -> Result<(), TrainError> {
-        self.write(&json!({
+        let mut line = json!({
             "kind": "validation", "update": v.update, "epoch": v.epoch, "nll": v.nll, "perplexity": v.nll.exp(),
-            "bleu": v.bleu, "exact": v.exact, "is_best": v.is_best, "seconds": v.seconds,
-        }))
+            "is_best": v.is_best, "seconds": v.seconds,
+        });
+        for (metric, score) in &v.scores {
+            line[metric.key()] = json!(score);
+        }
+        let scores = v.scores.iter().map(|(metric, score)| (format!("valid/{}", metric.key()), *score));
+        let loss = [("valid/loss".to_owned(), v.nll), ("valid/ppl".to_owned(), v.nll.exp())];
+        let scalars: Vec<(String, f64)> = loss.into_iter().chain(scores).collect();
+        self.events(v.update, &scalars)?;
+        self.write(&line)
+    }
+
+    /// What was written so far lasts, before a state says that it is there.
+    pub(super) fn sync(&self) -> Result<(), TrainError> {
+        self.file.sync_data().map_err(|source| TrainError::Write { path: self.path.clone(), source })
+    }
+
+    fn events(&mut self, update: u64, scalars: &[(String, f64)]) -> Result<(), TrainError> {
+        self.events.as_mut().map_or(Ok(()), |events| events.scalars(update, scalars))
     }
 
     fn write(&mut self, line: &Value) -> Result<(), TrainError> {

@@ -4,6 +4,7 @@
 
 mod batches;
 mod ema;
+mod events;
 mod folder;
 mod initial;
 mod job;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backend::Cpu;
 use crate::checkpoint::CheckpointError;
-use crate::config::{Change, Config, ConfigError};
+use crate::config::{Change, Config, ConfigError, Metric, Reached};
 use crate::data::{Corpus, DataError, Fill, FilterReport, PairStream, VectorReport};
 use crate::eval::EvalError;
 use crate::search::SearchError;
@@ -68,6 +69,18 @@ pub struct Job {
 pub struct RunOptions {
     /// What may be another than when a resumed run was started: `data`, `tokenizer`, or keys of the configuration (`train.learning_rate`).
     pub allow_changed: Vec<String>,
+    /// What happens when the numbers are not finite any more.
+    pub on_divergence: OnDivergence,
+}
+
+/// What a training does when loss, gradient or weights are not finite any more. Either way the last good state is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnDivergence {
+    /// It ends with an error.
+    #[default]
+    Stop,
+    /// It goes back to the last state with half the learning rate, up to ten times. A stream cannot be read again, so there it ends.
+    RollBack,
 }
 
 impl RunOptions {
@@ -111,20 +124,32 @@ pub enum Start {
     Resume,
 }
 
-/// Asks a training to stop after the update at hand; it writes its state first. May be set from a signal handler.
+/// Asks a training to stop after the update at hand, or to write its state and go on; it writes its state before it stops, too. May be set from a signal handler.
 #[derive(Debug, Default)]
-pub struct StopFlag(AtomicBool);
+pub struct StopFlag {
+    stop: AtomicBool,
+    checkpoint: AtomicBool,
+}
 
 impl StopFlag {
     /// Asks to stop.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Whether someone asked.
+    /// Asks for a state.
+    pub fn checkpoint(&self) {
+        self.checkpoint.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether someone asked to stop.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn take_checkpoint(&self) -> bool {
+        self.checkpoint.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -148,7 +173,27 @@ pub enum Event<'a> {
     Checkpoint {
         /// After which update.
         update: u64,
+        /// Whether someone asked for it.
+        asked: Asked,
     },
+    /// The numbers were not finite any more; the training goes on from its last state.
+    RolledBack {
+        /// What was found.
+        error: &'a TrainError,
+        /// The update of that state.
+        update: u64,
+        /// What the learning rate is multiplied by from now on.
+        rate_factor: f64,
+    },
+}
+
+/// Whether someone asked for a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// By [`StopFlag::checkpoint`].
+    Yes,
+    /// It was due.
+    No,
 }
 
 /// What is known before the first update.
@@ -214,12 +259,12 @@ pub struct UpdateReport {
     pub seconds: f64,
     /// The share of the run that is done, by the limit that will be met first, in 0..=1.
     pub done: f64,
-    /// Seconds of training so far, earlier runs of a resumed training included.
-    pub elapsed: f64,
+    /// How far the training has come, earlier runs of a resumed training included.
+    pub reached: Reached,
 }
 
 /// A validation.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Validation {
     /// After which update.
     pub update: u64,
@@ -227,14 +272,24 @@ pub struct Validation {
     pub epoch: u64,
     /// Negative log-likelihood per target token, unsmoothed, in nats.
     pub nll: f64,
-    /// BLEU of greedy translations.
-    pub bleu: f64,
-    /// Share of greedy translations that are exactly right, 0..=1.
-    pub exact: f64,
+    /// Scores of greedy translations. Exact matches are a share, 0..=1, all others as the evaluation prints them.
+    pub scores: Vec<(Metric, f64)>,
     /// Whether it is the best so far, and became the model.
     pub is_best: bool,
     /// Seconds it took.
     pub seconds: f64,
+}
+
+impl Validation {
+    /// The score by a metric, if it was measured.
+    #[must_use]
+    pub fn score(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Loss => Some(self.nll),
+            Metric::Ppl => Some(self.nll.exp()),
+            _ => self.scores.iter().find(|(measured, _)| *measured == metric).map(|(_, score)| *score),
+        }
+    }
 }
 
 /// Hears of a training.
@@ -263,7 +318,7 @@ pub enum Ending {
 }
 
 /// A training that ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Why.
     pub ending: Ending,
@@ -362,9 +417,15 @@ pub enum TrainError {
         /// What changed.
         what: String,
     },
-    /// The loss is not a number.
+    /// Another training has the folder.
+    #[error("another training is running in `{}`; wait for its end, or give another folder", dir.display())]
+    Locked {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The loss or the gradient is not a number.
     #[error(
-        "the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); the last good state is kept: go on from it with a lower rate, --resume --allow-changed \
+        "the {what} of update {update} is {value} (epoch {epoch}, batch {batch}, pairs of lines {lines}); the last good state is kept: go on from it with a lower rate, --resume --allow-changed \
          train.learning_rate --set train.learning_rate=…, or set `train.clip_norm`"
     )]
     Diverged {
@@ -372,8 +433,12 @@ pub enum TrainError {
         update: u64,
         /// Its epoch.
         epoch: u64,
-        /// The loss.
-        loss: f64,
+        /// Its first batch in the epoch, from 1.
+        batch: usize,
+        /// What is not a number.
+        what: &'static str,
+        /// What it is instead.
+        value: f64,
         /// Lines of the corpus in its batch, the first few.
         lines: String,
     },

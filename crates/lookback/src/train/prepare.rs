@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::batches::Batches;
-use super::folder::{clear, has_state, need_model, refuse_occupied};
+use super::folder::{clear, has_state, lock, need_folder, need_model, refuse_occupied, remove_halves};
 use super::job::Run;
 use super::learner::Learner;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Tensorboard};
 use super::receipt::Receipt;
 use super::state::{Origin, Position, State};
 use super::validate::ValidationSet;
@@ -46,6 +46,10 @@ impl Run {
         };
         let origin = Origin::new(&config, &train, &valid);
         let resumed = start == Start::Resume;
+        if resumed {
+            need_folder(&dir)?;
+        }
+        let held = if resumed { Some(lock(&dir)?) } else { None };
         let goes_on = resumed && has_state(&dir)?;
         let tokenizers = if goes_on {
             take_up(&dir, &origin, given, &options)?
@@ -71,7 +75,14 @@ impl Run {
         };
         let before = if goes_on { Receipt::read(&dir)? } else { None };
         // Nothing is written, and nothing of an earlier run removed, before the new run is known to be possible.
-        if !goes_on {
+        let held = match held {
+            Some(held) => held,
+            None => lock(&dir)?,
+        };
+        if goes_on {
+            remove_halves(&dir);
+        } else {
+            refuse_occupied(&dir, start)?;
             clear(&dir)?;
         }
         Checkpoint::save_config(&dir, &config, &tokenizers)?;
@@ -104,7 +115,7 @@ impl Run {
         };
         let mut run = Self {
             valid: ValidationSet::new(&valid, valid_examples, &tokenizers, &config),
-            metrics: Metrics::open(&dir, position.update)?,
+            metrics: Metrics::open(&dir, position.update, Tensorboard::of(&config.train))?,
             gradients: Gradients::zeros(&cpu, &learner.params),
             tape: Tape::new(),
             dir,
@@ -119,6 +130,8 @@ impl Run {
             position,
             seconds_before: before.map_or(0.0, |receipt| receipt.seconds),
             clock,
+            on_divergence: options.on_divergence,
+            _lock: held,
         };
         if !goes_on {
             run.save_state()?;

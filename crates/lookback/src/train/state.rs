@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::learner::{Slot, Values};
 use super::{TrainError, Validation};
 use crate::checkpoint::{CheckpointError, STATE_FILE, TensorFile, write_tensors};
-use crate::config::Config;
+use crate::config::{Config, Metric, TrainConfig};
 use crate::data::{Corpus, StreamPosition, fingerprint};
 use crate::params::ParamSpec;
 
@@ -27,6 +27,12 @@ pub(super) struct Position {
     pub(super) stale: u64,
     /// The best validation.
     pub(super) best: Option<Best>,
+    /// The best score by each metric whose best model is kept, too.
+    pub(super) kept_best: Vec<(Metric, f64)>,
+    /// Target tokens seen.
+    pub(super) tokens: u64,
+    /// What divergences have multiplied the learning rate by.
+    pub(super) rate_factor: f64,
     /// The update of the last validation.
     pub(super) validated: u64,
     /// Where the buffer at hand ends in the stream, if the pairs come from one.
@@ -37,41 +43,47 @@ pub(super) struct Position {
 impl Position {
     /// Whether a training can be there: epochs count from 1, and nothing counts to where it would overflow.
     fn is_possible(&self) -> bool {
-        let Self { update, epoch, batch, plateau, stale, validated, .. } = *self;
-        let counts = [update, batch as u64, stale, validated];
+        let Self { update, epoch, batch, plateau, rate_factor, stale, tokens, validated, .. } = *self;
+        let counts = [update, batch as u64, stale, validated, tokens];
         (1..1 << 32).contains(&epoch)
             && counts.iter().all(|&count| count < 1 << 48)
-            && plateau.is_finite()
-            && plateau > 0.0
+            && [plateau, rate_factor].iter().all(|factor| factor.is_finite() && *factor > 0.0)
     }
 
     pub(super) fn start() -> Self {
-        Self { update: 0, epoch: 1, batch: 0, plateau: 1.0, stale: 0, best: None, validated: 0, stream: None }
+        Self {
+            update: 0,
+            epoch: 1,
+            batch: 0,
+            plateau: 1.0,
+            stale: 0,
+            best: None,
+            kept_best: Vec::new(),
+            tokens: 0,
+            rate_factor: 1.0,
+            validated: 0,
+            stream: None,
+        }
     }
 }
 
 /// The best validation, without its time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Best {
     update: u64,
     epoch: u64,
     nll: f64,
-    pub(super) bleu: f64,
-    exact: f64,
+    scores: Vec<(Metric, f64)>,
 }
 
 impl Best {
     pub(super) fn of(v: &Validation) -> Self {
-        Self { update: v.update, epoch: v.epoch, nll: v.nll, bleu: v.bleu, exact: v.exact }
+        Self { update: v.update, epoch: v.epoch, nll: v.nll, scores: v.scores.clone() }
     }
 
-    pub(super) fn nll(&self) -> f64 {
-        self.nll
-    }
-
-    pub(super) fn validation(self) -> Validation {
-        let Self { update, epoch, nll, bleu, exact } = self;
-        Validation { update, epoch, nll, bleu, exact, is_best: true, seconds: 0.0 }
+    pub(super) fn validation(&self) -> Validation {
+        let Self { update, epoch, nll, scores } = self.clone();
+        Validation { update, epoch, nll, scores, is_best: true, seconds: 0.0 }
     }
 }
 
@@ -185,6 +197,8 @@ mod tests {
             Position { epoch: u64::MAX, ..start.clone() },
             Position { update: u64::MAX, ..start.clone() },
             Position { batch: usize::MAX, ..start.clone() },
+            Position { tokens: u64::MAX, ..start.clone() },
+            Position { rate_factor: f64::NAN, ..start.clone() },
             Position { plateau: 0.0, ..start },
         ] {
             assert!(!wrong.is_possible(), "{wrong:?}");

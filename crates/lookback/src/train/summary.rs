@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::state::{Position, State};
+use super::state::{Best, Position, State};
 use super::{Receipt, TrainError, Validation};
 use crate::checkpoint::STATE_FILE;
 
 /// Where the training in a folder stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// Updates made.
     pub update: u64,
@@ -19,6 +19,8 @@ pub struct Summary {
     pub best: Option<Validation>,
     /// Validations after the warm-up since the best one.
     pub stale: u64,
+    /// Target tokens seen.
+    pub tokens: u64,
     /// Seconds of training, of all runs together.
     pub seconds: f64,
 }
@@ -45,8 +47,9 @@ impl Summary {
             update: position.update,
             epoch: position.epoch - u64::from(is_epoch_over),
             is_epoch_over,
-            best: position.best.map(|best| best.validation()),
+            best: position.best.as_ref().map(Best::validation),
             stale: position.stale,
+            tokens: position.tokens,
             seconds,
         }
     }

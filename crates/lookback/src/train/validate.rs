@@ -1,12 +1,12 @@
-//! Validation: the unsmoothed loss, and BLEU of greedy translations.
+//! Validation: the unsmoothed loss, and scores of greedy translations.
 
 use std::time::Instant;
 
 use super::{TrainError, Validation};
 use crate::backend::{Cpu, Purpose};
-use crate::config::{Config, SearchConfig};
+use crate::config::{Config, Metric, SearchConfig, TrainConfig};
 use crate::data::{Batch, BatchOptions, Batcher, Corpus, Example};
-use crate::eval::{Bleu, ExactMatch};
+use crate::eval::{self, BleuMetric, ChrfMetric, ExactMetric, Rate, RateMetric, Statistics, TerMetric};
 use crate::model::Seq2Seq;
 use crate::params::Params;
 use crate::search::{SearchOptions, search};
@@ -62,6 +62,37 @@ impl ValidationSet {
             nll += loss.nll;
             tokens += loss.tokens;
         }
+        let metrics = reported(&config.train);
+        let mut scores = Vec::new();
+        if !metrics.is_empty() {
+            let translations = self.translate(cpu, model, params, tape, tokenizers, config)?;
+            for metric in metrics {
+                scores.push((metric, self.score(metric, &translations, cpu)?));
+            }
+        }
+        tape.reset();
+        #[allow(clippy::cast_precision_loss, reason = "tokens are far below 2⁵²")]
+        let nll = nll / tokens.max(1) as f64;
+        Ok(Validation {
+            update: 0,
+            epoch: 0,
+            nll,
+            scores,
+            is_best: false,
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Greedy translations, in the order of the references.
+    fn translate(
+        &self,
+        cpu: &Cpu,
+        model: &Seq2Seq,
+        params: &mut Params<Cpu>,
+        tape: &mut Tape<Cpu>,
+        tokenizers: &Tokenizers,
+        config: &Config,
+    ) -> Result<Vec<String>, TrainError> {
         let mut translations = vec![String::new(); self.references.len()];
         let greedy = SearchConfig { beam_size: 1, ..config.search.clone() };
         let options = SearchOptions::from(greedy);
@@ -74,17 +105,41 @@ impl ValidationSet {
                 }
             }
         }
-        tape.reset();
-        #[allow(clippy::cast_precision_loss, reason = "tokens are far below 2⁵²")]
-        let nll = nll / tokens.max(1) as f64;
-        Ok(Validation {
-            update: 0,
-            epoch: 0,
-            nll,
-            bleu: Bleu::corpus(&translations, &self.references)?.score,
-            exact: ExactMatch::corpus(&translations, &self.references)?.share(),
-            is_best: false,
-            seconds: start.elapsed().as_secs_f64(),
-        })
+        Ok(translations)
     }
+
+    fn score(&self, metric: Metric, translations: &[String], cpu: &Cpu) -> Result<f64, TrainError> {
+        let Some(scorer) = scorer(metric) else { return Ok(f64::NAN) };
+        let references: Vec<[&str; 1]> = self.references.iter().map(|reference| [reference.as_str()]).collect();
+        let statistics = Statistics::collect(&*scorer, translations, &references, cpu.pool())?;
+        let score = scorer.score(&statistics.sums());
+        // A share, as in every other place but the evaluation's percent.
+        Ok(if metric == Metric::Exact { score / 100.0 } else { score })
+    }
+}
+
+/// What is counted on translations, in the order of the configuration: what is reported, what decides, what a best model is kept by.
+pub(super) fn reported(train: &TrainConfig) -> Vec<Metric> {
+    let mut metrics: Vec<Metric> = Vec::new();
+    for metric in train.validate_metrics.iter().copied().chain([train.metric]).chain(train.keep_best.iter().copied()) {
+        if metric.is_of_translations() && !metrics.contains(&metric) {
+            metrics.push(metric);
+        }
+    }
+    metrics
+}
+
+/// The measure of a metric, with its usual settings; none for those of the loss.
+pub(super) fn scorer(metric: Metric) -> Option<Box<dyn eval::Metric>> {
+    let rate = |rate| -> Box<dyn eval::Metric> { Box::new(RateMetric { rate, lowercase: false }) };
+    Some(match metric {
+        Metric::Bleu => Box::new(BleuMetric::default()),
+        Metric::Chrf => Box::new(ChrfMetric::default()),
+        Metric::Ter => Box::new(TerMetric::default()),
+        Metric::Wer => rate(Rate::Wer),
+        Metric::Cer => rate(Rate::Cer),
+        Metric::Per => rate(Rate::Per),
+        Metric::Exact => Box::new(ExactMetric),
+        Metric::Loss | Metric::Ppl => return None,
+    })
 }
