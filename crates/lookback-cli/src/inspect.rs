@@ -103,7 +103,8 @@ fn stand(training: &Summary, limits: &TrainConfig) -> String {
     let place = if training.is_epoch_over { "at the end of" } else { "in" };
     let mut text = format!("update {} {place} epoch {}", training.update, training.epoch);
     if let Some(best) = &training.best {
-        let score = best.score(limits.metric).map(|score| format!(", {} {}", limits.metric.label(), limits.metric.show(score)));
+        let score =
+            best.score(limits.metric).map(|score| format!(", {} {}", limits.metric.label(), limits.metric.show(score)));
         text += &format!("; best: update {}{}", best.update, score.unwrap_or_default());
     }
     let epochs_done = training.epoch - u64::from(!training.is_epoch_over);
@@ -134,8 +135,15 @@ mod tests {
 
     #[test]
     fn what_goes_on_is_said_as_it_is() {
-        let summary =
-            |epoch, is_epoch_over| Summary { update: 40, epoch, is_epoch_over, best: None, stale: 5, tokens: 900, seconds: 61.0 };
+        let summary = |epoch, is_epoch_over| Summary {
+            update: 40,
+            epoch,
+            is_epoch_over,
+            best: None,
+            stale: 5,
+            tokens: 900,
+            seconds: 61.0,
+        };
         let open = TrainConfig { patience: 6, max_updates: Some(41), max_epochs: Some(2), ..TrainConfig::default() };
         assert_eq!(
             stand(&summary(1, true), &open),

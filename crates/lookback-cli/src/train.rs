@@ -27,7 +27,9 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     }
     let sources = args.pairs.sources()?;
     if args.on_divergence == Divergence::Rollback && matches!(sources, Sources::Stream(_)) {
-        return Err(Usage("--on-divergence rollback reads pairs again, which a stream cannot; leave it out".into()).into());
+        return Err(
+            Usage("--on-divergence rollback reads pairs again, which a stream cannot; leave it out".into()).into()
+        );
     }
     let (weights, corpora) = (config.data.corpus_weights.len(), sources.corpora());
     if weights > 0 && weights != corpora {

@@ -9,7 +9,8 @@ use lookback::backend::Cpu;
 use lookback::config::{Config, Metric};
 use lookback::data::{Corpus, dates};
 use lookback::train::{
-    Asked, Ending, Event, Job, Observer, OnDivergence, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train,
+    Asked, Ending, Event, Initial, Job, Observer, OnDivergence, Outcome, RunOptions, Silent, Start, StopFlag,
+    TrainError, train,
 };
 
 fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
@@ -33,6 +34,7 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
         train: Corpus::from_pairs(splits.train),
         rest: None,
         tokenizers: None,
+        initial: Initial::Random,
         valid: Corpus::from_pairs(splits.valid),
         dir: dir.to_owned(),
         cpu: Cpu::detect(threads),
@@ -125,7 +127,8 @@ fn periods_of_every_unit_say_when_it_validates_checkpoints_and_stops() {
 #[test]
 fn any_reported_metric_decides_and_the_best_by_others_is_kept_loadable() {
     let dir = tempfile::tempdir().expect("a folder");
-    let sets = ["train.metric=cer", "train.keep_best=chrf,loss", "train.validate_every=3", "train.validate_metrics=wer"];
+    let sets =
+        ["train.metric=cer", "train.keep_best=chrf,loss", "train.validate_every=3", "train.validate_metrics=wer"];
     let best = run(job(dir.path(), &sets, 1, Start::Fresh)).best.expect("validated");
     let measured: Vec<Metric> = best.scores.iter().map(|(metric, _)| *metric).collect();
     assert_eq!(measured, [Metric::Wer, Metric::Cer, Metric::Chrf]);

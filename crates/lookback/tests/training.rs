@@ -7,21 +7,11 @@ use std::path::Path;
 use lookback::Translator;
 use lookback::backend::Cpu;
 use lookback::checkpoint::Checkpoint;
-<<<<<<< HEAD
 use lookback::config::{Config, Metric};
 use lookback::data::{Corpus, WordVectors, dates};
 use lookback::train::{
     Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, VectorFiles, train,
 };
-||||||| b8c7cb9
-use lookback::config::{Config, Metric};
-use lookback::data::{Corpus, dates};
-use lookback::train::{Ending, Event, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train};
-=======
-use lookback::config::{Config, Metric};
-use lookback::data::{Corpus, dates};
-use lookback::train::{Ending, Event, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train};
->>>>>>> run
 
 /// A small model of written dates with everything that draws random numbers switched on.
 fn config(sets: &[&str]) -> Config {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::Config;
 
 /// Where sections and the kinds of their values are defined.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     include_str!("../config.rs"),
     include_str!("attention.rs"),
     include_str!("metric.rs"),

@@ -29,17 +29,8 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Bleu,
-        Self::Chrf,
-        Self::Ter,
-        Self::Wer,
-        Self::Cer,
-        Self::Per,
-        Self::Exact,
-        Self::Loss,
-        Self::Ppl,
-    ];
+    pub const ALL: [Self; 9] =
+        [Self::Bleu, Self::Chrf, Self::Ter, Self::Wer, Self::Cer, Self::Per, Self::Exact, Self::Loss, Self::Ppl];
 
     /// As a configuration spells it.
     #[must_use]
@@ -111,7 +102,8 @@ pub(super) fn several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
         Either::Word(word) => word.split(',').map(|word| word.trim().to_owned()).collect(),
         Either::List(words) => words,
     };
-    let metric = |word: String| Metric::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(word));
+    let metric =
+        |word: String| Metric::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(word));
     words.into_iter().map(metric).collect::<Result<_, _>>().map_err(D::Error::custom)
 }
 

@@ -76,8 +76,11 @@ impl Period {
     }
 }
 
+/// A period of so many of a unit, if there can be so many.
+type InUnit = fn(f64) -> Option<Period>;
+
 /// Units and what they stand for, in which kind.
-const UNITS: [(&str, fn(f64) -> Option<Period>); 6] = [
+const UNITS: [(&str, InUnit); 6] = [
     ("u", |n| whole(n).map(Period::Updates)),
     ("e", |n| Some(Period::Epochs(n))),
     ("t", |n| whole(n).map(Period::Tokens)),
@@ -101,7 +104,9 @@ impl FromStr for Period {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("`{text}` is not a period; write a number above 0 and a unit: 100u (updates), 1e (epochs), 10Mt (target tokens), 30s, 5min or 2h")
+            format!(
+                "`{text}` is not a period; write a number above 0 and a unit: 100u (updates), 1e (epochs), 10Mt (target tokens), 30s, 5min or 2h"
+            )
         };
         let text = text.trim();
         let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());

@@ -92,7 +92,8 @@ impl Config {
             refuse("data.corpus_weights", "they are for several corpora")?;
         }
         let (updates, minutes) = (self.train.max_updates, self.train.max_minutes);
-        if self.train.schedule.needs_end() && updates.is_none() && minutes.is_none() && self.train.stop_after.is_none() {
+        if self.train.schedule.needs_end() && updates.is_none() && minutes.is_none() && self.train.stop_after.is_none()
+        {
             let message = format!(
                 "`{}` depends on where the run ends, and where a stream ends is not known; set `train.max_updates`, or another schedule",
                 self.train.schedule.name()

@@ -1,6 +1,6 @@
 //! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Instant;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::learner::{Slot, Values};
 use super::{TrainError, Validation};
 use crate::checkpoint::{CheckpointError, STATE_FILE, TensorFile, write_tensors};
-use crate::config::{Config, Metric, TrainConfig};
+use crate::config::{Config, Metric};
 use crate::data::{Corpus, StreamPosition, fingerprint};
 use crate::params::ParamSpec;
 

@@ -73,14 +73,7 @@ impl ValidationSet {
         tape.reset();
         #[allow(clippy::cast_precision_loss, reason = "tokens are far below 2⁵²")]
         let nll = nll / tokens.max(1) as f64;
-        Ok(Validation {
-            update: 0,
-            epoch: 0,
-            nll,
-            scores,
-            is_best: false,
-            seconds: start.elapsed().as_secs_f64(),
-        })
+        Ok(Validation { update: 0, epoch: 0, nll, scores, is_best: false, seconds: start.elapsed().as_secs_f64() })
     }
 
     /// Greedy translations, in the order of the references.
