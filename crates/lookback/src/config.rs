@@ -12,6 +12,7 @@ mod attention;
 mod keys;
 mod optimization;
 mod parse;
+mod precision;
 mod regularization;
 mod resolve;
 
@@ -20,6 +21,7 @@ pub use crate::text::{Normalization, Sharing, TextMode};
 pub use attention::{AttentionKind, DecoderOrder};
 pub use keys::{Key, keys};
 pub use optimization::{OptimizerKind, Schedule};
+pub use precision::TrainPrecision;
 pub use resolve::CorpusSize;
 
 /// Everything a run is made of, except its data.
@@ -221,6 +223,10 @@ pub struct TrainConfig {
     pub batch_tokens: Option<usize>,
     /// Batches per update; equals one batch of all of them.
     pub accumulate: usize,
+    /// What products round their operands to; weights, sums and all else stay in single precision.
+    pub precision: TrainPrecision,
+    /// Whether `bf16` may be computed without instructions for it: slower than `f32`, the same training within rounding.
+    pub emulate_bf16: bool,
     /// Stop after so many updates.
     pub max_updates: Option<u64>,
     /// Stop after so many passes over the data.
@@ -280,6 +286,8 @@ impl Default for TrainConfig {
         Self {
             batch_tokens: None,
             accumulate: 1,
+            precision: TrainPrecision::F32,
+            emulate_bf16: false,
             max_updates: None,
             max_epochs: None,
             max_minutes: None,

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use super::Config;
 
 /// Where sections and the kinds of their values are defined.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../config.rs"),
     include_str!("attention.rs"),
     include_str!("optimization.rs"),
+    include_str!("precision.rs"),
     include_str!("../text/pair.rs"),
     include_str!("../text/normalize.rs"),
     include_str!("../backend/mod.rs"),

@@ -34,6 +34,7 @@ impl Run {
         let size = CorpusSize::of(&train);
         let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
         check_given(&config, train.corpora(), given.as_ref())?;
+        let cpu = config.train_on(cpu)?;
         let origin = Origin::new(&config, &train, &valid);
         let resumed = start == Start::Resume;
         let goes_on = resumed && has_state(&dir)?;

@@ -80,6 +80,8 @@ impl Origin {
         // Limits may be moved when a run goes on.
         (config.train.max_updates, config.train.max_epochs, config.train.max_minutes) = (None, None, None);
         config.train.patience = 0;
+        // How bf16 is computed is the processor's affair.
+        config.train.emulate_bf16 = false;
         Self { config, train_sha256: fingerprint(&train.pairs), valid_sha256: fingerprint(&valid.pairs) }
     }
 
