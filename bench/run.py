@@ -2,10 +2,11 @@
 """Times the reference step R here and in PyTorch, in turns on the same machine, and states the ratio.
 
     python3 -m venv bench/.venv && bench/.venv/bin/pip install -r bench/requirements.txt
-    bench/.venv/bin/python bench/run.py [--blocks 6] [--record]
+    bench/.venv/bin/python bench/run.py [--blocks 6] [--feed] [--bf16] [--record]
 
 Machines are noisy from one minute to the next, so the two alternate in blocks of five steps, two threads each; the first
-block of each is a warm-up. `--record` adds a row to `bench/RECORD.md`. Needs only the standard library itself;
+block of each is a warm-up. `--feed` feeds the attentional state back on both sides; `--bf16` rounds the operands of products to
+bfloat16 here and runs PyTorch under autocast. `--record` adds a row to `bench/RECORD.md`. Needs only the standard library itself;
 `--peer` and `--ours` replace a side's command, both speak the protocol of `reference.py`.
 """
 
@@ -91,13 +92,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=6, help="counted blocks of five steps on each side, at least 4")
     parser.add_argument("--record", action="store_true", help="add a row to bench/RECORD.md")
+    parser.add_argument("--feed", action="store_true", help="with input feeding")
+    parser.add_argument("--bf16", action="store_true", help="with products in bfloat16")
     parser.add_argument("--ours", default=OURS)
     parser.add_argument("--peer", default=f"{shlex.quote(sys.executable)} bench/reference.py --threads 2")
     args = parser.parse_args()
     if args.blocks < 4:
         parser.error("fewer than 4 blocks are fewer than 20 steps")
 
-    ours, peer = sides = [Side("lookback", args.ours), Side("PyTorch", args.peer)]
+    variant = "".join(f" --{name}" for name in ("feed", "bf16") if getattr(args, name))
+    ours, peer = sides = [Side("lookback", args.ours + variant), Side("PyTorch", args.peer + variant)]
     measure(sides, args.blocks)
     for side in sides:
         side.close()
@@ -108,7 +112,7 @@ def main():
     print(f"ratio     {ratio:.2f} × PyTorch")
 
     if args.record:
-        command = f"bench/run.py --blocks {args.blocks}"
+        command = f"bench/run.py --blocks {args.blocks}{variant}"
         cells = [datetime.date.today().isoformat(), commit(), cpu(), f"`{command}`", ours.summary(), peer.summary(), f"{ratio:.2f}"]
         with open(ROOT / "bench/RECORD.md", "a", encoding="utf-8") as record:
             record.write("| " + " | ".join(cells) + " |\n")

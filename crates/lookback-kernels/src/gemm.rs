@@ -13,7 +13,10 @@ use crate::shared::{Aligned, Area, Shared, with_scratch};
 use crate::{Exec, Int8Matrix, Pool, Products, Real, int8};
 use pack::{Depth, pack_left, pack_right, pack_right_panels};
 
+mod ceiling;
 mod pack;
+
+pub use ceiling::multiply_adds_from_cache;
 
 /// Packed words of the shared dimension per block: an NR-wide panel of the right operand stays in the first-level cache beside the rows that pass it.
 const DEPTH: usize = 256;

@@ -47,7 +47,7 @@ pub use elementwise::{
 };
 pub use embedding::{embed, embed_backward};
 pub use exec::Exec;
-pub use gemm::{Init, MatRef, Operand, PackedMatrix, column_sums, gemm};
+pub use gemm::{Init, MatRef, Operand, PackedMatrix, column_sums, gemm, multiply_adds_from_cache};
 pub use gru::GruCell;
 pub use int8::{Int8Matrix, MOST_COLUMNS, quantise_weights};
 pub use isa::Isa;

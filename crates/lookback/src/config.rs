@@ -15,6 +15,7 @@ mod metric;
 mod optimization;
 mod parse;
 mod period;
+mod precision;
 mod regularization;
 mod resolve;
 
@@ -26,6 +27,7 @@ pub use keys::{Key, keys};
 pub use metric::Metric;
 pub use optimization::{OptimizerKind, Schedule};
 pub use period::{Period, Reached};
+pub use precision::TrainPrecision;
 pub use regularization::ScheduledSampling;
 pub use resolve::CorpusSize;
 
@@ -234,6 +236,10 @@ pub struct TrainConfig {
     pub batch_tokens: Option<usize>,
     /// Batches per update; equals one batch of all of them.
     pub accumulate: usize,
+    /// What products round their operands to; weights, sums and all else stay in single precision.
+    pub precision: TrainPrecision,
+    /// Whether `bf16` may be computed without instructions for it: slower than `f32`, the same training within rounding.
+    pub emulate_bf16: bool,
     /// Stop after so many updates.
     pub max_updates: Option<u64>,
     /// Stop after so many passes over the data.
@@ -313,6 +319,8 @@ impl Default for TrainConfig {
         Self {
             batch_tokens: None,
             accumulate: 1,
+            precision: TrainPrecision::F32,
+            emulate_bf16: false,
             max_updates: None,
             max_epochs: None,
             max_minutes: None,

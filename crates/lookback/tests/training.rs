@@ -130,7 +130,7 @@ fn a_stopped_and_resumed_training_is_the_uninterrupted_one() {
 }
 
 /// Ways to learn that keep something of their own in the state, or draw random numbers of their own.
-const WAYS: [&[&str]; 9] = [
+const WAYS: [&[&str]; 10] = [
     &["train.optimizer=adamw", "train.weight_decay=0.1", "train.schedule=cosine", "train.min_learning_rate=1e-4"],
     &["train.optimizer=sgd", "train.schedule=luong5"],
     &["train.optimizer=sgd", "train.momentum=0.9", "train.schedule=halving", "train.decay_from=2"],
@@ -140,6 +140,7 @@ const WAYS: [&[&str]; 9] = [
     &["train.word_dropout_src=0.1", "train.word_dropout_tgt=0.2"],
     &["train.scheduled_sampling=linear", "train.sampling_max=0.9"],
     &["train.scheduled_sampling=inverse_sigmoid", "train.sampling_k=2", "train.keep_checkpoints=2", "train.ema=0.5"],
+    &["train.precision=bf16", "train.emulate_bf16=true"],
 ];
 
 #[test]

@@ -5,7 +5,7 @@
 //! Ep. 2 : Up. 1200 : valid nll 2.8311 : ppl 16.96 : BLEU 18.42 : exact 3.1 % : Time 2.3s : new best
 //! ```
 
-use lookback::config::{Metric, Reached, Sharing};
+use lookback::config::{Metric, Reached, Sharing, TrainPrecision};
 use lookback::data::{FilterReport, Reason, Skipped, VectorReport};
 use lookback::train::{Asked, BufferReport, Event, Observer, Ready, UpdateReport, Validation};
 
@@ -102,12 +102,13 @@ impl TrainingDisplay {
             counted(ready.parameters, "parameter"),
         ));
         self.screen.line(&format!(
-            "{} {}, {:.1} % of their positions real tokens; {}, {}",
+            "{} {}, {:.1} % of their positions real tokens; {}, {}{}",
             if ready.batches == 1 { "1 batch".to_owned() } else { format!("{} batches", grouped(ready.batches)) },
             if ready.is_stream { "in this buffer" } else { "an epoch" },
             100.0 * ready.fill.both,
             counted(ready.threads, "thread"),
             ready.isa,
+            if ready.config.train.precision == TrainPrecision::Bf16 { ", products in bf16" } else { "" },
         ));
         if let Some(update) = ready.resumed_at {
             self.screen.line(&format!("resumed after update {update}"));

@@ -56,6 +56,8 @@ impl Config {
         let usual = TrainConfig::default();
         (config.train.stop_after, config.train.log_every) = (None, None);
         (config.train.checkpoint_every, config.train.tensorboard) = (usual.checkpoint_every, usual.tensorboard);
+        // How bf16 is computed is the processor's affair.
+        config.train.emulate_bf16 = false;
         config
     }
 

@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use super::Config;
 
 /// Where sections and the kinds of their values are defined.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     include_str!("../config.rs"),
     include_str!("attention.rs"),
     include_str!("metric.rs"),
     include_str!("optimization.rs"),
+    include_str!("precision.rs"),
     include_str!("regularization.rs"),
     include_str!("../text/pair.rs"),
     include_str!("../text/normalize.rs"),

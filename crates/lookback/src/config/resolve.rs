@@ -120,6 +120,7 @@ impl Config {
         self.check_attention()?;
         self.check_model()?;
         self.check_bridge()?;
+        self.check_precision()?;
         self.check_ranges()?;
         self.check_optimization()?;
         self.check_regularization()

@@ -3,7 +3,7 @@
 use lookback_testkit::{Golden, assert_close_f64, max_grad_error};
 
 use super::*;
-use crate::backend::{AdamStep, Cpu, Real};
+use crate::backend::{AdamStep, Cpu, Products, Real};
 use crate::config::{AttentionKind, Bridge, CellKind, Config, DecoderOrder, WindowKind};
 use crate::data::Example;
 use crate::params::{Gradients, Params};
@@ -230,6 +230,27 @@ fn every_model_and_every_gradient_agree_with_pytorch_in_double_precision() {
 fn every_model_and_every_gradient_agree_with_pytorch_in_single_precision() {
     for (name, config) in all() {
         agrees_with_pytorch::<f32>(&name, &config, 1e-4, 2e-6);
+    }
+}
+
+/// Rounding to 8 bits of mantissa is relative to 2⁻⁹ at most, and spreads over the few products between a parameter and the loss: a few thousandths of the gradient's length.
+#[test]
+fn gradients_of_rounded_products_point_where_those_of_single_precision_point() {
+    for (name, config) in all().into_iter().filter(|(name, _)| name.contains("_feed") || name == "model_bridge") {
+        let mut case = Case::<f32>::read(&name, &config, 2);
+        let flat = |case: &Case<f32>| -> Vec<f64> {
+            let gradients = case.gradients().1;
+            gradients.all().iter().flatten().map(|&v| f64::from(v)).collect()
+        };
+        let full = flat(&case);
+        case.cpu = case.cpu.clone().with_products(Products::Bf16);
+        let rounded = flat(&case);
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let difference: Vec<f64> = full.iter().zip(&rounded).map(|(a, b)| a - b).collect();
+        let error = (dot(&difference, &difference) / dot(&full, &full)).sqrt();
+        let cosine = dot(&full, &rounded) / (dot(&full, &full) * dot(&rounded, &rounded)).sqrt();
+        assert!(error > 1e-5 && error < 2e-2, "{name}: {error}");
+        assert!(cosine > 0.9998, "{name}: {cosine}");
     }
 }
 

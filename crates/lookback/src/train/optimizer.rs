@@ -35,8 +35,14 @@ impl<B: Backend> Optimizer<B> {
     /// An optimiser that has made no update.
     #[must_use]
     pub fn new(backend: &B, specs: &[ParamSpec], config: &TrainConfig) -> Self {
-        let zeros: Vec<Vec<f32>> = specs.iter().map(|s| vec![0.0; s.len()]).collect();
-        Self::from_values(backend, config, &vec![zeros; Self::slots(config).len()], 0)
+        let zeros = |spec: &ParamSpec| {
+            let mut tensor = backend.alloc(spec.len());
+            backend.set_len(&mut tensor, spec.len());
+            backend.fill(&mut tensor, B::Elem::ZERO);
+            tensor
+        };
+        let slots = Self::slots(config).iter().map(|_| specs.iter().map(zeros).collect()).collect();
+        Self { settings: config.clone(), slots, updates: 0 }
     }
 
     /// An optimiser that remembers `values`, for each of its slots those of every parameter, after `updates` updates.

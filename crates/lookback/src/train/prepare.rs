@@ -44,6 +44,7 @@ impl Run {
                 given
             }
         };
+        let cpu = config.train_on(cpu)?;
         let origin = Origin::new(&config, &train, &valid);
         let resumed = start == Start::Resume;
         if resumed {
