@@ -296,10 +296,10 @@ fn load_config(dir: &Path) -> Result<(Config, Vocabulary), CheckpointError> {
     }
     let config: Config =
         serde_json::from_value(serde_json::Value::Object(file.config)).map_err(|e| damaged(e.to_string()))?;
-    config.check().map_err(|e| damaged(e.to_string()))?;
     if config.model.hidden.is_none() || config.model.embedding.is_none() || config.model.dropout.is_none() {
         return Err(damaged("`model.hidden`, `model.embedding` and `model.dropout` must have values".into()));
     }
+    config.check().map_err(|e| damaged(e.to_string()))?;
     Ok((config, file.vocabulary))
 }
 
