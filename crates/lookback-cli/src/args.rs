@@ -9,10 +9,12 @@ use crate::eval::EvalArgs;
 
 mod about;
 mod attention;
+mod convert;
 mod decoding;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use attention::{Alignment, AttendArgs, Drawing, Format};
+pub(crate) use convert::ConvertArgs;
 pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
@@ -74,6 +76,8 @@ pub(crate) enum Verb {
     Attend(AttendArgs),
     /// Make one model of several of a training
     Average(AverageArgs),
+    /// Make a model smaller and faster
+    Convert(ConvertArgs),
     /// Tell what a model folder holds
     Inspect(InspectArgs),
     /// Cut lines into the pieces a model reads

@@ -4,6 +4,7 @@
 mod args;
 mod attend;
 mod average;
+mod convert;
 mod data;
 mod display;
 mod eval;
@@ -46,6 +47,7 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Score(args) => score::run(args, cli.common),
         Verb::Attend(args) => attend::run(args, cli.common),
         Verb::Average(args) => average::run(args, cli.common),
+        Verb::Convert(args) => convert::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Tokenize(args) => tokenize::tokenize(args),
         Verb::Detokenize(args) => tokenize::detokenize(args),

@@ -11,6 +11,7 @@ pub mod model;
 pub mod ops;
 pub mod params;
 pub mod search;
+pub mod stored;
 pub mod tape;
 pub mod text;
 #[cfg(feature = "train")]

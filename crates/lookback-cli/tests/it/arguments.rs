@@ -17,8 +17,9 @@ fn every_help_has_examples_and_the_short_one_fits_one_screen() {
         "eval",
         "score",
         "attend",
-        "inspect",
         "average",
+        "convert",
+        "inspect",
         "tokenize",
         "detokenize",
     ];

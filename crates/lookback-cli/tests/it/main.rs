@@ -2,6 +2,7 @@
 
 mod alignments;
 mod arguments;
+mod convert;
 mod corpus;
 mod decoding;
 mod eval;

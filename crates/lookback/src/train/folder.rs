@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::metrics::METRICS_FILE;
 use super::receipt::RECEIPT_FILE;
 use super::{Start, TrainError, kept};
-use crate::checkpoint::{CONFIG_FILE, CheckpointError, MODEL_FILE, STATE_FILE};
+use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE};
+use crate::stored::Storage;
 
 /// The files of a run.
 const FILES: [&str; 8] = [
@@ -40,6 +41,13 @@ pub(super) fn has_state(dir: &Path) -> Result<bool, TrainError> {
     }
     if dir.join(STATE_FILE).exists() {
         return Ok(true);
+    }
+    match Checkpoint::storage(dir) {
+        Ok(storage) if storage != Storage::F32 => {
+            return Err(TrainError::Converted { dir: dir.to_owned(), found: storage.name() });
+        }
+        // What else is wrong with the folder is told where it is read.
+        _ => {}
     }
     if dir.join(MODEL_FILE).exists() {
         return nothing(

@@ -214,7 +214,7 @@ impl Run {
         if validation.is_best {
             self.position.best = Some(Best::of(&validation));
             self.position.stale = 0;
-            Checkpoint::save_weights(&self.dir, self.learner.params.specs(), &weights)?;
+            Checkpoint::save_weights(&self.dir, self.learner.params.specs(), weights)?;
         } else if self.position.update > self.config.train.warmup {
             // While the rate still rises, a validation that is not better says nothing.
             self.position.stale += 1;
@@ -232,7 +232,7 @@ impl Run {
         if count > 0 {
             let shown = self.learner.shown();
             let folder = kept::folder(&self.dir, update);
-            Checkpoint::save_parts(&folder, &self.config, &self.tokenizers, shown.specs(), &shown.values(&self.cpu))?;
+            Checkpoint::save_parts(&folder, &self.config, &self.tokenizers, shown.specs(), shown.values(&self.cpu))?;
             kept::prune(&self.dir, count, update)?;
         }
         Ok(())

@@ -362,6 +362,14 @@ pub enum TrainError {
         /// What changed.
         what: String,
     },
+    /// Weights that lost bits cannot be trained.
+    #[error("`{}` holds weights stored as {found}, which cannot be trained; resume the folder they were made from", dir.display())]
+    Converted {
+        /// The folder.
+        dir: PathBuf,
+        /// How they are stored.
+        found: &'static str,
+    },
     /// The loss is not a number.
     #[error(
         "the loss of update {update} is {loss} (epoch {epoch}, pairs of lines {lines}); the last good state is kept: go on from it with a lower rate, --resume --allow-changed \
