@@ -11,11 +11,13 @@ mod about;
 mod attention;
 mod convert;
 mod decoding;
+mod processor;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use attention::{Alignment, AttendArgs, Drawing, Format};
 pub(crate) use convert::ConvertArgs;
 pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
+pub(crate) use processor::ProcessorArgs;
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
 #[derive(Debug, Parser)]
@@ -145,6 +147,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = TRAIN, override_usage = "lookback train [OPTIONS] --out DIR PAIRS...\n       lookback train [OPTIONS] --out DIR --src FILE --tgt FILE")]
 pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     #[command(flatten)]
     pub(crate) pairs: PairArgs,
     /// How often a pair of each corpus is seen in an epoch, as `3,0.5`.

@@ -7,6 +7,7 @@ mod corpus;
 mod decoding;
 mod eval;
 mod manners;
+mod processor;
 mod program;
 mod quickstart;
 mod round_trip;

@@ -53,7 +53,13 @@ impl<T: Real> Cpu<T> {
     /// The best instruction set of this machine on `threads` threads (0: one per core).
     #[must_use]
     pub fn detect(threads: usize) -> Self {
-        Self::new(Arc::new(Pool::new(threads)), Isa::detect())
+        Self::with_threads(threads, Isa::detect())
+    }
+
+    /// An instruction set on `threads` threads (0: one per core).
+    #[must_use]
+    pub fn with_threads(threads: usize, isa: Isa) -> Self {
+        Self::new(Arc::new(Pool::new(threads)), isa)
     }
 
     /// The same processor, with the operands of its products rounded as said. Everything else, sums of products included, stays in the numbers' own precision; so do

@@ -11,7 +11,7 @@ use lookback_kernels::Cell;
 use serde::{Deserialize, Serialize};
 
 pub use lookback_kernels::{
-    AdamStep, Candidates, CrossEntropy, Direction, Products, RandomKey, Real, SgdStep, Smoothing,
+    AdamStep, Candidates, CrossEntropy, Direction, Isa, Products, RandomKey, Real, SgdStep, Smoothing,
 };
 
 mod cpu;

@@ -52,7 +52,8 @@ impl Checkpoint {
             return Err(AverageError::TooFew(1));
         }
         let mut first = Self::load(first_dir)?;
-        let mut sums: Vec<Vec<f64>> = first.all_bits()?.iter().map(|v| v.iter().map(|&v| f64::from(v)).collect()).collect();
+        let mut sums: Vec<Vec<f64>> =
+            first.all_bits()?.iter().map(|v| v.iter().map(|&v| f64::from(v)).collect()).collect();
         for dir in others {
             let other = Self::load(dir)?;
             first.expect_same(first_dir, &other, dir)?;

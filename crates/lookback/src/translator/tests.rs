@@ -317,7 +317,7 @@ fn models_of_different_vocabularies_do_not_translate_together() {
     let message = said(with("abc", "xyz한"));
     assert!(message.starts_with("model 2: its target vocabulary has 265 pieces, that of model 1 has 264"), "{message}");
     let dirs: [&str; 0] = [];
-    assert!(matches!(Translator::load_ensemble(&dirs, 1), Err(EnsembleError::Empty)));
+    assert!(matches!(Translator::load_ensemble(&dirs, &Cpu::detect(1)), Err(EnsembleError::Empty)));
 }
 
 #[test]
