@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features fixtures corpus bench bench-metrics page \
+.PHONY: check fmt clippy test doc features fixtures corpus bench bench-decoding bench-metrics page \
 	properties fuzz miri asan deny machete coverage
 
 check: fmt clippy test features doc
@@ -38,6 +38,12 @@ bench:
 	test -d bench/.venv || python3 -m venv bench/.venv
 	bench/.venv/bin/pip install --quiet --requirement bench/requirements.txt
 	bench/.venv/bin/python bench/run.py --record
+
+# Decoding of a fixed size beside PyTorch's, recorded there too.
+bench-decoding:
+	test -d bench/.venv || python3 -m venv bench/.venv
+	bench/.venv/bin/pip install --quiet --requirement bench/requirements.txt
+	bench/.venv/bin/python bench/run_decoding.py --record
 
 # Scores, lines and p-values beside sacreBLEU's on random odd text, then the times of both.
 bench-metrics:

@@ -32,30 +32,31 @@ PAUSE = 0.3
 class Side:
     """One of the two programs, waiting for `step N`."""
 
-    def __init__(self, name, command):
-        self.name, self.command, self.times = name, command, []
+    def __init__(self, name, command, steps=STEPS_PER_BLOCK):
+        self.name, self.command, self.steps, self.times = name, command, steps, []
         self.process = subprocess.Popen(shlex.split(command), cwd=ROOT, text=True, bufsize=1,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def block(self):
         try:
-            self.process.stdin.write(f"step {STEPS_PER_BLOCK}\n")
+            self.process.stdin.write(f"step {self.steps}\n")
             answer = self.process.stdout.readline()
         except BrokenPipeError:
             answer = ""
         if not answer:
             sys.exit(f"{self.name} ended early: {self.command}")
         times = json.loads(answer)
-        if len(times) != STEPS_PER_BLOCK:
-            sys.exit(f"{self.name} answered {len(times)} times to `step {STEPS_PER_BLOCK}`")
+        if len(times) != self.steps:
+            sys.exit(f"{self.name} answered {len(times)} times to `step {self.steps}`")
         return times
 
     def close(self):
         self.process.stdin.close()
         self.process.wait()
 
-    def summary(self):
-        return f"{statistics.median(self.times):.0f} ({min(self.times):.0f}–{max(self.times):.0f})"
+    def summary(self, digits=0):
+        median, least, most = (f"{x:.{digits}f}" for x in (statistics.median(self.times), min(self.times), max(self.times)))
+        return f"{median} ({least}–{most})"
 
 
 def measure(sides, blocks):

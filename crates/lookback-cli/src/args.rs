@@ -12,16 +12,20 @@ use crate::eval::EvalArgs;
 mod about;
 mod align;
 mod attention;
+mod convert;
 mod decoding;
 mod doctor;
 mod explain;
+mod processor;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use align::AlignArgs;
 pub(crate) use attention::{Alignment, AttendArgs, Drawing, Format};
+pub(crate) use convert::ConvertArgs;
 pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use explain::ExplainArgs;
+pub(crate) use processor::ProcessorArgs;
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
 #[derive(Debug, Parser)]
@@ -88,6 +92,8 @@ pub(crate) enum Verb {
     Align(AlignArgs),
     /// Make one model of several of a training
     Average(AverageArgs),
+    /// Make a model smaller
+    Convert(ConvertArgs),
     /// Tell what a model folder holds
     Inspect(InspectArgs),
     /// Cut lines into the pieces a model reads
@@ -155,6 +161,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = TRAIN, override_usage = "lookback train [OPTIONS] --out DIR PAIRS...\n       lookback train [OPTIONS] --out DIR --src FILE --tgt FILE")]
 pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     #[command(flatten)]
     pub(crate) pairs: PairArgs,
     /// How often a pair of each corpus is seen in an epoch, as `3,0.5`.

@@ -116,6 +116,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         | TrainError::OtherModel { .. }
         | TrainError::Occupied { .. }
         | TrainError::Changed { .. }
+        | TrainError::Converted { .. }
         | TrainError::Unchangeable { .. }
         | TrainError::NothingToResume { .. } => Some(2),
         TrainError::Text(TextError::VocabTooSmall { .. }) | TrainError::Search(SearchError::Option { .. }) => Some(2),

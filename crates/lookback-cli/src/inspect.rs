@@ -6,6 +6,7 @@ use std::path::Path;
 
 use lookback::checkpoint::{Checkpoint, MODEL_FILE};
 use lookback::config::{CellKind, DecoderOrder, Reached, TrainConfig, WindowKind};
+use lookback::stored::Storage;
 use lookback::text::Sharing;
 use lookback::train::Summary;
 
@@ -31,7 +32,7 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint, training:
     let (tokenizers, model) = (&checkpoint.tokenizers, &checkpoint.config.model);
     fact(out, "model", dir.display().to_string())?;
     fact(out, "parameters", grouped(checkpoint.parameters()))?;
-    fact(out, "precision", "f32".into())?;
+    fact(out, "precision", precision(checkpoint.storage).to_owned())?;
     fact(out, "size", format!("{} bytes ({MODEL_FILE})", grouped(size(&dir.join(MODEL_FILE)))))?;
     fact(
         out,
@@ -72,6 +73,13 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint, training:
         fact(out, "training", stand(&training, &checkpoint.config.train))?;
     }
     Ok(())
+}
+
+fn precision(storage: Storage) -> &'static str {
+    match storage {
+        Storage::F32 => "f32",
+        Storage::Int8 => "int8, a scale per row of each matrix; vectors f32",
+    }
 }
 
 /// What a layer of a cell is called.

@@ -5,6 +5,7 @@ mod align;
 mod args;
 mod attend;
 mod average;
+mod convert;
 mod data;
 mod display;
 mod doctor;
@@ -53,6 +54,7 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Average(args) => average::run(args, cli.common),
         Verb::Explain(args) => explain::run(args, cli.common),
         Verb::Align(args) => align::run(args, cli.common),
+        Verb::Convert(args) => convert::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Tokenize(args) => tokenize::tokenize(args),
         Verb::Detokenize(args) => tokenize::detokenize(args),

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &ScoreArgs, common: Common) -> anyhow::Result<Done> {
     if args.batch == 0 {
         return Err(Usage("--batch must be at least 1".into()).into());
     }
-    let translator = Translator::load_ensemble(&args.model, common.threads)?;
+    let translator = Translator::load_ensemble(&args.model, &args.processor.cpu(common)?)?;
     if let (Some(list), Some(src)) = (&args.n_best, &args.src) {
         n_best::run(args, &translator, list, src)?;
         return Ok(Done::Whole);

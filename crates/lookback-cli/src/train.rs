@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, Write};
 
 use anyhow::Context;
-use lookback::backend::Cpu;
 use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, CorpusSize, TextMode};
 use lookback::data::{WordVectors, hold_out};
@@ -83,7 +82,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         no_longer_ours(&dir)?;
     }
     let options = RunOptions { allow_changed: args.allow_changed.clone(), on_divergence: args.on_divergence.into() };
-    let cpu = Cpu::detect(common.threads);
+    let cpu = args.processor.cpu(common)?;
     let job = Job { config, train: corpus, rest, tokenizers, initial, valid, dir: dir.clone(), cpu, start, options };
     let mut display = TrainingDisplay::new(screen);
     let outcome = train(job, &watch.stop, &mut display)?;

@@ -3,7 +3,7 @@
 use crate::isa::multiversion;
 use crate::shared::Shared;
 use crate::softmax::dot;
-use crate::{Exec, Real};
+use crate::{Exec, Real, power};
 
 /// Elements per task.
 const CHUNK: usize = 1 << 14;
@@ -47,8 +47,7 @@ multiversion! {
 pub fn adam<T: Real>(exec: Exec<'_>, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], step: AdamStep) {
     let len = w.len();
     assert!(g.len() == len && m.len() == len && v.len() == len, "weights, gradient and moments have one length");
-    #[allow(clippy::cast_precision_loss, reason = "steps are far below 2⁵²")]
-    let power = |beta: f64| 1.0 - beta.powf(step.step as f64);
+    let power = |beta: f64| 1.0 - power(beta, step.step);
     let rate = step.rate / power(step.beta1);
     let inverse_root = 1.0 / power(step.beta2).sqrt();
     let keep = 1.0 - step.rate * step.decay;

@@ -9,7 +9,7 @@
 use crate::isa::multiversion;
 use crate::shared::Shared;
 use crate::softmax::{exp_shifted, sum};
-use crate::{Exec, Real};
+use crate::{Exec, Real, ln};
 
 /// Label smoothing and the target that does not count.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +37,7 @@ multiversion! {
         let logit = row[target].to_f64();
         let total = sum(row).to_f64();
         let (m, z) = exp_shifted(row);
-        let log_z = m.to_f64() + z.to_f64().ln();
+        let log_z = m.to_f64() + ln(z.to_f64());
         let nll = log_z - logit;
         let uniform = log_z - total / row.len() as f64; // mean over the vocabulary of −log p
         let inverse = T::ONE / z;

@@ -20,8 +20,8 @@ pub(crate) enum Level {
 }
 
 impl Isa {
-    /// Plain Rust: no instruction set beyond the compiler's baseline; exponentials by our own polynomials. The logarithm of a sum and Adam's bias
-    /// correction are the standard library's, in double precision.
+    /// Plain Rust: no instruction set beyond the compiler's baseline; exponentials, logarithms and powers from our own polynomials, so that the bits of a result do not depend
+    /// on the machine.
     pub const PORTABLE: Self = Self(Level::Portable);
 
     /// The best instruction set of this processor.
@@ -54,6 +54,12 @@ impl Isa {
             Level::Portable => {}
         }
         vec![Self::PORTABLE]
+    }
+
+    /// The instruction set of this name, if this processor has it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::available().into_iter().find(|isa| isa.name() == name)
     }
 
     /// The name: `portable`, `avx2` or `avx512`.

@@ -17,6 +17,7 @@ mod bf16;
 mod cross_entropy;
 mod elementwise;
 mod embedding;
+mod exact;
 mod exec;
 mod gemm;
 mod gru;
@@ -46,6 +47,7 @@ pub use elementwise::{
     tanh_backward,
 };
 pub use embedding::{embed, embed_backward};
+pub use exact::{exp, ln, pow, power};
 pub use exec::Exec;
 pub use gemm::{Init, MatRef, Operand, PackedMatrix, column_sums, gemm, multiply_adds_from_cache};
 pub use gru::GruCell;

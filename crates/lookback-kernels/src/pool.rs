@@ -65,6 +65,7 @@ impl Pool {
 
 #[cfg(feature = "threads")]
 mod threads {
+    use std::cell::UnsafeCell;
     use std::ops::Range;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -92,15 +93,55 @@ mod threads {
     struct Counter(AtomicUsize);
 
     struct State {
-        /// Counts jobs; workers wait for it to change.
+        /// Counts jobs; workers wait for it to change. What `job` holds was written before.
         generation: AtomicUsize,
-        job: Mutex<Option<Job>>,
+        /// The job of this generation. It is written while no worker reads: all have reported back from the one before.
+        job: UnsafeCell<Option<Job>>,
+        /// Workers that are parked or about to be. A job that finds none wakes nobody, which spares a call to the system.
+        parked: AtomicUsize,
+        park: Mutex<()>,
         wake: Condvar,
         /// The next tile of each thread's share.
         next: Box<[Counter]>,
         busy: AtomicUsize,
         panicked: AtomicBool,
         stop: AtomicBool,
+    }
+
+    // SAFETY: `job` is written by the one thread that holds `turn`, and read by workers between the change of `generation` that follows and their report to `busy`, for
+    // which the writer waits. All else is atomic.
+    unsafe impl Sync for State {}
+
+    impl State {
+        /// Lets the workers see what was written, and wakes those that are parked.
+        fn announce(&self) {
+            // In one order with `parked`: either the worker sees the new generation before it parks, or it is seen parked here.
+            self.generation.fetch_add(1, Ordering::SeqCst);
+            if self.parked.load(Ordering::SeqCst) > 0 {
+                let _park = self.park.lock().unwrap_or_else(PoisonError::into_inner);
+                self.wake.notify_all();
+            }
+        }
+
+        /// Waits for a generation other than `seen`: spins for a while, then parks.
+        fn next_generation(&self, seen: usize) -> usize {
+            for _ in 0..SPINS {
+                let generation = self.generation.load(Ordering::Acquire);
+                if generation != seen {
+                    return generation;
+                }
+                std::hint::spin_loop();
+            }
+            let mut park = self.park.lock().unwrap_or_else(PoisonError::into_inner);
+            self.parked.fetch_add(1, Ordering::SeqCst);
+            let mut generation = self.generation.load(Ordering::SeqCst);
+            while generation == seen {
+                park = self.wake.wait(park).unwrap_or_else(PoisonError::into_inner);
+                generation = self.generation.load(Ordering::SeqCst);
+            }
+            self.parked.fetch_sub(1, Ordering::SeqCst);
+            generation
+        }
     }
 
     pub(super) struct Workers {
@@ -113,7 +154,9 @@ mod threads {
         pub(super) fn start(count: usize) -> Self {
             let state = Arc::new(State {
                 generation: AtomicUsize::new(0),
-                job: Mutex::new(None),
+                job: UnsafeCell::new(None),
+                parked: AtomicUsize::new(0),
+                park: Mutex::new(()),
                 wake: Condvar::new(),
                 next: (0..=count).map(|_| Counter::default()).collect(),
                 busy: AtomicUsize::new(0),
@@ -145,12 +188,9 @@ mod threads {
                 next.0.store(share(tiles, thread, state.next.len()).start, Ordering::Relaxed);
             }
             state.busy.store(self.handles.len(), Ordering::Relaxed);
-            {
-                let mut slot = state.job.lock().unwrap_or_else(PoisonError::into_inner);
-                *slot = Some(job);
-                state.generation.fetch_add(1, Ordering::Release);
-            }
-            state.wake.notify_all();
+            // SAFETY: the workers have reported back from the job before, and this thread has the turn.
+            unsafe { *state.job.get() = Some(job) };
+            state.announce();
             let own = catch_unwind(AssertUnwindSafe(|| take_tiles(state, job, 0)));
             let mut spins = 0u32;
             while state.busy.load(Ordering::Acquire) != 0 {
@@ -168,12 +208,8 @@ mod threads {
 
     impl Drop for Workers {
         fn drop(&mut self) {
-            {
-                let _slot = self.state.job.lock().unwrap_or_else(PoisonError::into_inner);
-                self.state.stop.store(true, Ordering::Relaxed);
-                self.state.generation.fetch_add(1, Ordering::Release);
-            }
-            self.state.wake.notify_all();
+            self.state.stop.store(true, Ordering::Relaxed);
+            self.state.announce();
             for handle in self.handles.drain(..) {
                 drop(handle.join()); // a worker catches the panics of its tiles
             }
@@ -205,23 +241,12 @@ mod threads {
     fn work(state: &State, thread: usize) {
         let mut seen = 0;
         loop {
-            let mut spins = 0u32;
-            while state.generation.load(Ordering::Acquire) == seen && spins < SPINS {
-                spins += 1;
-                std::hint::spin_loop();
-            }
-            let job = {
-                let mut slot = state.job.lock().unwrap_or_else(PoisonError::into_inner);
-                while state.generation.load(Ordering::Acquire) == seen {
-                    slot = state.wake.wait(slot).unwrap_or_else(PoisonError::into_inner);
-                }
-                seen = state.generation.load(Ordering::Acquire);
-                *slot
-            };
+            seen = state.next_generation(seen);
             if state.stop.load(Ordering::Relaxed) {
                 return;
             }
-            if let Some(job) = job
+            // SAFETY: the job of this generation stays until this worker has reported back.
+            if let Some(job) = unsafe { *state.job.get() }
                 && catch_unwind(AssertUnwindSafe(|| take_tiles(state, job, thread))).is_err()
             {
                 state.panicked.store(true, Ordering::Relaxed);

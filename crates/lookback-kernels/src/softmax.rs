@@ -2,7 +2,7 @@
 
 use crate::isa::multiversion;
 use crate::shared::Shared;
-use crate::{Exec, Isa, Real};
+use crate::{Exec, Isa, Real, ln};
 
 /// Sums are kept in this many lanes, combined in a fixed order, so that they vectorise without reordering.
 pub(crate) const LANES: usize = 16;
@@ -121,7 +121,7 @@ multiversion! {
     fn log_softmax_row<T>(x: &mut [T], scratch: &mut [T]) {
         scratch.copy_from_slice(x);
         let (m, total) = exp_shifted(scratch);
-        let shift = m + T::from_f64(total.to_f64().ln());
+        let shift = m + T::from_f64(ln(total.to_f64()));
         for v in x.iter_mut() {
             *v -= shift;
         }

@@ -10,30 +10,30 @@
 //! Every file is written under a temporary name, synced and renamed, so it is whole or absent. Reading checks everything against the configuration before a
 //! number is used.
 
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::model::Seq2Seq;
 use crate::params::ParamSpec;
 use crate::read_bounded::read_text;
+use crate::stored::{Storage, Stored};
 use crate::text::{TextError, Tokenizers};
 
 mod average;
-
-pub use average::AverageError;
-
 mod tensors;
 #[cfg(all(test, feature = "train"))]
 mod tests;
+mod write;
 
+pub use average::AverageError;
 pub(crate) use tensors::TensorFile;
+pub(crate) use write::write_atomic;
+#[cfg(feature = "train")]
+pub(crate) use write::{Numbers, write_tensors};
+use write::{scale_name, write_numbers, write_stored};
 
 /// The longest `config.json` that is read, in bytes.
 const MOST_CONFIG: u64 = 1 << 20;
@@ -59,8 +59,10 @@ pub struct Checkpoint {
     pub model: Seq2Seq,
     /// Its parameters.
     pub specs: Vec<ParamSpec>,
-    /// Their values, in the same order.
-    pub values: Vec<Vec<f32>>,
+    /// How matrices are stored.
+    pub storage: Storage,
+    /// The values of the parameters, in the same order.
+    pub values: Vec<Stored>,
 }
 
 /// `config.json`.
@@ -69,6 +71,9 @@ struct ConfigFile {
     format: u32,
     version: String,
     vocabulary: Vocabulary,
+    /// How the matrices of the weights' file are stored.
+    #[serde(default)]
+    weights: Storage,
     #[serde(flatten)]
     config: serde_json::Map<String, serde_json::Value>,
 }
@@ -144,12 +149,14 @@ pub enum CheckpointError {
         found: Vec<usize>,
     },
     /// A parameter of the wrong type.
-    #[error("`{}`: tensor `{tensor}` holds {found}, expected F32", path.display())]
+    #[error("`{}`: tensor `{tensor}` holds {found}, expected {expected}; `weights` in `config.json` says how they are stored", path.display())]
     Type {
         /// The file.
         path: PathBuf,
         /// The parameter.
         tensor: String,
+        /// What the configuration says.
+        expected: String,
         /// What the file holds.
         found: String,
     },
@@ -168,6 +175,12 @@ pub enum CheckpointError {
     TooManyParameters {
         /// The file.
         path: PathBuf,
+    },
+    /// Weights that lost bits, where all are needed.
+    #[error("the weights are stored as {found}; this needs all their bits: use the folder they were made from")]
+    Converted {
+        /// How they are stored.
+        found: &'static str,
     },
     /// The tokenizers cannot be used.
     #[error(transparent)]
@@ -191,7 +204,37 @@ impl Checkpoint {
     #[must_use]
     pub fn new(config: Config, tokenizers: Tokenizers, values: Vec<Vec<f32>>) -> Self {
         let (model, specs) = build(&config, &tokenizers);
-        Self { config, tokenizers, model, specs, values }
+        let values = values.into_iter().map(Stored::from).collect();
+        Self { config, tokenizers, model, specs, storage: Storage::F32, values }
+    }
+
+    /// The same model with its matrices stored otherwise.
+    ///
+    /// # Errors
+    /// If they lost bits before: what is made of them would lose more.
+    pub fn convert(self, storage: Storage) -> Result<Self, CheckpointError> {
+        let values = self.all_bits()?;
+        let values = self.specs.iter().zip(&values).map(|(spec, values)| Stored::new(spec, values, storage)).collect();
+        Ok(Self { storage, values, ..self })
+    }
+
+    /// The values of every parameter in single precision, of a model that lost none of their bits.
+    ///
+    /// # Errors
+    /// If it did.
+    pub fn all_bits(&self) -> Result<Vec<Vec<f32>>, CheckpointError> {
+        if self.storage != Storage::F32 {
+            return Err(CheckpointError::Converted { found: self.storage.name() });
+        }
+        Ok(self.values.iter().map(Stored::to_f32).collect())
+    }
+
+    /// How the matrices of a model folder are stored.
+    ///
+    /// # Errors
+    /// If its `config.json` cannot be read.
+    pub fn storage(dir: &Path) -> Result<Storage, CheckpointError> {
+        load_config(dir).map(|(_, _, storage)| storage)
     }
 
     /// Reads and checks a model folder.
@@ -199,7 +242,7 @@ impl Checkpoint {
     /// # Errors
     /// If a file cannot be read, or is not what the configuration says. Names file and tensor.
     pub fn load(dir: &Path) -> Result<Self, CheckpointError> {
-        let (config, vocabulary) = load_config(dir)?;
+        let (config, vocabulary, storage) = load_config(dir)?;
         let tokenizers = Tokenizers::load(dir)?;
         for (side, expected, found) in [
             ("source", vocabulary.src, tokenizers.src.vocab_size()),
@@ -213,43 +256,40 @@ impl Checkpoint {
         check_size(&specs, dir)?;
         let path = dir.join(MODEL_FILE);
         let file = TensorFile::read(&path)?;
-        file.expect_only(specs.iter().map(|s| s.name.clone()))?;
-        let values = file.values(&specs, "")?;
-        Ok(Self { config, tokenizers, model, specs, values })
+        let scaled = specs.iter().filter(|spec| storage == Storage::Int8 && spec.is_matrix());
+        let scales = scaled.map(|spec| scale_name(&spec.name));
+        file.expect_only(specs.iter().map(|spec| spec.name.clone()).chain(scales))?;
+        let values = file.stored(&specs, storage)?;
+        Ok(Self { config, tokenizers, model, specs, storage, values })
     }
 
-    /// Writes configuration and tokenizers.
+    /// Writes the whole model folder, made if need be.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), CheckpointError> {
+        fs::create_dir_all(dir).map_err(|source| CheckpointError::Write { path: dir.to_owned(), source })?;
+        write_config(dir, &self.config, &self.tokenizers, self.storage)?;
+        write_stored(&dir.join(MODEL_FILE), &self.specs, &self.values)
+    }
+
+    /// Writes configuration and tokenizers of a model in single precision.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn save_config(dir: &Path, config: &Config, tokenizers: &Tokenizers) -> Result<(), CheckpointError> {
-        let path = dir.join(CONFIG_FILE);
-        let damaged = |message: String| CheckpointError::Damaged { path: path.clone(), message };
-        let vocabulary = Vocabulary { src: tokenizers.src.vocab_size(), tgt: tokenizers.tgt.vocab_size() };
-        let serde_json::Value::Object(map) = serde_json::to_value(config).map_err(|e| damaged(e.to_string()))? else {
-            return Err(damaged("a configuration is a table".into()));
-        };
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let file = ConfigFile { format: FORMAT, version, vocabulary, config: map };
-        let mut text = serde_json::to_string_pretty(&file).map_err(|e| damaged(e.to_string()))?;
-        text.push('\n');
-        for (name, json) in tokenizers.to_json() {
-            write_atomic(&dir.join(name), json.as_bytes())?;
-        }
-        write_atomic(&path, text.as_bytes())
+        write_config(dir, config, tokenizers, Storage::F32)
     }
 
-    /// Writes weights.
+    /// Writes weights in single precision.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn save_weights(dir: &Path, specs: &[ParamSpec], values: &[Vec<f32>]) -> Result<(), CheckpointError> {
-        let tensors: Vec<(String, Vec<usize>, &[f32])> =
-            specs.iter().zip(values).map(|(s, v)| (s.name.clone(), s.shape.clone(), &v[..])).collect();
-        write_tensors(&dir.join(MODEL_FILE), &tensors, HashMap::from([("format".to_owned(), "pt".to_owned())]))
+        write_numbers(&dir.join(MODEL_FILE), specs, values)
     }
 
-    /// Writes a whole model folder, made if need be.
+    /// Writes the whole folder of a model in single precision, made if need be.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -272,6 +312,23 @@ impl Checkpoint {
     }
 }
 
+fn write_config(dir: &Path, config: &Config, tokenizers: &Tokenizers, storage: Storage) -> Result<(), CheckpointError> {
+    let path = dir.join(CONFIG_FILE);
+    let damaged = |message: String| CheckpointError::Damaged { path: path.clone(), message };
+    let vocabulary = Vocabulary { src: tokenizers.src.vocab_size(), tgt: tokenizers.tgt.vocab_size() };
+    let serde_json::Value::Object(map) = serde_json::to_value(config).map_err(|e| damaged(e.to_string()))? else {
+        return Err(damaged("a configuration is a table".into()));
+    };
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let file = ConfigFile { format: FORMAT, version, vocabulary, weights: storage, config: map };
+    let mut text = serde_json::to_string_pretty(&file).map_err(|e| damaged(e.to_string()))?;
+    text.push('\n');
+    for (name, json) in tokenizers.to_json() {
+        write_atomic(&dir.join(name), json.as_bytes())?;
+    }
+    write_atomic(&path, text.as_bytes())
+}
+
 fn build(config: &Config, tokenizers: &Tokenizers) -> (Seq2Seq, Vec<ParamSpec>) {
     Seq2Seq::new(&config.model, tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size())
 }
@@ -286,7 +343,7 @@ fn check_size(specs: &[ParamSpec], dir: &Path) -> Result<(), CheckpointError> {
     }
 }
 
-fn load_config(dir: &Path) -> Result<(Config, Vocabulary), CheckpointError> {
+fn load_config(dir: &Path) -> Result<(Config, Vocabulary, Storage), CheckpointError> {
     let path = dir.join(CONFIG_FILE);
     let text = read_text(&path, MOST_CONFIG).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
     let damaged = |message: String| CheckpointError::Damaged { path: path.clone(), message };
@@ -300,48 +357,5 @@ fn load_config(dir: &Path) -> Result<(Config, Vocabulary), CheckpointError> {
         return Err(damaged("`model.hidden`, `model.embedding` and `model.dropout` must have values".into()));
     }
     config.check().map_err(|e| damaged(e.to_string()))?;
-    Ok((config, file.vocabulary))
-}
-
-/// Writes tensors of f32 under a temporary name, synced and renamed.
-pub(crate) fn write_tensors(
-    path: &Path,
-    tensors: &[(String, Vec<usize>, &[f32])],
-    metadata: HashMap<String, String>,
-) -> Result<(), CheckpointError> {
-    let damaged =
-        |e: safetensors::SafeTensorError| CheckpointError::Damaged { path: path.to_owned(), message: e.to_string() };
-    let bytes: Vec<Vec<u8>> =
-        tensors.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
-    let views = tensors
-        .iter()
-        .zip(&bytes)
-        .map(|((name, shape, _), bytes)| Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
-        .map_err(damaged)?;
-    let file = safetensors::serialize(views, Some(metadata)).map_err(damaged)?;
-    write_atomic(path, &file)
-}
-
-/// Writes a file under a temporary name beside it, syncs it and renames it: readers see the old file or the new one, never a part.
-pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let write = |source| CheckpointError::Write { path: path.to_owned(), source };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
-    let whole = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if let Err(source) = whole {
-        // A half-written file would keep the disk full.
-        drop(fs::remove_file(&temporary));
-        return Err(write(source));
-    }
-    // The rename itself lasts once the folder is synced; not every system can.
-    if let Some(dir) = path.parent()
-        && let Ok(dir) = File::open(dir)
-    {
-        drop(dir.sync_all());
-    }
-    Ok(())
+    Ok((config, file.vocabulary, file.weights))
 }

@@ -15,6 +15,7 @@ pub mod params;
 #[cfg(feature = "files")]
 mod read_bounded;
 pub mod search;
+pub mod stored;
 pub mod tape;
 pub mod text;
 #[cfg(feature = "train")]

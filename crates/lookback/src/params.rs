@@ -1,6 +1,7 @@
 //! The parameters of a model: what they are called, what shape they have, how they start.
 
 use crate::backend::{Backend, Precision, Purpose, RandomKey, Real};
+use crate::stored::Stored;
 use lookback_kernels::philox4x32;
 
 /// Which parameter: an index into [`Params`].
@@ -44,6 +45,12 @@ impl ParamSpec {
             [rows, cols] => (rows, cols),
             _ => (1, self.len()),
         }
+    }
+
+    /// Whether it is a matrix; else it is a vector.
+    #[must_use]
+    pub fn is_matrix(&self) -> bool {
+        self.shape.len() == 2
     }
 
     /// How many numbers it has.
@@ -103,6 +110,24 @@ impl<B: Backend> Params<B> {
         Self { specs, weights }
     }
 
+    /// Parameters as they are stored, one per specification in the same order.
+    ///
+    /// # Panics
+    /// If one has not its parameter's length.
+    #[must_use]
+    pub fn from_stored(backend: &B, specs: Vec<ParamSpec>, stored: &[Stored]) -> Self {
+        assert_eq!(specs.len(), stored.len(), "values for every parameter");
+        let weight = |(spec, stored): (&ParamSpec, &Stored)| match stored {
+            Stored::F32(values) => upload(backend, spec, values),
+            Stored::Int8 { values, scales } => {
+                let (rows, cols) = spec.matrix();
+                backend.int8_weight(values, scales, rows, cols)
+            }
+        };
+        let weights = specs.iter().zip(stored).map(weight).collect();
+        Self { specs, weights }
+    }
+
     /// The specifications, in the order of [`ParamId`].
     #[must_use]
     pub fn specs(&self) -> &[ParamSpec] {
@@ -127,15 +152,15 @@ impl<B: Backend> Params<B> {
         self.specs.iter().map(ParamSpec::len).sum()
     }
 
-    /// The precision they are stored in.
-    pub fn precision(&self, backend: &B) -> Option<Precision> {
-        self.weights.first().map(|w| backend.precision(w))
+    /// The first precision among them that cannot be trained.
+    pub fn untrainable(&self, backend: &B) -> Option<Precision> {
+        self.weights.iter().map(|w| backend.precision(w)).find(|precision| !precision.is_trainable())
     }
 
     /// Lays out for a purpose all matrices that take part in products with few rows, until the next update.
     pub fn prepare(&mut self, backend: &B, purpose: Purpose) {
         for (spec, weight) in self.specs.iter().zip(&mut self.weights) {
-            if spec.per_step || (purpose == Purpose::Decode && spec.shape.len() == 2) {
+            if spec.per_step || (purpose == Purpose::Decode && spec.is_matrix()) {
                 backend.prepare(weight, purpose);
             }
         }

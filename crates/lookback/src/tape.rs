@@ -201,8 +201,8 @@ impl<'a, B: Backend> Graph<'a, B> {
         gradients: &'a mut Gradients<B>,
         recording: Recording,
     ) -> Self {
-        if let Some(precision) = params.precision(backend) {
-            assert!(precision.is_trainable(), "weights stored as {} cannot be trained", precision.name());
+        if let Some(precision) = params.untrainable(backend) {
+            panic!("weights stored as {} cannot be trained", precision.name());
         }
         Self { backend, params, tape, gradients: Some(gradients), recording, streams: 0 }
     }

@@ -16,6 +16,7 @@ use crate::search::{
     Constraints, Hypothesis, KeepWeights, LengthLimit, Member, SearchError, SearchOptions, Sentence, TooLong,
     search_together,
 };
+use crate::stored::Stored;
 use crate::tape::{Graph, Tape};
 use crate::text::{EOS, Tokenizer, Tokenizers};
 use crate::view::{AttentionMap, Side, ViewError};
@@ -189,10 +190,10 @@ impl Translator {
     /// # Panics
     /// If the configuration was not resolved, or `values` do not fit it.
     #[must_use]
-    pub fn new(config: Config, tokenizers: Tokenizers, values: &[Vec<f32>], cpu: Cpu<f32>) -> Self {
+    pub fn new(config: Config, tokenizers: Tokenizers, values: &[Stored], cpu: Cpu<f32>) -> Self {
         let (src, tgt) = (tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
         let (model, specs) = Seq2Seq::new(&config.model, src, tgt);
-        let mut params = Params::from_values(&cpu, specs, values);
+        let mut params = Params::from_stored(&cpu, specs, values);
         params.prepare(&cpu, Purpose::Decode);
         Self { cpu, tokenizers, models: vec![Loaded { config, model, params }], tapes: Mutex::default() }
     }

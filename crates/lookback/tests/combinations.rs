@@ -11,6 +11,7 @@ use lookback::config::{Config, CorpusSize};
 use lookback::data::{Batch, Corpus, Example, dates};
 use lookback::params::Params;
 use lookback::search::{Hypothesis, KeepWeights, SearchOptions, search};
+use lookback::stored::Storage;
 use lookback::tape::{Graph, Tape};
 use lookback::text::EOS;
 use lookback::train::{Ending, Initial, Job, RunOptions, Silent, Start, StopFlag, train};
@@ -122,13 +123,29 @@ impl Combination {
         let sources: Vec<Vec<u32>> = texts.iter().map(|text| checkpoint.tokenizers.src.encode(text)).collect();
         let found = self.step_by_step_is_the_whole_sequence(&checkpoint, &sources);
         let best: Vec<String> = found.iter().map(|best| checkpoint.tokenizers.tgt.decode(&best[0].ids)).collect();
+        let converted = checkpoint.clone().convert(Storage::Int8).unwrap_or_else(|e| panic!("{self}: {e}"));
         let translator = Translator::from_checkpoint(checkpoint, Cpu::detect(1));
         assert_eq!(translator.translate(&texts).unwrap_or_else(|e| panic!("{self}: {e}")), best, "{self}");
+        self.in_8_bits(converted, dir, &sources);
+    }
+
+    /// What was converted searches as it scores, and is loaded as it was saved.
+    fn in_8_bits(&self, converted: Checkpoint, dir: &Path, sources: &[Vec<u32>]) {
+        let found = self.step_by_step_is_the_whole_sequence(&converted, sources);
+        converted.save(dir).unwrap_or_else(|e| panic!("{self}: {e}"));
+        let loaded = Checkpoint::load(dir).unwrap_or_else(|e| panic!("{self}: {e}"));
+        assert!(loaded.storage == Storage::Int8 && loaded.values == converted.values, "{self}");
+        let cpu = Cpu::<f32>::detect(1);
+        let params = Params::from_stored(&cpu, loaded.specs.clone(), &loaded.values);
+        let (batch, options) = (Batch::from_sources(sources), loaded.config.search.clone().into());
+        let again = search(&cpu, &params, &mut Tape::new(), &loaded.model, &loaded.tokenizers.tgt, &batch, &options);
+        let again = again.unwrap_or_else(|e| panic!("{self}: {e}"));
+        assert!(found.iter().zip(&again).all(|(one, other)| one[0].ids == other[0].ids), "{self}");
     }
 
     fn step_by_step_is_the_whole_sequence(&self, model: &Checkpoint, sources: &[Vec<u32>]) -> Vec<Vec<Hypothesis>> {
         let cpu = Cpu::detect(1);
-        let params = Params::from_values(&cpu, model.specs.clone(), &model.values);
+        let params = Params::from_stored(&cpu, model.specs.clone(), &model.values);
         let mut tape = Tape::new();
         let options = SearchOptions { nbest: 3, weights: KeepWeights::Yes, ..model.config.search.clone().into() };
         // Together, so that the rows of beams share memory and sentences leave the batch.

@@ -173,8 +173,8 @@ fn the_last_models_are_kept_and_have_a_mean() {
     let models = kept.clone().map(|dir| Checkpoint::load(&dir).expect("a model"));
     assert_ne!(models[0].values, models[1].values);
     let mean = Checkpoint::average(&kept).expect("a mean");
-    let want = (models[0].values[0][7] + models[1].values[0][7]) / 2.0;
-    assert!((mean.values[0][7] - want).abs() < 1e-7);
+    let want = (models[0].values[0].to_f32()[7] + models[1].values[0].to_f32()[7]) / 2.0;
+    assert!((mean.values[0].to_f32()[7] - want).abs() < 1e-7);
     run(job(&out, &[], 1, Start::Overwrite));
     assert!(!out.join("checkpoints").exists(), "models of a training that was thrown away");
 }
@@ -231,7 +231,7 @@ fn embeddings_start_from_word_vectors() {
     let id = model.tokenizers.src.encode("May")[0] as usize;
     let place = model.specs.iter().position(|s| s.name == "encoder.embedding.weight").expect("a table");
     let want: Vec<f32> = (0..12u8).map(|i| 0.5 + f32::from(i)).collect();
-    assert_eq!(model.values[place][12 * id..][..12], want);
+    assert_eq!(model.values[place].to_f32()[12 * id..][..12], want);
     let refused = |sets: &[&str]| {
         let error = train(vectors(sets, Start::Overwrite), &StopFlag::default(), &mut Silent);
         error.expect_err("refused").to_string()

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use lookback::data::Columns;
 use lookback::view::Links;
 
-use super::{SearchArgs, columns};
+use super::{ProcessorArgs, SearchArgs, columns};
 
 const ATTEND: &str = "\
 Examples:
@@ -21,6 +21,8 @@ Several sentences as SVG become one file each: one-001.svg, one-002.svg, …";
 #[derive(Debug, Args)]
 #[command(after_help = ATTEND)]
 pub(crate) struct AttendArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     /// The model folder.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) model: PathBuf,

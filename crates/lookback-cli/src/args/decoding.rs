@@ -8,7 +8,7 @@ use lookback::data::Columns;
 use lookback::search::Sampling;
 
 use super::attention::alignment;
-use super::{Alignment, Format, columns};
+use super::{Alignment, Format, ProcessorArgs, columns};
 
 /// How to search; what is not given is the model's own.
 #[derive(Debug, Args)]
@@ -154,6 +154,8 @@ have pieces. Several models translate by the mean of their log-probabilities.";
 #[derive(Debug, Args)]
 #[command(after_help = TRANSLATE, after_long_help = TRANSLATE_LONG)]
 pub(crate) struct TranslateArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     /// The model folder (repeatable: an ensemble).
     #[arg(short, long, value_name = "DIR", alias = "models", required = true)]
     pub(crate) model: Vec<PathBuf>,
@@ -230,6 +232,8 @@ penalty, or with --weights the weighted sum of all features. Best first.";
 #[derive(Debug, Args)]
 #[command(after_help = SCORE, override_usage = "lookback score [OPTIONS] -m DIR [PAIRS]\n       lookback score [OPTIONS] -m DIR --src FILE --tgt FILE\n       lookback score [OPTIONS] -m DIR --src FILE --n-best LIST")]
 pub(crate) struct ScoreArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     /// The model folder (repeatable: an ensemble).
     #[arg(short, long, value_name = "DIR", alias = "models", required = true)]
     pub(crate) model: Vec<PathBuf>,

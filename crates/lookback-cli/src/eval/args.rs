@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use lookback::data::Columns;
 use lookback::eval::{PairedTest, Tokenizer};
 
-use crate::args::{SearchArgs, columns};
+use crate::args::{ProcessorArgs, SearchArgs, columns};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,6 +19,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "lookback eval [OPTIONS] --ref FILE --hyp FILE\n       lookback eval [OPTIONS] -m DIR PAIRS\n       lookback eval [OPTIONS] -m DIR --src FILE --ref FILE")]
 pub(crate) struct EvalArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     /// Lines of `source TAB reference`.
     #[arg(value_name = "PAIRS", conflicts_with_all = ["reference", "src"])]
     pub(crate) pairs: Option<PathBuf>,

@@ -108,6 +108,7 @@ fn check(args: &EvalArgs) -> Result<(), Usage> {
         (args.resampling.samples == Some(0), "--samples must be at least 1"),
         (args.confusions == Some(0), "--confusions must be at least 1"),
         (args.search.is_given() && args.model.is_empty(), "how to search changes nothing without --model"),
+        (args.processor.is_given() && args.model.is_empty(), "--isa is what --model computes with; give --model"),
         (
             args.src.is_some() && args.model.is_empty() && args.by_length.is_empty(),
             "--src is used by --model, --by-length and --aer only",

@@ -20,8 +20,9 @@ fn every_help_has_examples_and_the_short_one_fits_one_screen() {
         "attend",
         "align",
         "explain",
-        "inspect",
         "average",
+        "convert",
+        "inspect",
         "tokenize",
         "detokenize",
     ];

@@ -2,11 +2,13 @@
 
 mod alignments;
 mod arguments;
+mod convert;
 mod corpus;
 mod decoding;
 mod doctor;
 mod eval;
 mod manners;
+mod processor;
 mod program;
 mod quickstart;
 mod round_trip;

@@ -4,13 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use lookback_kernels::{
-    self as kernels, CellTrace, Exec, Init, Isa, MatRef, Operand, PackedMatrix, Pool, Products, RecurrentShape,
+    self as kernels, CellTrace, Exec, Init, Int8Matrix, Isa, MatRef, Operand, Pool, Products, RecurrentShape,
 };
 
 use super::{
     AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, LossGradients, Precision, Purpose, RandomKey,
     Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep, Smoothing, Window, with_cell,
 };
+
+mod weight;
+
+use weight::CpuWeight;
 
 /// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
 const LOGITS: usize = 1 << 23;
@@ -49,7 +53,13 @@ impl<T: Real> Cpu<T> {
     /// The best instruction set of this machine on `threads` threads (0: one per core).
     #[must_use]
     pub fn detect(threads: usize) -> Self {
-        Self::new(Arc::new(Pool::new(threads)), Isa::detect())
+        Self::with_threads(threads, Isa::detect())
+    }
+
+    /// An instruction set on `threads` threads (0: one per core).
+    #[must_use]
+    pub fn with_threads(threads: usize, isa: Isa) -> Self {
+        Self::new(Arc::new(Pool::new(threads)), isa)
     }
 
     /// The same processor, with the operands of its products rounded as said. Everything else, sums of products included, stays in the numbers' own precision; so do
@@ -85,50 +95,6 @@ impl<T: Real> Cpu<T> {
 
     fn exec(&self) -> Exec<'_> {
         Exec::new(&self.pool, self.isa).with(self.products)
-    }
-}
-
-/// A parameter matrix, row-major, with packed forms that are valid until the next update.
-#[derive(Debug)]
-pub struct CpuWeight<T> {
-    values: Vec<T>,
-    rows: usize,
-    cols: usize,
-    /// Wᵀ packed, for `x·Wᵀ`.
-    forward: Packing<T>,
-    /// W packed, for `dy·W`.
-    backward: Packing<T>,
-}
-
-#[derive(Debug)]
-struct Packing<T> {
-    matrix: PackedMatrix<T>,
-    valid: bool,
-}
-
-impl<T: Real> Packing<T> {
-    fn pack(&mut self, exec: Exec<'_>, matrix: MatRef<'_, T>) {
-        self.matrix.pack(exec, matrix);
-        self.valid = true;
-    }
-}
-
-impl<T: Real> CpuWeight<T> {
-    fn matrix(&self) -> MatRef<'_, T> {
-        MatRef::new(&self.values, self.rows, self.cols)
-    }
-
-    fn forward(&self) -> Operand<'_, T> {
-        if self.forward.valid { Operand::Packed(&self.forward.matrix) } else { Operand::Plain(self.matrix().t()) }
-    }
-
-    /// Packed forms are of values that were changed.
-    fn outdate(&mut self) {
-        (self.forward.valid, self.backward.valid) = (false, false);
-    }
-
-    fn backward(&self) -> Operand<'_, T> {
-        if self.backward.valid { Operand::Packed(&self.backward.matrix) } else { Operand::Plain(self.matrix()) }
     }
 }
 
@@ -190,31 +156,27 @@ impl<T: Real> Backend for Cpu<T> {
     }
 
     fn weight(&self, values: &[T], rows: usize, cols: usize) -> CpuWeight<T> {
-        assert_eq!(values.len(), rows * cols, "a weight of {rows} × {cols}");
-        let unpacked = || Packing { matrix: PackedMatrix::empty(), valid: false };
-        CpuWeight { values: values.to_vec(), rows, cols, forward: unpacked(), backward: unpacked() }
+        CpuWeight::new(values, rows, cols)
+    }
+
+    fn int8_weight(&self, values: &[i8], scales: &[f32], rows: usize, cols: usize) -> CpuWeight<T> {
+        CpuWeight::int8(Int8Matrix::new(self.exec(), values, scales.to_vec(), rows, cols))
     }
 
     fn weight_values(&self, weight: &CpuWeight<T>) -> Vec<T> {
-        weight.values.clone()
+        weight.to_values()
     }
 
-    fn precision(&self, _weight: &CpuWeight<T>) -> Precision {
-        if size_of::<T>() == 4 { Precision::F32 } else { Precision::F64 }
+    fn precision(&self, weight: &CpuWeight<T>) -> Precision {
+        weight.precision()
     }
 
     fn prepare(&self, weight: &mut CpuWeight<T>, purpose: Purpose) {
-        let matrix = MatRef::new(&weight.values, weight.rows, weight.cols);
-        if !weight.forward.valid {
-            weight.forward.pack(self.exec(), matrix.t());
-        }
-        if purpose == Purpose::Train && !weight.backward.valid {
-            weight.backward.pack(self.exec(), matrix);
-        }
+        weight.prepare(self.exec(), purpose);
     }
 
     fn embed(&self, y: &mut Vec<T>, table: &CpuWeight<T>, ids: &Vec<u32>) {
-        kernels::embed(self.exec(), y, &table.values, ids, table.cols);
+        table.embed(self.exec(), y, ids);
     }
 
     fn embed_backward(&self, dtable: &mut Vec<T>, ids: &Vec<u32>, dy: &Vec<T>, width: usize) {
@@ -222,20 +184,20 @@ impl<T: Real> Backend for Cpu<T> {
     }
 
     fn linear(&self, y: &mut Vec<T>, x: &Vec<T>, w: &CpuWeight<T>, bias: Option<&CpuWeight<T>>) {
-        let init = bias.map_or(Init::Zero, |b| Init::Bias(&b.values));
-        let x = MatRef::new(x, x.len() / w.cols, w.cols);
-        kernels::gemm(self.exec(), y, w.rows, x, w.forward(), init);
+        let init = bias.map_or(Init::Zero, |b| Init::Bias(b.values()));
+        let x = MatRef::new(x, x.len() / w.cols(), w.cols());
+        kernels::gemm(self.exec(), y, w.rows(), x, w.forward(), init);
     }
 
     fn linear_backward_input(&self, dx: &mut Vec<T>, dy: &Vec<T>, w: &CpuWeight<T>) {
-        let dy = MatRef::new(dy, dy.len() / w.rows, w.rows);
-        kernels::gemm(self.exec(), dx, w.cols, dy, w.backward(), Init::Keep);
+        let dy = MatRef::new(dy, dy.len() / w.rows(), w.rows());
+        kernels::gemm(self.exec(), dx, w.cols(), dy, w.backward(), Init::Keep);
     }
 
     fn linear_backward_weight(&self, dw: &mut Vec<T>, dy: &Vec<T>, x: &Vec<T>, w: &CpuWeight<T>) {
-        let n = dy.len() / w.rows;
-        let (dy, x) = (MatRef::new(dy, n, w.rows), MatRef::new(x, n, w.cols));
-        kernels::gemm(self.exec(), dw, w.cols, dy.t(), Operand::Plain(x), Init::Keep);
+        let n = dy.len() / w.rows();
+        let (dy, x) = (MatRef::new(dy, n, w.rows()), MatRef::new(x, n, w.cols()));
+        kernels::gemm(self.exec(), dw, w.cols(), dy.t(), Operand::Plain(x), Init::Keep);
     }
 
     fn column_sums(&self, sums: &mut Vec<T>, x: &Vec<T>) {
@@ -257,7 +219,7 @@ impl<T: Real> Backend for Cpu<T> {
         let (exec, shape, lengths) = (self.exec(), shape(spec), lengths.map(Vec::as_slice));
         let (c, trace, weight) = (or_empty(c), cell_trace(trace), weight.forward());
         with_cell!(spec.cell, C => {
-            kernels::recurrent::<C, T>(exec, shape, y, h, c, trace, x, weight, &bias.values, lengths);
+            kernels::recurrent::<C, T>(exec, shape, y, h, c, trace, x, weight, bias.values(), lengths);
         });
     }
 
@@ -299,7 +261,7 @@ impl<T: Real> Backend for Cpu<T> {
     ) {
         let score = match score {
             Score::Dot { keys, scale } => kernels::Score::Dot { keys, scale: T::from_f64(scale) },
-            Score::Additive { keys, v } => kernels::Score::Additive { keys, v: &v.values },
+            Score::Additive { keys, v } => kernels::Score::Additive { keys, v: v.values() },
             Score::Location => kernels::Score::Location,
         };
         kernels::attend(self.exec(), spec, score, slices(window), context, weights, scores, query, values, src_len);
@@ -347,7 +309,7 @@ impl<T: Real> Backend for Cpu<T> {
                 kernels::ScoreBackward::Dot { keys, scale: T::from_f64(scale), dkeys }
             }
             ScoreBackward::Additive { keys, v, dkeys, dv } => {
-                kernels::ScoreBackward::Additive { keys, v: &v.values, dkeys, dv }
+                kernels::ScoreBackward::Additive { keys, v: v.values(), dkeys, dv }
             }
             ScoreBackward::Location => kernels::ScoreBackward::Location,
         };
@@ -424,7 +386,7 @@ impl<T: Real> Backend for Cpu<T> {
         mut gradients: Option<LossGradients<'_, Vec<T>>>,
         mut row_nll: Option<&mut Vec<f64>>,
     ) -> CrossEntropy {
-        let (vocabulary, width) = (w.rows, w.cols);
+        let (vocabulary, width) = (w.rows(), w.cols());
         let rows = (LOGITS / vocabulary).clamp(16, 1024).min(targets.len().max(1));
         let mut sums = CrossEntropy::default();
         kernels::with_loss_buffers(rows * vocabulary, rows, |logits: &mut [T], losses| {
@@ -432,7 +394,7 @@ impl<T: Real> Backend for Cpu<T> {
                 let n = targets.len();
                 let (logits, losses) = (&mut logits[..n * vocabulary], &mut losses[..n]);
                 let input = MatRef::new(&x[block * rows * width..][..n * width], n, width);
-                kernels::gemm(self.exec(), logits, vocabulary, input, w.forward(), Init::Bias(&bias.values));
+                kernels::gemm(self.exec(), logits, vocabulary, input, w.forward(), Init::Bias(bias.values()));
                 let part = kernels::cross_entropy_rows(self.exec(), logits, targets, vocabulary, smoothing, losses);
                 sums.loss += part.loss;
                 sums.nll += part.nll;
@@ -478,18 +440,15 @@ impl<T: Real> Backend for Cpu<T> {
     }
 
     fn sgd(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: Option<&mut Vec<T>>, step: SgdStep) {
-        kernels::sgd(self.exec(), &mut weight.values, gradient, m.map(Vec::as_mut_slice), step);
-        weight.outdate();
+        kernels::sgd(self.exec(), weight.values_mut(), gradient, m.map(Vec::as_mut_slice), step);
     }
 
     fn approach(&self, average: &mut CpuWeight<T>, weight: &CpuWeight<T>, share: f64) {
-        kernels::approach(self.exec(), &mut average.values, &weight.values, share);
-        average.outdate();
+        kernels::approach(self.exec(), average.values_mut(), weight.values(), share);
     }
 
     fn adam(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: &mut Vec<T>, v: &mut Vec<T>, step: AdamStep) {
-        kernels::adam(self.exec(), &mut weight.values, gradient, m, v, step);
-        weight.outdate();
+        kernels::adam(self.exec(), weight.values_mut(), gradient, m, v, step);
     }
 }
 

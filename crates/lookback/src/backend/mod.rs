@@ -11,7 +11,7 @@ use lookback_kernels::Cell;
 use serde::{Deserialize, Serialize};
 
 pub use lookback_kernels::{
-    AdamStep, Candidates, CrossEntropy, Direction, Products, RandomKey, Real, SgdStep, Smoothing,
+    AdamStep, Candidates, CrossEntropy, Direction, Isa, Products, RandomKey, Real, SgdStep, Smoothing,
 };
 
 mod cpu;
@@ -212,6 +212,8 @@ pub enum Precision {
     F32,
     /// Double precision, for checks.
     F64,
+    /// Whole numbers of 8 bits with a scale per row: decodes.
+    Int8,
 }
 
 impl Precision {
@@ -221,6 +223,7 @@ impl Precision {
         match self {
             Self::F32 => "f32",
             Self::F64 => "f64",
+            Self::Int8 => "int8",
         }
     }
 
@@ -229,6 +232,7 @@ impl Precision {
     pub fn is_trainable(self) -> bool {
         match self {
             Self::F32 | Self::F64 => true,
+            Self::Int8 => false,
         }
     }
 }
@@ -292,7 +296,9 @@ pub trait Backend: Debug + Send + Sync + 'static {
 
     /// A weight of `rows` × `cols` from its values.
     fn weight(&self, values: &[Self::Elem], rows: usize, cols: usize) -> Self::Weight;
-    /// The values of a weight.
+    /// A weight of `rows` × `cols` from whole numbers in −127..=127, row-major, and what those of each row are worth.
+    fn int8_weight(&self, values: &[i8], scales: &[f32], rows: usize, cols: usize) -> Self::Weight;
+    /// The values of a weight, as far as its precision knows them.
     fn weight_values(&self, weight: &Self::Weight) -> Vec<Self::Elem>;
     /// How a weight is stored.
     fn precision(&self, weight: &Self::Weight) -> Precision;

@@ -8,8 +8,10 @@ use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
 use super::CheckpointError;
+use super::write::scale_name;
 use crate::params::ParamSpec;
 use crate::read_bounded::open;
+use crate::stored::{Storage, Stored};
 
 /// The longest header that is read, in bytes.
 const MOST_HEADER: u64 = 16 << 20;
@@ -25,6 +27,16 @@ pub(crate) struct TensorFile {
     /// Where the tensors begin.
     start: u64,
     header: Metadata,
+}
+
+/// A tensor that was found to be what is expected, and is not read yet.
+#[derive(Debug)]
+struct Place {
+    tensor: String,
+    /// Its first byte in the file.
+    start: u64,
+    /// Its numbers.
+    count: usize,
 }
 
 impl TensorFile {
@@ -62,45 +74,83 @@ impl TensorFile {
 
     /// The values of every parameter, under its name with `prefix` before it. None is read before all are known to have their shapes.
     pub(crate) fn values(&self, specs: &[ParamSpec], prefix: &str) -> Result<Vec<Vec<f32>>, CheckpointError> {
-        let names: Vec<String> = specs.iter().map(|spec| format!("{prefix}{}", spec.name)).collect();
-        let starts = names.iter().zip(specs).map(|(name, spec)| self.place(name, &spec.shape));
-        let starts = starts.collect::<Result<Vec<u64>, _>>()?;
-        names.iter().zip(specs).zip(starts).map(|((name, spec), start)| self.value(name, start, spec.len())).collect()
+        let places = specs.iter().map(|spec| self.place(format!("{prefix}{}", spec.name), &spec.shape, Dtype::F32));
+        places.collect::<Result<Vec<Place>, _>>()?.iter().map(|place| self.numbers(place)).collect()
     }
 
-    /// Where a tensor of this shape begins.
-    fn place(&self, tensor: &str, expected: &[usize]) -> Result<u64, CheckpointError> {
-        let (path, name) = (self.path.clone(), tensor.to_owned());
-        let Some(info) = self.header.info(tensor) else {
-            return Err(CheckpointError::MissingTensor { path, tensor: name });
+    /// Every parameter, its matrices as `storage` says. None is read before all are known to have their shapes.
+    pub(super) fn stored(&self, specs: &[ParamSpec], storage: Storage) -> Result<Vec<Stored>, CheckpointError> {
+        let place = |spec: &ParamSpec| -> Result<(Place, Option<Place>), CheckpointError> {
+            if storage == Storage::Int8 && spec.is_matrix() {
+                let scales = self.place(scale_name(&spec.name), &spec.shape[..1], Dtype::F32)?;
+                return Ok((self.place(spec.name.clone(), &spec.shape, Dtype::I8)?, Some(scales)));
+            }
+            Ok((self.place(spec.name.clone(), &spec.shape, Dtype::F32)?, None))
         };
-        if info.dtype != Dtype::F32 {
-            return Err(CheckpointError::Type { path, tensor: name, found: format!("{:?}", info.dtype) });
+        let places = specs.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        let read = |(place, scales): &(Place, Option<Place>)| match scales {
+            Some(scales) => Ok(Stored::Int8 { values: self.whole(place)?, scales: self.numbers(scales)? }),
+            None => Ok(self.numbers(place)?.into()),
+        };
+        places.iter().map(read).collect()
+    }
+
+    /// Where a tensor of this shape and type is.
+    fn place(&self, tensor: String, expected: &[usize], dtype: Dtype) -> Result<Place, CheckpointError> {
+        let path = self.path.clone();
+        let Some(info) = self.header.info(&tensor) else {
+            return Err(CheckpointError::MissingTensor { path, tensor });
+        };
+        if info.dtype != dtype {
+            let [expected, found] = [dtype, info.dtype].map(|dtype| format!("{dtype:?}"));
+            return Err(CheckpointError::Type { path, tensor, expected, found });
         }
         if info.shape != expected {
             let (expected, found) = (expected.to_vec(), info.shape.clone());
-            return Err(CheckpointError::Shape { path, tensor: name, expected, found });
+            return Err(CheckpointError::Shape { path, tensor, expected, found });
         }
-        Ok(self.start + info.data_offsets.0 as u64)
+        Ok(Place { tensor, start: self.start + info.data_offsets.0 as u64, count: expected.iter().product() })
     }
 
-    fn value(&self, tensor: &str, start: u64, count: usize) -> Result<Vec<f32>, CheckpointError> {
-        let read = |source| CheckpointError::Read { path: self.path.clone(), source };
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(start)).map_err(read)?;
-        let mut values: Vec<f32> = Vec::with_capacity(count);
-        let mut bytes = vec![0; 4 * READ.min(count)];
-        while values.len() < count {
-            let bytes = &mut bytes[..4 * READ.min(count - values.len())];
-            file.read_exact(bytes).map_err(read)?;
-            values.extend(bytes.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)));
-        }
+    /// Numbers in single precision, all of them finite.
+    fn numbers(&self, place: &Place) -> Result<Vec<f32>, CheckpointError> {
+        let mut values: Vec<f32> = Vec::with_capacity(place.count);
+        self.bytes(place, 4, |bytes| values.extend(bytes.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c))))?;
         match values.iter().position(|v| !v.is_finite()) {
             Some(index) => {
-                Err(CheckpointError::NotFinite { path: self.path.clone(), tensor: tensor.to_owned(), index })
+                Err(CheckpointError::NotFinite { path: self.path.clone(), tensor: place.tensor.clone(), index })
             }
             None => Ok(values),
         }
+    }
+
+    /// Whole numbers of 8 bits, none of them -128.
+    fn whole(&self, place: &Place) -> Result<Vec<i8>, CheckpointError> {
+        let mut values: Vec<i8> = Vec::with_capacity(place.count);
+        self.bytes(place, 1, |bytes| values.extend(bytes.iter().map(|byte| byte.cast_signed())))?;
+        match values.iter().position(|&value| value == i8::MIN) {
+            Some(index) => {
+                let message = format!("tensor `{}` holds -128 at {index}; values are in -127..127", place.tensor);
+                Err(CheckpointError::Damaged { path: self.path.clone(), message })
+            }
+            None => Ok(values),
+        }
+    }
+
+    /// Hands a tensor whose numbers have `size` bytes to `take`, part by part.
+    fn bytes(&self, place: &Place, size: usize, mut take: impl FnMut(&[u8])) -> Result<(), CheckpointError> {
+        let read = |source| CheckpointError::Read { path: self.path.clone(), source };
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(place.start)).map_err(read)?;
+        let mut bytes = vec![0; size * READ.min(place.count)];
+        let mut left = place.count;
+        while left > 0 {
+            let bytes = &mut bytes[..size * READ.min(left)];
+            file.read_exact(bytes).map_err(read)?;
+            take(bytes);
+            left -= bytes.len() / size;
+        }
+        Ok(())
     }
 
     /// Fails if there is a tensor beside those named.

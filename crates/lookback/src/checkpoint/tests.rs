@@ -1,4 +1,5 @@
 //! A folder from a stranger: every way it can be wrong has an error that names it.
+use std::collections::HashMap;
 use std::fs;
 
 use tempfile::TempDir;
@@ -129,7 +130,8 @@ fn weights_must_be_those_of_the_configuration() {
     let dir = folder();
     let kept: Vec<_> =
         specs[1..].iter().map(|spec| (spec.name.clone(), spec.shape.clone(), vec![0.0; spec.len()])).collect();
-    let kept: Vec<_> = kept.iter().map(|(name, shape, values)| (name.clone(), shape.clone(), &values[..])).collect();
+    let kept: Vec<_> =
+        kept.iter().map(|(name, shape, values)| (name.clone(), shape.clone(), Numbers::F32(values))).collect();
     write_tensors(&dir.path().join(MODEL_FILE), &kept, HashMap::new()).unwrap();
     let error = Checkpoint::load(dir.path()).unwrap_err();
     assert!(matches!(&error, CheckpointError::MissingTensor { tensor, .. } if *tensor == specs[0].name), "{error}");

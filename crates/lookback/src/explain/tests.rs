@@ -3,6 +3,7 @@
 use super::*;
 use crate::backend::Cpu;
 use crate::config::{Config, CorpusSize};
+use crate::stored::Stored;
 use crate::text::{TextMode, TokenizerSpec, Tokenizers};
 
 const TEXTS: [&str; 3] = ["ein Haus & <b>Tür</b>", "die Tür", "zwei Türen"];
@@ -18,7 +19,8 @@ fn translator(sets: &[&str]) -> Translator {
     let (_, specs) = Seq2Seq::new(&config.model, tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
     let values: Vec<Vec<f32>> = (0..).zip(&specs).map(|(place, spec)| spec.initial(1, place)).collect();
     // Larger than they start, so that weights are uneven.
-    let values: Vec<Vec<f32>> = values.into_iter().map(|v| v.into_iter().map(|v| v * 3.0).collect()).collect();
+    let values: Vec<Stored> =
+        values.into_iter().map(|v| v.into_iter().map(|v| v * 3.0).collect::<Vec<f32>>().into()).collect();
     Translator::new(config, tokenizers, &values, Cpu::detect(1))
 }
 

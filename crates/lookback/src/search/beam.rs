@@ -1,6 +1,7 @@
 //! The hypotheses of one sentence.
 
 use crate::text::{BOS, EOS, Tokenizer, Utf8State};
+use lookback_kernels::{ln, pow};
 
 use super::allowed::{Allowed, Choice, List};
 use super::constraints::Rules;
@@ -246,7 +247,7 @@ impl<'a> Beam<'a> {
             let row = &weights[node as usize * self.src_len..][..self.src_len];
             sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += f64::from(weight));
         }
-        beta * sums.iter().map(|sum| sum.clamp(LEAST_COVERAGE, 1.0).ln()).sum::<f64>()
+        beta * sums.iter().map(|sum| ln(sum.clamp(LEAST_COVERAGE, 1.0))).sum::<f64>()
     }
 
     /// Whether the search is over: see the [module](super) for the rule.
@@ -299,7 +300,7 @@ impl<'a> Beam<'a> {
 fn score(log_prob: f64, len: usize, alpha: f64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a length is far below 2^52")]
     let len = len as f64;
-    log_prob / len.powf(alpha)
+    log_prob / pow(len, alpha)
 }
 
 #[cfg(all(test, feature = "train"))]

@@ -3,7 +3,7 @@
 use crate::backend::{Candidates, RandomKey, Real};
 
 use super::options::Sampling;
-use lookback_kernels::philox4x32;
+use lookback_kernels::{exp, philox4x32};
 
 /// Which number is drawn: sample `draw` of sentence `number`, at `position`.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub(super) fn draw<T: Real>(
         all.sort_unstable_by(by_share);
     }
     let best = all.iter().map(|c| c.1).fold(f64::NEG_INFINITY, f64::max);
-    let share = |log_prob: f64| ((log_prob - best) / sampling.temperature).exp();
+    let share = |log_prob: f64| exp((log_prob - best) / sampling.temperature);
     let mut total: f64 = all.iter().map(|c| share(c.1)).sum();
     if sampling.top_p < 1.0 {
         let (mut kept, mut sum) = (0, 0.0);

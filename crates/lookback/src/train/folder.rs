@@ -8,8 +8,9 @@ use super::events;
 use super::metrics::METRICS_FILE;
 use super::receipt::RECEIPT_FILE;
 use super::{Start, TrainError, kept};
-use crate::checkpoint::{CONFIG_FILE, CheckpointError, MODEL_FILE, STATE_FILE};
+use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE};
 use crate::config::Metric;
+use crate::stored::Storage;
 
 /// The files of a run.
 const FILES: [&str; 8] = [
@@ -68,6 +69,13 @@ pub(super) fn need_folder(dir: &Path) -> Result<(), TrainError> {
 pub(super) fn has_state(dir: &Path) -> Result<bool, TrainError> {
     if dir.join(STATE_FILE).exists() {
         return Ok(true);
+    }
+    match Checkpoint::storage(dir) {
+        Ok(storage) if storage != Storage::F32 => {
+            return Err(TrainError::Converted { dir: dir.to_owned(), found: storage.name() });
+        }
+        // What else is wrong with the folder is told where it is read.
+        _ => {}
     }
     if dir.join(MODEL_FILE).exists() {
         return Err(TrainError::NothingToResume {

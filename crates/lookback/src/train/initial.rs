@@ -44,7 +44,10 @@ impl Initial {
     pub(super) fn check(&self, config: &Config) -> Result<(), TrainError> {
         match self {
             Self::Random => Ok(()),
-            Self::Model(_) => self.check_model(config),
+            Self::Model(model) => {
+                model.all_bits()?;
+                self.check_model(config)
+            }
             Self::Vectors(files) => Ok(files.check(config)?),
         }
     }
@@ -68,7 +71,7 @@ impl Initial {
     ) -> Result<Params<Cpu>, TrainError> {
         match self {
             Self::Random => Ok(Params::init(cpu, specs, seed)),
-            Self::Model(model) => Ok(Params::from_values(cpu, specs, &model.values)),
+            Self::Model(model) => Ok(Params::from_values(cpu, specs, &model.all_bits()?)),
             Self::Vectors(files) => {
                 let mut values: Vec<Vec<f32>> = (0..).zip(&specs).map(|(place, s)| s.initial(seed, place)).collect();
                 for report in files.put(&specs, &mut values, tokenizers)? {

@@ -423,6 +423,14 @@ pub enum TrainError {
         /// The folder.
         dir: PathBuf,
     },
+    /// Weights that lost bits cannot be trained.
+    #[error("`{}` holds weights stored as {found}, which cannot be trained; resume the folder they were made from", dir.display())]
+    Converted {
+        /// The folder.
+        dir: PathBuf,
+        /// How they are stored.
+        found: &'static str,
+    },
     /// The loss or the gradient is not a number.
     #[error(
         "the {what} of update {update} is {value} (epoch {epoch}, batch {batch}, pairs of lines {lines}); the last good state is kept: go on from it with a lower rate, --resume --allow-changed \

@@ -1,5 +1,7 @@
 //! The learning rate of every update.
 
+use lookback_kernels::power;
+
 use crate::config::{Schedule, TrainConfig};
 
 /// Where a training stands, as far as the learning rate depends on it.
@@ -53,10 +55,6 @@ pub fn learning_rate(config: &TrainConfig, at: Progress) -> f64 {
 /// How often the rate was reduced by the epoch at hand.
 fn epochs_reduced(config: &TrainConfig, epoch: u64) -> u64 {
     (epoch + 1).saturating_sub(config.decay_from).div_ceil(config.decay_every.max(1))
-}
-
-fn power(base: f64, exponent: u64) -> f64 {
-    base.powi(i32::try_from(exponent).unwrap_or(i32::MAX))
 }
 
 /// How many of `count` equal parts of what follows `from` are over.

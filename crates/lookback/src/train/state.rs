@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::learner::{Slot, Values};
 use super::{TrainError, Validation};
-use crate::checkpoint::{CheckpointError, STATE_FILE, TensorFile, write_tensors};
+use crate::checkpoint::{CheckpointError, Numbers, STATE_FILE, TensorFile, write_tensors};
 use crate::config::{Config, Metric};
 use crate::data::{Corpus, StreamPosition, fingerprint};
 use crate::params::ParamSpec;
@@ -138,11 +138,14 @@ impl State {
         if let Some(tensor) = self.slots.iter().find_map(|(_, values)| first_not_finite(specs, values)) {
             return Err(TrainError::NotFinite { update: self.position.update, tensor });
         }
-        let tensors: Vec<(String, Vec<usize>, &[f32])> = self
+        let tensors: Vec<(String, Vec<usize>, Numbers<'_>)> = self
             .slots
             .iter()
             .flat_map(|(slot, values)| {
-                specs.iter().zip(values).map(move |(s, v)| (format!("{slot}.{}", s.name), s.shape.clone(), &v[..]))
+                specs
+                    .iter()
+                    .zip(values)
+                    .map(move |(s, v)| (format!("{slot}.{}", s.name), s.shape.clone(), Numbers::F32(v)))
             })
             .collect();
         let json =

@@ -60,15 +60,14 @@ pub enum EnsembleError {
 const REMEDY: &str = "models of an ensemble are trained with the same tokenizers";
 
 impl Translator {
-    /// Reads model folders that translate together, on `threads` threads (0: one per core): at every step they say the mean of their log-probabilities. They may
+    /// Reads model folders that translate together on `cpu`: at every step they say the mean of their log-probabilities. They may
     /// differ in all but their vocabularies. Search settings are those of the first.
     ///
     /// # Errors
     /// As [`Translator::load`], if no folder is named, and if vocabularies differ: names the first difference.
     #[cfg(feature = "files")]
-    pub fn load_ensemble(dirs: &[impl AsRef<Path>], threads: usize) -> Result<Self, EnsembleError> {
+    pub fn load_ensemble(dirs: &[impl AsRef<Path>], cpu: &Cpu) -> Result<Self, EnsembleError> {
         let (first, others) = dirs.split_first().ok_or(EnsembleError::Empty)?;
-        let cpu = Cpu::detect(threads);
         let mut ensemble = Self::from_checkpoint(Checkpoint::load(first.as_ref())?, cpu.clone());
         for dir in others {
             ensemble = ensemble.join(Self::from_checkpoint(Checkpoint::load(dir.as_ref())?, cpu.clone()))?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{AttentionKind, CorpusSize, SearchConfig};
+use crate::stored::Storage;
 use crate::text::{TextMode, TokenizerSpec};
 
 const SOURCES: [&str; 6] = ["ein Haus", "", "ein großer Baum am Haus", " \t", "Baum", "😀 Haus"];
@@ -42,8 +43,7 @@ fn translations_keep_the_order_of_the_input() {
 fn a_saved_and_loaded_model_translates_alike() {
     let dir = tempfile::tempdir().unwrap();
     let checkpoint = checkpoint(AttentionKind::Dot, 1);
-    Checkpoint::save_config(dir.path(), &checkpoint.config, &checkpoint.tokenizers).unwrap();
-    Checkpoint::save_weights(dir.path(), &checkpoint.specs, &checkpoint.values).unwrap();
+    checkpoint.save(dir.path()).unwrap();
     let memory = Translator::from_checkpoint(checkpoint, Cpu::detect(1));
     let options = three_best(&memory);
     let want = memory.translate_with(&SOURCES, &options).unwrap();
@@ -160,11 +160,47 @@ fn a_model_without_attention_says_so() {
 }
 
 #[test]
+fn weights_of_8_bits_translate_and_have_the_same_bits_everywhere() {
+    let converted = checkpoint(AttentionKind::Dot, 1).convert(Storage::Int8).unwrap();
+    let options = SearchOptions { nbest: 3, weights: KeepWeights::Yes, ..SearchOptions::default() };
+    let run = |threads| {
+        let translator = Translator::from_checkpoint(converted.clone(), Cpu::detect(threads));
+        translator.translate_with(&SOURCES, &options).unwrap()
+    };
+    let one = run(1);
+    assert_eq!(one, run(3));
+    // What is found is what scoring says of it, as in single precision.
+    let translator = Translator::from_checkpoint(converted.clone(), Cpu::detect(1));
+    for (source, found) in SOURCES.iter().zip(&one).filter(|(source, _)| !source.trim().is_empty()) {
+        for t in found {
+            let pieces = translator.tokenizers().tgt.encode(&t.text);
+            if t.hypothesis.ids == [pieces, vec![EOS]].concat() {
+                let again = translator.score_pairs(&[(source, t.text.as_str())]).unwrap();
+                assert!((again[0].log_prob - t.hypothesis.log_prob).abs() < 1e-4, "{source}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "weights stored as int8 cannot be trained")]
+fn weights_of_8_bits_are_not_trained() {
+    let Checkpoint { model, specs, values, .. } = checkpoint(AttentionKind::Dot, 1).convert(Storage::Int8).unwrap();
+    let cpu = Cpu::<f32>::detect(1);
+    let params = Params::from_stored(&cpu, specs, &values);
+    let (mut tape, mut gradients) = (Tape::new(), crate::params::Gradients::zeros(&cpu, &params));
+    let recording = crate::tape::Recording::Deterministic;
+    let mut g = crate::tape::Graph::training(&cpu, &params, &mut tape, &mut gradients, recording);
+    model.loss(&mut g, &Batch::from_sources(&[vec![5]]), 0.0);
+}
+
+#[test]
 fn numbers_that_are_not_finite_name_the_line_as_it_was_given() {
     let mut checkpoint = checkpoint(AttentionKind::Dot, 1);
     let table = checkpoint.specs.iter().position(|spec| spec.name == "encoder.embedding.weight").unwrap();
     let at = checkpoint.tokenizers.src.encode("B")[0] as usize;
-    checkpoint.values[table][at * 8] = f32::NAN;
+    let Stored::F32(values) = &mut checkpoint.values[table] else { panic!("not converted") };
+    values[at * 8] = f32::NAN;
     let translator = Translator::from_checkpoint(checkpoint, Cpu::detect(1));
     let error = translator.translate(&["ein", "", "ein Haus", "Baum"]).unwrap_err();
     assert!(matches!(error, TranslateError::Search(SearchError::NotFinite { sentence: 3, step: 0 })), "{error}");
@@ -281,7 +317,7 @@ fn models_of_different_vocabularies_do_not_translate_together() {
     let message = said(with("abc", "xyz한"));
     assert!(message.starts_with("model 2: its target vocabulary has 265 pieces, that of model 1 has 264"), "{message}");
     let dirs: [&str; 0] = [];
-    assert!(matches!(Translator::load_ensemble(&dirs, 1), Err(EnsembleError::Empty)));
+    assert!(matches!(Translator::load_ensemble(&dirs, &Cpu::detect(1)), Err(EnsembleError::Empty)));
 }
 
 #[test]
@@ -309,7 +345,7 @@ fn maps_of_several_heads_are_their_mean() {
     let mut config = checkpoint(AttentionKind::Dot, 1).config;
     config.model.heads = 4;
     let Checkpoint { tokenizers, values, .. } = checkpoint(AttentionKind::Dot, 1);
-    let translator = Translator::from_checkpoint(Checkpoint::new(config, tokenizers, values), Cpu::detect(1));
+    let translator = Translator::new(config, tokenizers, &values, Cpu::detect(1));
     let options = SearchOptions { nbest: 1, ..translator.search_options() };
     for map in translator.attend(&["ein Haus"], &options).unwrap().concat() {
         for row in map.weights().chunks(9) {
