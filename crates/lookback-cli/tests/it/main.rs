@@ -6,6 +6,7 @@ mod corpus;
 mod decoding;
 mod doctor;
 mod eval;
+mod explained;
 mod manners;
 mod program;
 mod quickstart;
