@@ -7,6 +7,7 @@ mod corpus;
 mod decoding;
 mod doctor;
 mod eval;
+mod explained;
 mod manners;
 mod processor;
 mod program;
