@@ -82,8 +82,8 @@ impl TensorFile {
     pub(super) fn stored(&self, specs: &[ParamSpec], storage: Storage) -> Result<Vec<Stored>, CheckpointError> {
         let place = |spec: &ParamSpec| -> Result<(Place, Option<Place>), CheckpointError> {
             if storage == Storage::Int8 && spec.is_matrix() {
-                let scales = self.place(scale_name(&spec.name), &spec.shape[..1], Dtype::F32)?;
-                return Ok((self.place(spec.name.clone(), &spec.shape, Dtype::I8)?, Some(scales)));
+                let whole = self.place(spec.name.clone(), &spec.shape, Dtype::I8)?;
+                return Ok((whole, Some(self.place(scale_name(&spec.name), &spec.shape[..1], Dtype::F32)?)));
             }
             Ok((self.place(spec.name.clone(), &spec.shape, Dtype::F32)?, None))
         };

@@ -70,13 +70,15 @@ fn without_folder(mut tree: Tree) -> Tree {
     if let Value::Object(map) = &mut tree
         && FOLDER_KEYS.iter().all(|key| map.contains_key(*key))
     {
-        map.retain(|key, _| !FOLDER_KEYS.contains(&key.as_str()));
+        map.retain(|key, _| !FOLDER_KEYS.contains(&key.as_str()) && key != STORAGE_KEY);
     }
     tree
 }
 
 /// What stands in a model folder's `config.json` beside the configuration.
 const FOLDER_KEYS: [&str; 3] = ["format", "version", "vocabulary"];
+/// How its weights are stored, which older folders do not say.
+const STORAGE_KEY: &str = "weights";
 
 /// `section.key=value`: the value as TOML would read it, or else as a word.
 fn parse_set(origin: &str, set: &str) -> Result<Tree, ConfigError> {
@@ -224,6 +226,8 @@ mod tests {
         let folder =
             r#"{"format": 1, "version": "0.1.0", "vocabulary": {"src": 9, "tgt": 9}, "model": {"hidden": 512}}"#;
         assert_eq!(read(folder, &[]).expect("valid").model.hidden, Some(512));
+        let stored = folder.replace("\"model\"", "\"weights\": \"f32\", \"model\"");
+        assert_eq!(read(&stored, &[]).expect("valid").model.hidden, Some(512));
         let said = read(r#"{"format": 1, "model": {"hidden": 512}}"#, &[]).expect_err("no such file").to_string();
         assert!(said.contains("unknown key `format`"), "{said}");
     }
