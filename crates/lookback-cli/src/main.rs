@@ -17,6 +17,7 @@ mod inspect;
 mod maps;
 mod pairs;
 mod quickstart;
+mod runs;
 mod score;
 mod shells;
 #[cfg_attr(not(unix), path = "signals_elsewhere.rs")]
@@ -54,6 +55,8 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Explain(args) => explain::run(args, cli.common),
         Verb::Align(args) => align::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Verify(args) => runs::verify(args),
+        Verb::Reproduce(args) => runs::reproduce(args, cli.common),
         Verb::Tokenize(args) => tokenize::tokenize(args),
         Verb::Detokenize(args) => tokenize::detokenize(args),
         Verb::Quickstart(args) => quickstart::run(args, cli.common),

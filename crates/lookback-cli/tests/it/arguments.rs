@@ -21,6 +21,8 @@ fn every_help_has_examples_and_the_short_one_fits_one_screen() {
         "align",
         "explain",
         "inspect",
+        "verify",
+        "reproduce",
         "average",
         "tokenize",
         "detokenize",

@@ -6,9 +6,11 @@ mod corpus;
 mod decoding;
 mod doctor;
 mod eval;
+mod kills;
 mod manners;
 mod program;
 mod quickstart;
+mod receipts;
 mod round_trip;
 #[cfg(unix)]
 mod signals;
