@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features fixtures corpus bench bench-decoding bench-metrics page \
+.PHONY: check fmt clippy test doc features fixtures corpus bench bench-decoding bench-metrics page kills \
 	properties fuzz miri asan deny machete coverage
 
 check: fmt clippy test features doc
@@ -51,6 +51,10 @@ bench-metrics:
 	bench/.venv/bin/pip install --quiet --requirement bench/requirements-metrics.txt
 	bench/.venv/bin/python bench/metrics.py
 	bench/.venv/bin/python bench/metrics.py --speed
+
+# Kills a training at 250 random moments and compares it with one that was not: `make kills KILLS=1000`.
+kills:
+	LOOKBACK_KILLS=$(or $(KILLS),250) cargo test -p lookback-cli --release --locked --test it kills::a_run_killed -- --nocapture
 
 # Opens the attention page in a browser and uses it; pictures end up in target/page. Needs node, npm and chromium.
 page:

@@ -17,6 +17,7 @@ mod decoding;
 mod doctor;
 mod explain;
 mod processor;
+mod runs;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use align::AlignArgs;
@@ -26,6 +27,7 @@ pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use processor::ProcessorArgs;
+pub(crate) use runs::{ReproduceArgs, VerifyArgs};
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
 #[derive(Debug, Parser)]
@@ -96,6 +98,10 @@ pub(crate) enum Verb {
     Convert(ConvertArgs),
     /// Tell what a model folder holds
     Inspect(InspectArgs),
+    /// Check a model folder against its receipt
+    Verify(VerifyArgs),
+    /// Train a model again and compare
+    Reproduce(ReproduceArgs),
     /// Cut lines into the pieces a model reads
     #[command(after_help = TOKENIZE)]
     Tokenize(TokenizeArgs),
@@ -196,7 +202,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE", requires = "valid_src")]
     pub(crate) valid_tgt: Option<PathBuf>,
     /// The model folder.
-    #[arg(short, long, value_name = "DIR", required_unless_present = "dump_config")]
+    #[arg(short, long, value_name = "DIR", required_unless_present_any = ["dump_config", "verify_resume"])]
     pub(crate) out: Option<PathBuf>,
     /// A configuration, TOML or JSON (repeatable, later ones win).
     #[arg(short, long, value_name = "FILE")]
@@ -222,6 +228,10 @@ pub(crate) struct TrainArgs {
     /// When loss, gradient or weights are no numbers any more: stop, or go back to the last state with half the rate.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Divergence::Stop, hide_short_help = true)]
     pub(crate) on_divergence: Divergence,
+    /// Instead of training: kill a training of so many updates at random, resume it, compare it with an undisturbed one.
+    #[arg(long, value_name = "UPDATES", num_args = 0..=1, require_equals = true, default_missing_value = "100", hide_short_help = true,
+        value_parser = clap::value_parser!(u64).range(2..), conflicts_with_all = ["out", "resume", "overwrite", "dump_config"])]
+    pub(crate) verify_resume: Option<u64>,
     /// Print the effective configuration as TOML instead of training.
     #[arg(long, conflicts_with_all = ["out", "resume", "overwrite"])]
     pub(crate) dump_config: bool,

@@ -18,6 +18,7 @@ mod inspect;
 mod maps;
 mod pairs;
 mod quickstart;
+mod runs;
 mod score;
 mod shells;
 #[cfg_attr(not(unix), path = "signals_elsewhere.rs")]
@@ -56,6 +57,8 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Align(args) => align::run(args, cli.common),
         Verb::Convert(args) => convert::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Verify(args) => runs::verify(args),
+        Verb::Reproduce(args) => runs::reproduce(args, cli.common),
         Verb::Tokenize(args) => tokenize::tokenize(args),
         Verb::Detokenize(args) => tokenize::detokenize(args),
         Verb::Quickstart(args) => quickstart::run(args, cli.common),

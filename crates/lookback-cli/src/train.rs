@@ -16,6 +16,7 @@ use crate::display::{Screen, TrainingDisplay, counted};
 use crate::doctor::glance;
 use crate::exit::{Done, Usage};
 use crate::quickstart::no_longer_ours;
+use crate::runs::{provenance, verify_resume};
 use crate::signals::Watch;
 
 pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
@@ -25,6 +26,14 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         return Err(Usage("--columns is for PAIRS and --valid; files of one side have no columns".into()).into());
     }
     let sources = args.pairs.sources()?;
+    if let Some(updates) = args.verify_resume {
+        if matches!(sources, Sources::Stream(_)) {
+            return Err(
+                Usage("--verify-resume reads its pairs several times; write the stream to a file".into()).into()
+            );
+        }
+        return verify_resume(updates, common);
+    }
     if args.on_divergence == Divergence::Rollback && matches!(sources, Sources::Stream(_)) {
         return Err(
             Usage("--on-divergence rollback reads pairs again, which a stream cannot; leave it out".into()).into()
@@ -81,7 +90,11 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     if start == Start::Overwrite {
         no_longer_ours(&dir)?;
     }
-    let options = RunOptions { allow_changed: args.allow_changed.clone(), on_divergence: args.on_divergence.into() };
+    let options = RunOptions {
+        allow_changed: args.allow_changed.clone(),
+        on_divergence: args.on_divergence.into(),
+        provenance: provenance(args)?,
+    };
     let cpu = args.processor.cpu(common)?;
     let job = Job { config, train: corpus, rest, tokenizers, initial, valid, dir: dir.clone(), cpu, start, options };
     let mut display = TrainingDisplay::new(screen);

@@ -23,6 +23,8 @@ fn every_help_has_examples_and_the_short_one_fits_one_screen() {
         "average",
         "convert",
         "inspect",
+        "verify",
+        "reproduce",
         "tokenize",
         "detokenize",
     ];

@@ -8,10 +8,12 @@ mod decoding;
 mod doctor;
 mod eval;
 mod explained;
+mod kills;
 mod manners;
 mod processor;
 mod program;
 mod quickstart;
+mod receipts;
 mod round_trip;
 #[cfg(unix)]
 mod signals;

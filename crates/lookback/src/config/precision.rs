@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::resolve::invalid;
 use super::{Config, ConfigError};
 #[cfg(feature = "train")]
-use crate::backend::Cpu;
-use crate::backend::{Products, Real};
+use crate::backend::{Cpu, Products, Real};
 
 /// What the products of a training round their operands to. Weights, states, sums, softmax and the optimiser's moments are in single precision either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,6 +21,8 @@ mod batch;
 mod batcher;
 #[cfg(feature = "files")]
 mod corpus;
+#[cfg(feature = "files")]
+mod digest;
 #[cfg(feature = "train")]
 mod epochs;
 #[cfg(feature = "files")]
@@ -42,6 +44,8 @@ pub use batch::Batch;
 pub use batcher::{BatchOptions, Batcher, Fill};
 #[cfg(feature = "files")]
 pub use corpus::{Columns, Corpus, Pair, ReadReport, read_lines, read_parallel, read_tsv};
+#[cfg(feature = "files")]
+pub use digest::file_sha256;
 #[cfg(feature = "train")]
 pub use epochs::{Epoch, EpochOptions, Epochs, MergeDropout};
 #[cfg(feature = "files")]

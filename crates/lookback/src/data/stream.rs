@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::corpus::pair_of;
+use super::digest::hex;
 use super::hold_out::key;
 use super::{Columns, Corpus, DataError, FileReport, Lines, Pair};
 
@@ -119,10 +120,6 @@ fn hash_pair(hash: &mut Sha256, pair: &Pair) {
         hash.update((side.len() as u64).to_le_bytes());
         hash.update(side.as_bytes());
     }
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use super::folder::BEST;
 use super::kept;
 use super::learner::Learner;
 use super::metrics::{Metrics, Tensorboard};
-use super::receipt::Receipt;
+use super::receipt::{Provenance, sum};
 use super::sampling;
 use super::state::{Best, Origin, Position, State, first_not_finite};
 use super::validate::ValidationSet;
@@ -19,7 +20,7 @@ use super::{
     Validation, learning_rate,
 };
 use crate::backend::{Cpu, Purpose};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, MODEL_FILE};
 use crate::config::{Config, Period, Reached};
 use crate::model::Seq2Seq;
 use crate::params::Gradients;
@@ -66,6 +67,10 @@ pub(super) struct Run {
     pub(super) seconds_before: f64,
     pub(super) clock: Instant,
     pub(super) on_divergence: OnDivergence,
+    /// What the receipt says of files: those read, those of the folder, and what changed on the way.
+    pub(super) provenance: Provenance,
+    pub(super) sums: BTreeMap<String, String>,
+    pub(super) changed: Vec<String>,
     /// Keeps other trainings out of the folder.
     pub(super) _lock: File,
 }
@@ -90,6 +95,7 @@ impl Run {
             }
         };
         self.checkpoint(Asked::No, observer)?;
+        self.write_receipt(Some(ending))?;
         let best = self.position.best.as_ref().map(Best::validation);
         Ok(Outcome { ending, updates: self.position.update, best })
     }
@@ -135,7 +141,7 @@ impl Run {
     }
 
     /// Seconds of training, those of earlier runs included.
-    fn elapsed(&self) -> f64 {
+    pub(super) fn elapsed(&self) -> f64 {
         self.seconds_before + self.clock.elapsed().as_secs_f64()
     }
 
@@ -269,6 +275,7 @@ impl Run {
             self.position.best = Some(Best::of(&validation));
             self.position.stale = 0;
             Checkpoint::save_weights(&self.dir, self.learner.params.specs(), &weights)?;
+            self.sums.insert(MODEL_FILE.to_owned(), sum(&self.dir.join(MODEL_FILE))?);
         } else if self.position.update > self.config.train.warmup {
             // While the rate still rises, a validation that is not better says nothing.
             self.position.stale += 1;
@@ -320,12 +327,6 @@ impl Run {
         let slots = self.learner.kept(&self.cpu, &self.config.train);
         let state = State { origin: self.origin.clone(), position: self.position.clone(), slots };
         state.save(&self.dir, self.learner.params.specs())?;
-        let receipt = Receipt {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            instruction_set: self.cpu.isa().name().to_owned(),
-            threads: self.cpu.threads(),
-            seconds: self.elapsed(),
-        };
-        receipt.write(&self.dir)
+        self.write_receipt(None)
     }
 }

@@ -24,6 +24,8 @@ mod word_dropout;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::backend::Cpu;
 use crate::checkpoint::CheckpointError;
 use crate::config::{Change, Config, ConfigError, Metric, Reached};
@@ -35,7 +37,7 @@ use crate::text::{TextError, Tokenizers};
 pub use initial::{Initial, VectorFiles};
 pub use job::train;
 pub use optimizer::Optimizer;
-pub use receipt::Receipt;
+pub use receipt::{Finding, Input, Provenance, Receipt, Scored, Validated};
 pub use schedule::{Progress, learning_rate};
 pub use summary::Summary;
 
@@ -71,6 +73,8 @@ pub struct RunOptions {
     pub allow_changed: Vec<String>,
     /// What happens when the numbers are not finite any more.
     pub on_divergence: OnDivergence,
+    /// What the receipt says of the files that were read.
+    pub provenance: Provenance,
 }
 
 /// What a training does when loss, gradient or weights are not finite any more. Either way the last good state is kept.
@@ -307,7 +311,8 @@ impl Observer for Silent {
 }
 
 /// Why a training ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Ending {
     /// A limit of updates, epochs or minutes was met.
     Limit,

@@ -8,7 +8,7 @@ use super::folder::{clear, has_state, lock, need_folder, need_model, refuse_occu
 use super::job::Run;
 use super::learner::Learner;
 use super::metrics::{Metrics, Tensorboard};
-use super::receipt::Receipt;
+use super::receipt::{Receipt, sums};
 use super::state::{Origin, Position, State};
 use super::validate::ValidationSet;
 use super::{Event, Job, Observer, Ready, RunOptions, Start, TrainError};
@@ -52,10 +52,10 @@ impl Run {
         }
         let held = if resumed { Some(lock(&dir)?) } else { None };
         let goes_on = resumed && has_state(&dir)?;
-        let tokenizers = if goes_on {
+        let (tokenizers, changed) = if goes_on {
             take_up(&dir, &origin, given, &options)?
         } else {
-            given.map_or_else(|| train_tokenizers(&config, &train), Ok)?
+            (given.map_or_else(|| train_tokenizers(&config, &train), Ok)?, Vec::new())
         };
         let (examples, mut skipped_train) = encode_corpus(&train, &tokenizers, config.data.limits());
         let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, config.data.limits());
@@ -119,6 +119,7 @@ impl Run {
             metrics: Metrics::open(&dir, position.update, Tensorboard::of(&config.train))?,
             gradients: Gradients::zeros(&cpu, &learner.params),
             tape: Tape::new(),
+            sums: sums(&dir)?,
             dir,
             config,
             origin,
@@ -129,9 +130,11 @@ impl Run {
             batches,
             last_epoch: position.epoch,
             position,
-            seconds_before: before.map_or(0.0, |receipt| receipt.seconds),
+            seconds_before: before.as_ref().map_or(0.0, |receipt| receipt.seconds.max(0.0)),
             clock,
             on_divergence: options.on_divergence,
+            provenance: options.provenance,
+            changed: before.into_iter().flat_map(|receipt| receipt.changed).chain(changed).collect(),
             _lock: held,
         };
         if !goes_on {
@@ -142,13 +145,13 @@ impl Run {
     }
 }
 
-/// The tokenizers of a run that goes on, which must be the one that was started.
+/// The tokenizers of a run that goes on, which must be the one that was started, and what changed with leave.
 fn take_up(
     dir: &Path,
     origin: &Origin,
     given: Option<Tokenizers>,
     options: &RunOptions,
-) -> Result<Tokenizers, TrainError> {
+) -> Result<(Tokenizers, Vec<String>), TrainError> {
     options.check()?;
     let (_, stored, position) = State::read(dir)?;
     if position.best.is_some() {
@@ -160,12 +163,13 @@ fn take_up(
         changes.push(("tokenizer".to_owned(), "the tokenizer".to_owned()));
         tokenizers = given;
     }
-    let refused: Vec<String> =
-        changes.into_iter().filter(|(name, _)| !options.allow_changed.contains(name)).map(|(_, what)| what).collect();
+    let (allowed, refused): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|(name, _)| options.allow_changed.contains(name));
+    let words = |changes: Vec<(String, String)>| changes.into_iter().map(|(_, what)| what).collect::<Vec<_>>();
     if refused.is_empty() {
-        return Ok(tokenizers);
+        return Ok((tokenizers, words(allowed)));
     }
-    Err(TrainError::Changed { dir: dir.to_owned(), what: refused.join(", ") })
+    Err(TrainError::Changed { dir: dir.to_owned(), what: words(refused).join(", ") })
 }
 
 /// Validation translates every source, also those that are too long for the loss; `location` attention cannot.

@@ -104,6 +104,11 @@ impl Origin {
         }
     }
 
+    /// The sums of the pairs to learn from and to validate on.
+    pub(super) fn pairs(&self) -> [String; 2] {
+        [self.train_sha256.clone(), self.valid_sha256.clone()]
+    }
+
     /// What differs from `before`: the name that allows it, and the change in words. Data that differ because they were held out by another seed or number
     /// are not a change of their own.
     pub(super) fn changes(&self, before: &Self) -> Vec<(String, String)> {
