@@ -98,10 +98,14 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), CheckpointEr
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
-    let mut file = File::create(&temporary).map_err(write)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(write)?;
-    drop(file);
-    fs::rename(&temporary, path).map_err(write)?;
+    let whole = File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if let Err(source) = whole {
+        // A half-written file would keep the disk full.
+        drop(fs::remove_file(&temporary));
+        return Err(write(source));
+    }
     // The rename itself lasts once the folder is synced; not every system can.
     if let Some(dir) = path.parent()
         && let Ok(dir) = File::open(dir)
