@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use lookback::backend::Isa;
 use lookback::config::Period;
 use lookback::train::{Finding, Input, Receipt};
 
@@ -26,6 +27,10 @@ pub(crate) fn reproduce(args: &ReproduceArgs, common: Common) -> anyhow::Result<
     let to = again.path().join("model");
     let mut line: Vec<OsString> = vec!["lookback".into(), "train".into(), "--out".into(), to.clone().into()];
     line.extend(["--config".into(), dir.join("config.json").into_os_string()]);
+    // With the instructions it was made with, where this machine has them: others round otherwise.
+    if Isa::named(&receipt.instruction_set).is_some() {
+        line.extend(["--isa".into(), (&receipt.instruction_set).into()]);
+    }
     line.extend(arguments(&receipt.provenance, &args.inputs));
     let Verb::Train(train_args) = Cli::try_parse_from(line)?.verb else {
         return Err(Broken("the receipt does not describe a training".into()).into());

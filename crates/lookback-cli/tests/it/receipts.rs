@@ -57,6 +57,15 @@ fn a_folder_is_verified_and_reproduced_by_its_receipt() {
 }
 
 #[test]
+fn a_model_is_reproduced_with_the_instructions_it_was_made_with() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("pairs.tsv"), pairs()).unwrap();
+    run(dir.path(), &format!("train pairs.tsv --out m {SMALL} --set train.max_updates=6 --isa portable"), "").ok();
+    let said = run(dir.path(), "reproduce m", "").ok();
+    assert!(!said.contains("DIFFERENT"), "{said}");
+}
+
+#[test]
 fn a_training_proves_that_it_resumes() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("pairs.tsv"), pairs()).unwrap();

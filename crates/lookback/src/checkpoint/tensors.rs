@@ -66,6 +66,7 @@ impl TensorFile {
     }
 
     /// The text under `key` in the file's metadata.
+    #[cfg(feature = "train")]
     pub(crate) fn metadata(&self, key: &str) -> Result<String, CheckpointError> {
         let found = self.header.metadata().as_ref().and_then(|m| m.get(key).cloned());
         let message = format!("no `{key}` in its metadata");
@@ -73,6 +74,7 @@ impl TensorFile {
     }
 
     /// The values of every parameter, under its name with `prefix` before it. None is read before all are known to have their shapes.
+    #[cfg(feature = "train")]
     pub(crate) fn values(&self, specs: &[ParamSpec], prefix: &str) -> Result<Vec<Vec<f32>>, CheckpointError> {
         let places = specs.iter().map(|spec| self.place(format!("{prefix}{}", spec.name), &spec.shape, Dtype::F32));
         places.collect::<Result<Vec<Place>, _>>()?.iter().map(|place| self.numbers(place)).collect()
