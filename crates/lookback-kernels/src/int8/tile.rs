@@ -77,6 +77,30 @@ unsafe fn portable(rows: usize, steps: usize, x: *const i8, _sums: *const i32, p
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn vnni(rows: usize, steps: usize, x: *const i8, sums: *const i32, panel: *const u8, out: *mut i32) {
+    /// One step of R rows. A function and not a closure: a closure is not inlined everywhere, and on its own it is compiled without the instructions.
+    ///
+    /// # Safety
+    /// As the caller.
+    #[inline(always)]
+    unsafe fn add<const R: usize>(
+        acc: &mut [[__m512i; 2]; R],
+        x: *const i8,
+        steps: usize,
+        panel: *const u8,
+        step: usize,
+    ) {
+        // SAFETY: every access is inside what the caller promises.
+        unsafe {
+            let w = panel.add(step * STEP);
+            let (low, high) = (_mm512_loadu_si512(w.cast()), _mm512_loadu_si512(w.add(64).cast()));
+            for r in 0..R {
+                let x = _mm512_set1_epi32(x.add((r * steps + step) * DEPTH).cast::<i32>().read_unaligned());
+                acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], low, x);
+                acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], high, x);
+            }
+        }
+    }
+
     /// R rows; U steps at a time have sums of their own, because an instruction takes four cycles to add.
     ///
     /// # Safety
@@ -95,23 +119,14 @@ unsafe fn vnni(rows: usize, steps: usize, x: *const i8, sums: *const i32, panel:
             for r in 0..R {
                 acc[0][r] = [_mm512_set1_epi32(-128 * *sums.add(r)); 2];
             }
-            let add = |acc: &mut [[__m512i; 2]; R], step: usize| {
-                let w = panel.add(step * STEP);
-                let (low, high) = (_mm512_loadu_si512(w.cast()), _mm512_loadu_si512(w.add(64).cast()));
-                for r in 0..R {
-                    let x = _mm512_set1_epi32(x.add((r * steps + step) * DEPTH).cast::<i32>().read_unaligned());
-                    acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], low, x);
-                    acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], high, x);
-                }
-            };
             let whole = steps / U * U;
             for step in (0..whole).step_by(U) {
                 for u in 0..U {
-                    add(&mut acc[u], step + u);
+                    add(&mut acc[u], x, steps, panel, step + u);
                 }
             }
             for step in whole..steps {
-                add(&mut acc[0], step);
+                add(&mut acc[0], x, steps, panel, step);
             }
             for r in 0..R {
                 for half in 0..2 {
