@@ -72,8 +72,8 @@ properties:
 TARGET ?= table
 SECONDS ?= 60
 fuzz:
-	test -d fuzz/corpus/$(TARGET) || (cd fuzz && cargo +nightly run --quiet --bin seeds)
-	cd fuzz && cargo +nightly fuzz run $(TARGET) -- -max_total_time=$(SECONDS) -max_len=65536 -rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=20
+	test -d fuzz/corpus/$(TARGET) || (cd fuzz && cargo run --quiet --bin seeds)
+	cargo +nightly fuzz run --features libfuzzer $(TARGET) -- -max_total_time=$(SECONDS) -max_len=65536 -rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=20
 
 # Undefined behaviour in the portable kernels and the tape. Nightly with miri.
 miri:
