@@ -34,7 +34,10 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("config", b"seed = 3\n[model]\nhidden = 512\nattention = \"none\"\n[train]\nmax_epochs = 9\n".to_vec()),
         ("config", br#"{"seed": 3, "model": {"hidden": 8}, "data": {"corpus_weights": [1.0, 0.5]}}"#.to_vec()),
         ("alignments", b"0-0 1-2 2p1\n1 1 1 S 0.5\n1 2 2 P\n\n3-4?\n".to_vec()),
-        ("nbest", b"0 ||| ein Haus ||| F0= -1.5 ||| -0.5\n0 ||| Haus ||| F0= -2 ||| -1\n1 ||| x ||| y ||| 0\n".to_vec()),
+        (
+            "nbest",
+            b"0 ||| ein Haus ||| F0= -1.5 ||| -0.5\n0 ||| Haus ||| F0= -2 ||| -1\n1 ||| x ||| y ||| 0\n".to_vec(),
+        ),
         ("jsonl", map.into()),
     ];
     let folder = whole_model();

@@ -6,6 +6,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use lookback::view::visible;
+
 use crate::args::{Colour, Common};
 
 mod training;
@@ -16,6 +18,12 @@ pub(crate) use training::TrainingDisplay;
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// The least time between two drawings of the live line.
 const REDRAW: Duration = Duration::from_millis(100);
+
+/// A message in which nothing steers the terminal: what comes from files stands in many. Lines stay lines.
+pub(crate) fn harmless(text: &str) -> String {
+    let seen = |line| if str::trim(line).is_empty() { "".into() } else { visible(line) };
+    text.split('\n').map(seen).collect::<Vec<_>>().join("\n")
+}
 
 /// Standard error as a place for messages.
 #[derive(Debug)]
@@ -56,6 +64,10 @@ impl Screen {
 
     /// Writes a line that stays.
     pub(crate) fn line(&mut self, text: &str) {
+        self.inked(&harmless(text));
+    }
+
+    fn inked(&mut self, text: &str) {
         if self.mode != Mode::Quiet {
             self.clear();
             drop(writeln!(io::stderr(), "{text}"));
@@ -65,7 +77,8 @@ impl Screen {
 
     /// Writes a line that stays, in green if there are colours.
     pub(crate) fn good_line(&mut self, text: &str) {
-        if self.colours { self.line(&format!("\x1b[1;32m{text}\x1b[0m")) } else { self.line(text) }
+        let text = harmless(text);
+        if self.colours { self.inked(&format!("\x1b[1;32m{text}\x1b[0m")) } else { self.inked(&text) }
     }
 
     /// Draws the live line, if there is one and the last drawing is long enough ago.
@@ -84,7 +97,7 @@ impl Screen {
     }
 
     fn draw(&mut self, text: &str) {
-        let text: String = text.chars().take(width() - 1).collect();
+        let text: String = harmless(text).chars().take(width() - 1).collect();
         let mut out = io::stderr().lock();
         drop(write!(out, "\r{text}\x1b[K").and_then(|()| out.flush()));
         self.drawn = Some(Instant::now());

@@ -13,6 +13,7 @@ use lookback::text::TextError;
 use lookback::train::TrainError;
 use lookback::{EnsembleError, TranslateError};
 
+use crate::display::harmless;
 use crate::score::BadEntry;
 use crate::tokenize::Unknown;
 use crate::translate::BadRequest;
@@ -52,7 +53,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Nothing can be done if even this cannot be written.
-    drop(writeln!(io::stderr(), "error: {}", chain(error)));
+    drop(writeln!(io::stderr(), "error: {}", harmless(&chain(error))));
     ExitCode::from(code(error))
 }
 

@@ -31,8 +31,9 @@ pub(crate) fn reproduce(args: &ReproduceArgs, common: Common) -> anyhow::Result<
     if Isa::named(&receipt.instruction_set).is_some() {
         line.extend(["--isa".into(), (&receipt.instruction_set).into()]);
     }
-    line.extend(arguments(&receipt.provenance, &args.inputs));
-    let Verb::Train(train_args) = Cli::try_parse_from(line)?.verb else {
+    line.extend(arguments(&receipt.provenance, &args.inputs)?);
+    let parsed = Cli::try_parse_from(line).map_err(|error| BadData(format!("the receipt: {error}")))?;
+    let Verb::Train(train_args) = parsed.verb else {
         return Err(Broken("the receipt does not describe a training".into()).into());
     };
     let done = train::run(&train_args, common)?;

@@ -19,12 +19,16 @@ pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Done> {
             Finding::Same => "same",
             Finding::Changed => "CHANGED",
             Finding::Missing => "MISSING",
+            Finding::Unknown => "UNKNOWN",
         };
         writeln!(out, "{word:<8} {name}")?;
     }
     let bad = found.iter().filter(|(_, finding)| *finding != Finding::Same).count();
     if bad > 0 {
         return Err(Broken(format!("{bad} of {} files are not those of the receipt", found.len())).into());
+    }
+    if found.is_empty() {
+        return Err(Broken("neither the receipt nor the folder has a file of a model".into()).into());
     }
     if receipt.ended.is_none() {
         writeln!(out, "the run has not ended: after update {} its receipt was written last", receipt.updates)?;

@@ -57,6 +57,39 @@ fn a_folder_is_verified_and_reproduced_by_its_receipt() {
 }
 
 #[test]
+fn a_receipt_from_a_stranger_chooses_no_option_and_no_file_elsewhere() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("pairs.tsv"), pairs()).unwrap();
+    run(dir.path(), &format!("train pairs.tsv --out m {SMALL} --set train.max_updates=2"), "").ok();
+    let path = dir.path().join("m/receipt.json");
+    let whole = fs::read_to_string(&path).unwrap();
+    for (from, to, verb, code, why) in [
+        (
+            r#""role": "pairs""#,
+            r#""role": "tensorboard""#,
+            "reproduce",
+            3,
+            "`tensorboard` is not an argument of `train`",
+        ),
+        (r#""role": "pairs""#, r#""role": "\u001b[2Jout""#, "reproduce", 3, "`␛[2Jout` is not an argument"),
+        (r#""columns": null"#, r#""columns": "1,2 --out=x""#, "reproduce", 3, "1,2 --out=x"),
+        (r#""config.json""#, r#""../pairs.tsv""#, "verify", 1, "`../pairs.tsv` is not a file of a model folder"),
+    ] {
+        assert_eq!(whole.matches(from).count(), 1, "{from}: {whole}");
+        fs::write(&path, whole.replace(from, to)).unwrap();
+        let said = run(dir.path(), &format!("{verb} m"), "").failed(code);
+        assert!(said.contains(why), "{said}");
+    }
+    // A file that the receipt leaves out is not passed over.
+    let mut value: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    value["files"].as_object_mut().unwrap().remove("model.safetensors");
+    fs::write(&path, value.to_string()).unwrap();
+    let ran = run(dir.path(), "verify m", "");
+    assert!(ran.out.contains("UNKNOWN  model.safetensors"), "{}", ran.out);
+    ran.failed(1);
+}
+
+#[test]
 fn a_model_is_reproduced_with_the_instructions_it_was_made_with() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("pairs.tsv"), pairs()).unwrap();

@@ -18,6 +18,9 @@ use crate::read_bounded::read_text;
 /// The file's name in the model folder.
 pub(super) const RECEIPT_FILE: &str = "receipt.json";
 
+/// The files of a model, whose sums a receipt has.
+const SUMMED: [&str; 5] = [CONFIG_FILE, MODEL_FILE, "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json"];
+
 /// The longest file that is read, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -101,6 +104,8 @@ pub enum Finding {
     Changed,
     /// There is no such file.
     Missing,
+    /// The receipt does not know it.
+    Unknown,
 }
 
 impl Receipt {
@@ -115,29 +120,42 @@ impl Receipt {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(CheckpointError::Read { path, source }.into()),
         };
-        let receipt = serde_json::from_str(&text).map_err(|e| CheckpointError::Damaged {
-            path,
-            message: format!("{e}; without this file a training goes on too, but forgets the time it took so far"),
-        })?;
+        let damaged = |message: String| CheckpointError::Damaged {
+            path: path.clone(),
+            message: format!(
+                "{message}; without this file a training goes on too, but forgets the time it took so far"
+            ),
+        };
+        let receipt: Self = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+        if let Some(name) = receipt.files.keys().find(|name| !SUMMED.contains(&name.as_str())) {
+            return Err(damaged(format!("`{name}` is not a file of a model folder")).into());
+        }
         Ok(Some(receipt))
     }
 
-    /// Compares the folder's files with the receipt.
+    /// Compares the folder's files with the receipt: all that the receipt names, and all that belong to a model.
     ///
     /// # Errors
     /// If a file is there but cannot be read.
     pub fn compare(&self, dir: &Path) -> Result<Vec<(String, Finding)>, TrainError> {
-        let finding = |(name, want): (&String, &String)| {
+        let mut findings = Vec::new();
+        for name in SUMMED {
             let path = dir.join(name);
             let found = match file_sha256(&path) {
-                Ok(found) if found == *want => Finding::Same,
-                Ok(_) => Finding::Changed,
-                Err(e) if e.kind() == ErrorKind::NotFound => Finding::Missing,
+                Ok(found) => Some(found),
+                Err(e) if e.kind() == ErrorKind::NotFound => None,
                 Err(source) => return Err(CheckpointError::Read { path, source }.into()),
             };
-            Ok((name.clone(), found))
-        };
-        self.files.iter().map(finding).collect()
+            let finding = match (self.files.get(name), found) {
+                (None, None) => continue,
+                (None, Some(_)) => Finding::Unknown,
+                (Some(_), None) => Finding::Missing,
+                (Some(want), Some(found)) if *want == found => Finding::Same,
+                (Some(_), Some(_)) => Finding::Changed,
+            };
+            findings.push((name.to_owned(), finding));
+        }
+        Ok(findings)
     }
 
     fn write(&self, dir: &Path) -> Result<(), TrainError> {
@@ -151,9 +169,8 @@ impl Receipt {
 
 /// The sums of a model folder's files, of those there are.
 pub(super) fn sums(dir: &Path) -> Result<BTreeMap<String, String>, TrainError> {
-    let names = [CONFIG_FILE, "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json", MODEL_FILE];
     let mut sums = BTreeMap::new();
-    for name in names.into_iter().filter(|name| dir.join(name).exists()) {
+    for name in SUMMED.into_iter().filter(|name| dir.join(name).exists()) {
         sums.insert(name.to_owned(), sum(&dir.join(name))?);
     }
     Ok(sums)
