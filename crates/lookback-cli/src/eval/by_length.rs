@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use lookback::eval::{Better, EvalError, LengthBucket, PartScore, Pool, Sampling, by_length, part_score};
-use lookback::view::{Chart, Panel, Point};
+use lookback::view::{Chart, Panel, Point, Series};
 use serde_json::{Value, json};
 
 use super::args::EvalArgs;
@@ -92,13 +92,16 @@ impl<'m> Report<'m> {
                 Better::Lower => "lower is better",
             }
             .to_owned(),
-            points: parts.iter().map(|part| part.map(|p| Point { value: p.score, interval: p.ends() })).collect(),
+            series: vec![Series::only(
+                parts.iter().map(|part| part.map(|p| Point { value: p.score, interval: p.ends() })).collect(),
+            )],
+            ..Panel::default()
         });
         let category =
             |bucket: &LengthBucket| (bucket.label.clone(), format!("n = {}", grouped(bucket.sentences.len())));
         let chart = Chart {
             title: "Scores by length of the source, with 95 % intervals".to_owned(),
-            axis: "tokens".to_owned(),
+            axis: "length of the source, in tokens between white space".to_owned(),
             categories: self.buckets.iter().map(category).collect(),
             panels: panels.collect(),
         };

@@ -5,7 +5,7 @@
 
 use lookback_kernels::Pool;
 
-use super::{EvalError, Interval, Metric, Sampling, Statistics, bootstrap_interval};
+use super::{EvalError, Interval, Metric, Sampling, Statistics, bootstrap_difference, bootstrap_interval};
 
 /// Edges that do not ascend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +93,32 @@ pub fn part_score(
     Ok(Some(PartScore { score: metric.score(&part.sums()), interval }))
 }
 
+/// How much higher the score of `statistics` is than that of `baseline` on those sentences; `None` if there is none.
+///
+/// # Errors
+/// If the statistics are not of the same sentences, or no sample is asked for.
+pub fn part_difference(
+    metric: &(impl Metric + ?Sized),
+    statistics: &Statistics,
+    baseline: &Statistics,
+    sentences: &[usize],
+    sampling: Sampling,
+    pool: &Pool,
+) -> Result<Option<PartScore>, EvalError> {
+    if statistics.sentences() != baseline.sentences() {
+        let (baseline, other) = (baseline.sentences(), statistics.sentences());
+        return Err(EvalError::UnequalSystems { baseline, other });
+    }
+    if sentences.is_empty() {
+        return Ok(None);
+    }
+    let [ours, theirs] = [statistics, baseline].map(|all| all.select(sentences));
+    let score = metric.score(&ours.sums()) - metric.score(&theirs.sums());
+    let draw = || bootstrap_difference(metric, &ours, &theirs, sampling, pool);
+    let interval = if sentences.len() > 1 { Some(draw()?) } else { None };
+    Ok(Some(PartScore { score, interval }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::ExactMetric;
@@ -157,6 +183,25 @@ mod tests {
         let (statistics, all) = (statistics(37, 63), (0..100).collect::<Vec<_>>());
         assert_eq!(score(&statistics, &all, 1), score(&statistics, &all, 1));
         assert!((2..12).any(|seed| score(&statistics, &all, seed) != score(&statistics, &all, 1)));
+    }
+
+    #[test]
+    fn a_difference_is_drawn_from_the_same_sentences_for_both() {
+        let (all, sampling, pool) =
+            ((0..100).collect::<Vec<_>>(), Sampling { samples: 1000, seed: 1 }, Pool::new(1));
+        let difference = |a: &Statistics, b: &Statistics, sentences: &[usize]| {
+            part_difference(&ExactMetric, a, b, sentences, sampling, &pool)
+        };
+        // 80 of 100 right, then the same 80 and 10 more: nothing is lost anywhere, so no sample has less. The standard deviation of 10 gains is 3.
+        let (more, fewer) = (statistics(90, 10), statistics(80, 20));
+        let part = difference(&more, &fewer, &all).unwrap().unwrap();
+        let (low, high) = part.ends().unwrap();
+        assert!((part.score - 10.0).abs() < 1e-12);
+        assert!((3.0..=6.5).contains(&low) && (13.5..=18.0).contains(&high), "{low} {high}");
+        let same = difference(&more, &more, &all).unwrap().unwrap();
+        assert_eq!((same.score.to_bits(), same.ends()), (0.0_f64.to_bits(), Some((0.0, 0.0))));
+        assert_eq!(difference(&more, &fewer, &[]).unwrap(), None);
+        assert!(difference(&more, &statistics(1, 1), &[0]).is_err());
     }
 
     #[test]

@@ -26,9 +26,9 @@ mod tokens;
 
 pub use aer::{AlignmentErrorRate, LinkError};
 pub use bleu::{Bleu, BleuMetric, BleuSmoothing};
-pub use by_length::{EdgesError, LengthBucket, PartScore, by_length, part_score};
+pub use by_length::{EdgesError, LengthBucket, PartScore, by_length, part_difference, part_score};
 pub use chrf::ChrfMetric;
-pub use compare::{Compared, Interval, PairedTest, Sampling, bootstrap_interval, compare};
+pub use compare::{Compared, Interval, PairedTest, Sampling, bootstrap_difference, bootstrap_interval, compare};
 pub use confusions::{Confusion, Confusions, ErrorKind};
 pub use edits::Edits;
 pub use exact::{ExactMatch, ExactMetric};

@@ -19,7 +19,7 @@ mod terminal;
 mod test_maps;
 
 pub use crate::text::WordSpan;
-pub use chart::{Chart, Panel, Point};
+pub use chart::{Chart, Panel, Point, ScaleKind, Series};
 pub use html::Page;
 pub use jsonl::{read_jsonl, write_jsonl};
 pub(crate) use label::escape;

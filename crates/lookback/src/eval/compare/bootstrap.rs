@@ -39,6 +39,21 @@ pub fn bootstrap_interval(
     Ok(scores[0].interval())
 }
 
+/// The bootstrap interval of how much higher the score of `statistics` is than that of `baseline`: the same sentences are drawn for both.
+///
+/// # Errors
+/// If they are not of the same sentences, there is none, or no sample is asked for.
+pub fn bootstrap_difference(
+    metric: &(impl Metric + ?Sized),
+    statistics: &Statistics,
+    baseline: &Statistics,
+    sampling: Sampling,
+    pool: &Pool,
+) -> Result<Interval, EvalError> {
+    let scores = resampled_scores(metric, &[baseline, statistics], sampling, pool)?;
+    Ok(scores[1].over(&scores[0]).interval())
+}
+
 /// The scores of resampled corpora, the same sentences for each of the systems.
 pub(super) fn resampled_scores(
     metric: &(impl Metric + ?Sized),

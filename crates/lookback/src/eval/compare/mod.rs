@@ -18,7 +18,7 @@ mod scores;
 
 use super::{EvalError, Statistics};
 
-pub use bootstrap::{Interval, bootstrap_interval};
+pub use bootstrap::{Interval, bootstrap_difference, bootstrap_interval};
 pub use paired::{Compared, compare};
 
 /// Which paired test.

@@ -40,6 +40,11 @@ impl Scores {
         }
     }
 
+    /// How much higher these scores are than those of `baseline` on the same samples.
+    pub(super) fn over(&self, baseline: &Self) -> Self {
+        Self::Double(self.double().iter().zip(baseline.double()).map(|(score, other)| score - other).collect())
+    }
+
     fn double(&self) -> Vec<f64> {
         match self {
             Self::Single(scores) => scores.iter().map(|&score| score.into()).collect(),
