@@ -18,6 +18,7 @@ mod doctor;
 mod explain;
 mod processor;
 mod runs;
+mod study;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use align::AlignArgs;
@@ -28,6 +29,7 @@ pub(crate) use doctor::DoctorArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use processor::ProcessorArgs;
 pub(crate) use runs::{ReproduceArgs, VerifyArgs};
+pub(crate) use study::{StudyArgs, StudyName};
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
 #[derive(Debug, Parser)]
@@ -102,6 +104,8 @@ pub(crate) enum Verb {
     Verify(VerifyArgs),
     /// Train a model again and compare
     Reproduce(ReproduceArgs),
+    /// Train several models to answer a question, and report
+    Study(StudyArgs),
     /// Cut lines into the pieces a model reads
     #[command(after_help = TOKENIZE)]
     Tokenize(TokenizeArgs),

@@ -7,6 +7,7 @@ use lookback::data::{
     Columns, Corpus, DataError, FileReport, HoldOutReport, Lines, PairStream, ReadReport, read_lines, read_parallel,
     read_tsv,
 };
+use lookback::study::shell_word;
 
 use crate::args::PairArgs;
 use crate::display::{Screen, counted};
@@ -158,9 +159,7 @@ pub(crate) fn targets(corpus: &Corpus) -> Vec<&str> {
 
 /// A path as it can be typed into a shell.
 pub(crate) fn shell(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    shell_word(&path.display().to_string())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use lookback::data::DataError;
 use lookback::data::doctor::DoctorError;
 use lookback::eval::{EvalError, LinkError, NbestError};
 use lookback::search::SearchError;
+use lookback::study::StudyError;
 use lookback::text::TextError;
 use lookback::train::TrainError;
 use lookback::{EnsembleError, TranslateError};
@@ -103,6 +104,19 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(3);
     }
     match cause.downcast_ref() {
+        // Transparent variants are not causes of their own.
+        Some(StudyError::Config(inner)) => return code_of(inner),
+        Some(StudyError::Data(inner)) => return code_of(inner),
+        Some(StudyError::Train(inner)) => return code_of(inner),
+        Some(StudyError::Translate(inner)) => return code_of(inner),
+        Some(StudyError::Eval(inner)) => return code_of(inner),
+        Some(StudyError::Tab { .. }) => return Some(3),
+        Some(
+            StudyError::Edges(_) | StudyError::Occupied { .. } | StudyError::Another { .. } | StudyError::Varied { .. },
+        ) => return Some(2),
+        _ => {}
+    }
+    match cause.downcast_ref() {
         Some(DoctorError::Occupied { .. } | DoctorError::Name { .. }) => return Some(2),
         Some(DoctorError::Beyond { .. } | DoctorError::Data(_) | DoctorError::Changed { .. }) => return Some(3),
         _ => {}
@@ -112,7 +126,6 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(2);
     }
     match cause.downcast_ref::<TrainError>()? {
-        // Transparent variants are not causes of their own.
         TrainError::Config(_)
         | TrainError::OtherModel { .. }
         | TrainError::Occupied { .. }

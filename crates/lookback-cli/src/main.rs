@@ -23,6 +23,7 @@ mod score;
 mod shells;
 #[cfg_attr(not(unix), path = "signals_elsewhere.rs")]
 mod signals;
+mod study;
 mod tokenize;
 mod train;
 mod translate;
@@ -59,6 +60,7 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Inspect(args) => inspect::run(args),
         Verb::Verify(args) => runs::verify(args),
         Verb::Reproduce(args) => runs::reproduce(args, cli.common),
+        Verb::Study(args) => study::run(args, cli.common),
         Verb::Tokenize(args) => tokenize::tokenize(args),
         Verb::Detokenize(args) => tokenize::detokenize(args),
         Verb::Quickstart(args) => quickstart::run(args, cli.common),

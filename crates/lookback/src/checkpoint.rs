@@ -237,6 +237,15 @@ impl Checkpoint {
         load_config(dir).map(|(_, _, storage)| storage)
     }
 
+    /// The configuration of a model folder.
+    ///
+    /// # Errors
+    /// If its `config.json` cannot be read.
+    #[cfg(feature = "train")]
+    pub(crate) fn config(dir: &Path) -> Result<Config, CheckpointError> {
+        load_config(dir).map(|(config, _, _)| config)
+    }
+
     /// Reads and checks a model folder.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ pub mod params;
 mod read_bounded;
 pub mod search;
 pub mod stored;
+#[cfg(feature = "train")]
+pub mod study;
 pub mod tape;
 pub mod text;
 #[cfg(feature = "train")]

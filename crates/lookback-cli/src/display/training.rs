@@ -75,6 +75,17 @@ impl TrainingDisplay {
         }
     }
 
+    /// The screen, for lines between trainings.
+    pub(crate) fn screen(&mut self) -> &mut Screen {
+        &mut self.screen
+    }
+
+    /// Forgets the training before, so that the next one is told from its beginning.
+    pub(crate) fn begin(&mut self) {
+        (self.since, self.recent, self.logged) = (Sums::default(), Sums::default(), Reached::default());
+        (self.last, self.best, self.ready) = (None, None, None);
+    }
+
     /// The screen, once the training is over.
     pub(crate) fn into_parts(self) -> (Screen, Option<Ready>) {
         (self.screen, self.ready)

@@ -25,6 +25,7 @@ fn every_help_has_examples_and_the_short_one_fits_one_screen() {
         "inspect",
         "verify",
         "reproduce",
+        "study",
         "tokenize",
         "detokenize",
     ];

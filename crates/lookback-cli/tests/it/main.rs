@@ -18,5 +18,6 @@ mod round_trip;
 #[cfg(unix)]
 mod signals;
 mod starting;
+mod study;
 mod text;
 mod written;

@@ -17,6 +17,17 @@ pub enum TrainPrecision {
     Bf16,
 }
 
+impl TrainPrecision {
+    /// How it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 impl Config {
     /// What cannot combine.
     pub(super) fn check_precision(&self) -> Result<(), ConfigError> {

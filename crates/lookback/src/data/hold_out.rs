@@ -1,5 +1,5 @@
 //! Validation pairs taken from the training data.
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -82,6 +82,19 @@ pub fn hold_out(corpus: Corpus, seed: u64, size: Option<usize>) -> Result<(Corpu
     }
     let valid = Corpus { pairs: valid, report: corpus.report.clone() };
     Ok((Corpus { pairs: train, report: corpus.report }, valid, report))
+}
+
+/// The pairs of `corpus` that share no sentence with a pair of `others`, and how many others there were. Sentences are compared as in [`hold_out`].
+pub fn keep_out(corpus: Corpus, others: &[&Corpus]) -> (Corpus, usize) {
+    let theirs = |side: fn(&Pair) -> &str| -> HashSet<String> {
+        others.iter().flat_map(|other| other.pairs.iter().map(side).map(key)).collect()
+    };
+    let (src, tgt) = (theirs(|pair| &pair.src), theirs(|pair| &pair.tgt));
+    let before = corpus.pairs.len();
+    let is_apart = |pair: &Pair| !src.contains(&key(&pair.src)) && !tgt.contains(&key(&pair.tgt));
+    let pairs: Vec<Pair> = corpus.pairs.into_iter().filter(is_apart).collect();
+    let left_out = before - pairs.len();
+    (Corpus { pairs, report: corpus.report }, left_out)
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -257,6 +270,15 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
+    fn what_shares_a_sentence_is_kept_out() {
+        let of = |pairs: &[(&str, &str)]| Corpus::from_pairs(pairs.iter().map(|(s, t)| (s.to_string(), t.to_string())));
+        let all = of(&[("a", "x"), ("b", "y"), (" a\u{308}", "z"), ("c", "w"), ("d", "v")]);
+        let (left, out) = keep_out(all, &[&of(&[("q", "x"), ("\u{e4} ", "r")]), &of(&[("d", "s")])]);
+        let left: Vec<_> = left.pairs.iter().map(|pair| pair.src.as_str()).collect();
+        assert_eq!((left, out), (vec!["b", "c"], 3));
+    }
+
+    #[test]
         fn no_sentence_is_on_both_sides_of_the_division(
             pairs in proptest::collection::vec((0..30_u32, 0..30_u32), 2..80),
             size in 1..20_usize,

@@ -56,7 +56,7 @@ pub use example::encode_corpus;
 pub(crate) use example::encode_pairs;
 pub use example::{Example, FilterReport, Limits, Reason, Skipped};
 #[cfg(feature = "files")]
-pub use hold_out::{HoldOutReport, hold_out};
+pub use hold_out::{HoldOutReport, hold_out, keep_out};
 #[cfg(feature = "files")]
 pub use lines::{FileReport, Lines, MAX_LINE};
 pub use shuffle::Draws;

@@ -187,8 +187,7 @@ mod tests {
 
     #[test]
     fn a_difference_is_drawn_from_the_same_sentences_for_both() {
-        let (all, sampling, pool) =
-            ((0..100).collect::<Vec<_>>(), Sampling { samples: 1000, seed: 1 }, Pool::new(1));
+        let (all, sampling, pool) = ((0..100).collect::<Vec<_>>(), Sampling { samples: 1000, seed: 1 }, Pool::new(1));
         let difference = |a: &Statistics, b: &Statistics, sentences: &[usize]| {
             part_difference(&ExactMetric, a, b, sentences, sampling, &pool)
         };

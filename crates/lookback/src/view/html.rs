@@ -12,6 +12,8 @@ use super::{
 };
 
 const TEMPLATE: &str = include_str!("page.html");
+/// Colours and typefaces, those of every page.
+pub(crate) const PALETTE: &str = include_str!("palette.css");
 const CSS: &str = include_str!("page.css");
 const JS: &str = include_str!("page.js");
 
@@ -50,38 +52,40 @@ impl Page {
     #[must_use]
     pub fn render(&self, maps: &[AttentionMap]) -> String {
         let title = escape(&visible(&self.title));
-        let facts = self.facts();
-        let data = data_block(maps);
-        let mut out = String::with_capacity(TEMPLATE.len() + CSS.len() + JS.len() + data.len());
-        // One pass over the template, so that a placeholder inside somebody's text stays text.
-        let mut rest = TEMPLATE;
-        while let Some((before, (name, after))) =
-            rest.split_once("{{").and_then(|(before, tail)| Some((before, tail.split_once("}}")?)))
-        {
-            out.push_str(before);
-            out.push_str(match name {
-                "title" => &title,
-                "facts" => &facts,
-                "css" => CSS,
-                "js" => JS,
-                "data" => &data,
-                _ => unreachable!("the template names only what is listed here"),
-            });
-            rest = after;
-        }
-        out.push_str(rest);
-        out
+        let (facts, css, data) = (facts(&self.facts), format!("{PALETTE}\n{CSS}"), data_block(maps));
+        fill(TEMPLATE, &[("title", &title), ("facts", &facts), ("css", &css), ("js", JS), ("data", &data)])
     }
+}
 
-    fn facts(&self) -> String {
-        if self.facts.is_empty() {
-            return String::new();
-        }
-        let item = |(name, value): &(String, String)| {
-            format!("<div><dt>{}</dt><dd dir=\"auto\">{}</dd></div>\n", escape(&visible(name)), escape(&visible(value)))
-        };
-        format!("<dl class=\"facts\">\n{}</dl>\n", self.facts.iter().map(item).collect::<String>())
+/// Facts under a heading, as a list; nothing if there is none.
+pub(crate) fn facts(facts: &[(String, String)]) -> String {
+    if facts.is_empty() {
+        return String::new();
     }
+    let item = |(name, value): &(String, String)| {
+        format!("<div><dt>{}</dt><dd dir=\"auto\">{}</dd></div>\n", escape(&visible(name)), escape(&visible(value)))
+    };
+    format!("<dl class=\"facts\">\n{}</dl>\n", facts.iter().map(item).collect::<String>())
+}
+
+/// A template with its placeholders, `{{name}}`, filled.
+///
+/// # Panics
+/// If it names what is not among `parts`.
+pub(crate) fn fill(template: &str, parts: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(template.len() + parts.iter().map(|(_, text)| text.len()).sum::<usize>());
+    // One pass over the template, so that a placeholder inside somebody's text stays text.
+    let mut rest = template;
+    while let Some((before, (name, after))) =
+        rest.split_once("{{").and_then(|(before, tail)| Some((before, tail.split_once("}}")?)))
+    {
+        out.push_str(before);
+        let part = parts.iter().find(|(known, _)| *known == name);
+        out.push_str(part.unwrap_or_else(|| panic!("the template names `{name}`")).1);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 #[derive(Serialize)]

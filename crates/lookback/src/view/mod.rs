@@ -21,6 +21,8 @@ mod test_maps;
 pub use crate::text::WordSpan;
 pub use chart::{Chart, Panel, Point, ScaleKind, Series};
 pub use html::Page;
+#[cfg(feature = "train")]
+pub(crate) use html::{PALETTE, facts, fill};
 pub use jsonl::{read_jsonl, write_jsonl};
 pub(crate) use label::escape;
 pub use label::{fit, visible};

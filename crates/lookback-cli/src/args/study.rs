@@ -1,0 +1,68 @@
+//! The arguments of `study`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lookback::data::Columns;
+
+use super::{MOST_SEED, ProcessorArgs, columns};
+
+const STUDY: &str = "\
+Examples:
+  lookback study bottleneck pairs.tsv --out bottleneck
+  lookback study bottleneck --src train.de --tgt train.en --test test.tsv --out bottleneck
+  lookback study bottleneck pairs.tsv --quick --out look        minutes, small models of few pairs
+
+bottleneck  the same model with and without attention, by length of the source
+
+Writes DIR/report.html, SVG figures and results.json; every model is in DIR/runs, with the command
+that trains it in the report. The same command goes on where it was stopped.";
+
+#[derive(Debug, Args)]
+#[command(after_help = STUDY, override_usage = "lookback study [OPTIONS] NAME --out DIR PAIRS...\n       lookback study [OPTIONS] NAME --out DIR --src FILE --tgt FILE")]
+pub(crate) struct StudyArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
+    /// What to find out.
+    #[arg(value_enum, value_name = "NAME")]
+    pub(crate) name: StudyName,
+    /// Lines of `source TAB target`, one file or several; plain, .gz or .zst.
+    #[arg(value_name = "PAIRS", conflicts_with = "src")]
+    pub(crate) pairs: Vec<PathBuf>,
+    /// Sources, a line each (repeatable).
+    #[arg(long, value_name = "FILE", requires = "tgt")]
+    pub(crate) src: Vec<PathBuf>,
+    /// Targets: line n translates line n of the sources (repeatable).
+    #[arg(long, value_name = "FILE", requires = "src")]
+    pub(crate) tgt: Vec<PathBuf>,
+    /// Columns of source and target in PAIRS, --valid and --test, from 1.
+    #[arg(long, value_name = "S,T", value_parser = columns)]
+    pub(crate) columns: Option<Columns>,
+    /// Pairs to validate on; if not given, some are held out. Pairs that share a sentence with them are not learned from.
+    #[arg(long, value_name = "PAIRS")]
+    pub(crate) valid: Option<PathBuf>,
+    /// Pairs to test on; if not given, some are held out.
+    #[arg(long, value_name = "PAIRS")]
+    pub(crate) test: Option<PathBuf>,
+    /// The folder of the study.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Small models of few pairs, in less than five minutes: shows how the study works.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Lengths of the source that part the test, as `10,20,30`; chosen from the test if not given.
+    #[arg(long, value_name = "L,…", value_delimiter = ',')]
+    pub(crate) by_length: Vec<usize>,
+    /// Change a value that all runs share (repeatable).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The seed of everything random.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_SEED))]
+    pub(crate) seed: Option<u64>,
+}
+
+/// See [`lookback::study::Study`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StudyName {
+    Bottleneck,
+}

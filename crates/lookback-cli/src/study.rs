@@ -1,0 +1,111 @@
+//! `lookback study`.
+
+use std::path::Path;
+
+use lookback::data::Corpus;
+use lookback::study::{
+    Divided, Extent, Stage, Study, StudyData, StudyError, StudyJob, StudyObserver, shell_word, study,
+};
+use lookback::train::{Event, Observer};
+
+use crate::args::{Common, PairArgs, StudyArgs, StudyName};
+use crate::data::{Source, Sources};
+use crate::display::{Screen, TrainingDisplay, counted};
+use crate::exit::{Done, Usage};
+use crate::signals::Watch;
+
+pub(crate) fn run(args: &StudyArgs, common: Common) -> anyhow::Result<Done> {
+    let mut screen = Screen::new(common);
+    let data = data(args, &mut screen)?;
+    let watch = Watch::start()?;
+    let job = StudyJob {
+        study: match args.name {
+            StudyName::Bottleneck => Study::Bottleneck,
+        },
+        extent: if args.quick { Extent::Quick } else { Extent::Full },
+        settings: args.set.iter().cloned().chain(args.seed.map(|seed| format!("seed={seed}"))).collect(),
+        data,
+        edges: (!args.by_length.is_empty()).then(|| args.by_length.clone()),
+        dir: args.out.clone(),
+        cpu: args.processor.cpu(common)?,
+        command: typed(),
+    };
+    let mut display = StudyDisplay { training: TrainingDisplay::new(screen) };
+    match study(job, &watch.stop, &mut display) {
+        Ok(report) => {
+            let mut screen = display.training.into_parts().0;
+            screen.line(&format!("open {} in a browser", report.display()));
+            Ok(Done::Whole)
+        }
+        Err(error @ StudyError::Stopped) => {
+            let mut screen = display.training.into_parts().0;
+            screen.line(&error.to_string());
+            Ok(watch.done())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the study is given.
+fn data(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<StudyData> {
+    let StudyArgs { pairs, src, tgt, columns, .. } = args;
+    if pairs.is_empty() && src.is_empty() {
+        return Err(Usage("give PAIRS, or --src FILE and --tgt FILE".into()).into());
+    }
+    if columns.is_some() && pairs.is_empty() && args.valid.is_none() && args.test.is_none() {
+        return Err(Usage("--columns is for PAIRS, --valid and --test; files of one side have none".into()).into());
+    }
+    let given = PairArgs { pairs: pairs.clone(), src: src.clone(), tgt: tgt.clone(), columns: *columns };
+    let sources = given.sources()?;
+    if matches!(sources, Sources::Stream(_)) {
+        return Err(Usage("a study reads its pairs several times; write the stream to a file".into()).into());
+    }
+    let (pairs, _) = sources.read_aloud(usize::MAX, screen)?;
+    let mut table = |path: Option<&Path>| -> anyhow::Result<Option<Corpus>> {
+        let read = |path: &Path| Source::Table(path.to_owned(), *columns).read_aloud(screen);
+        Ok(path.map(read).transpose()?)
+    };
+    let (valid, test) = (table(args.valid.as_deref())?, table(args.test.as_deref())?);
+    Ok(StudyData { pairs, valid, test })
+}
+
+/// The command as it was typed, the program by its name.
+fn typed() -> String {
+    let arguments = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
+    std::iter::once("lookback".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+/// Tells about a study: every training as it is told alone.
+struct StudyDisplay {
+    training: TrainingDisplay,
+}
+
+impl Observer for StudyDisplay {
+    fn event(&mut self, event: Event<'_>) {
+        self.training.event(event);
+    }
+}
+
+impl StudyObserver for StudyDisplay {
+    fn stage(&mut self, stage: Stage<'_>) {
+        match stage {
+            Stage::Divided(divided) => self.training.screen().line(&told(divided)),
+            Stage::Run { number, of, name, has_ended } => {
+                self.training.begin();
+                let done = if has_ended { ": trained already" } else { "" };
+                self.training.screen().good_line(&format!("run {number} of {of}: {name}{done}"));
+            }
+            Stage::Translating { done, all } => self.training.screen().progress("translating", done, all),
+            _ => {}
+        }
+    }
+}
+
+fn told(divided: &Divided) -> String {
+    let [train, valid, test] = divided.pairs;
+    let mut text = format!("{} to learn from, {valid} to validate on, {test} to test on", counted(train, "pair"));
+    if divided.left_out > 0 {
+        text += &format!("; {} left out that share a sentence with those", counted(divided.left_out, "pair"));
+    }
+    text
+}
