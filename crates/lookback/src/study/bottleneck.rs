@@ -63,7 +63,7 @@ fn plans(extent: Extent) -> Vec<Plan> {
         own: vec![format!("model.hidden={hidden}"), format!("model.attention={attention}")],
     };
     let sizes = sizes(extent);
-    let without = sizes.iter().rev().map(|&hidden| plan("none", "none", hidden));
+    let without = sizes.iter().map(|&hidden| plan("none", "none", hidden));
     std::iter::once(plan("dot", "attention", sizes[1])).chain(without).collect()
 }
 
@@ -182,13 +182,14 @@ impl Scores {
         })
     }
 
-    /// A panel with a series for each of `rows`.
-    fn panel(title: String, note: &str, labels: &[String], rows: &[Vec<PartScore>]) -> Panel {
+    /// A panel with a series for each of `rows`, which are of the runs from `first` on.
+    fn panel(title: String, note: &str, labels: &[String], rows: &[Vec<PartScore>], first: usize) -> Panel {
         let point = |part: &PartScore| Some(Point { value: part.score, interval: part.ends() });
-        let series = labels
-            .iter()
-            .zip(rows)
-            .map(|(label, row)| Series { name: label.clone(), points: row.iter().map(point).collect() });
+        let series = labels.iter().zip(rows).zip(first..).map(|((label, row), look)| Series {
+            name: label.clone(),
+            look,
+            points: row.iter().map(point).collect(),
+        });
         Panel { title, note: note.to_owned(), series: series.collect(), ..Panel::default() }
     }
 
@@ -248,7 +249,7 @@ fn categories(parts: &[LengthBucket]) -> Vec<(String, String)> {
 }
 
 fn by_length_section(all: &[Scores], parts: &[LengthBucket]) -> Section {
-    let panels = all.iter().map(|s| Scores::panel(s.name.clone(), "higher is better", &s.labels, &s.parts));
+    let panels = all.iter().map(|s| Scores::panel(s.name.clone(), "higher is better", &s.labels, &s.parts, 0));
     let chart = Chart {
         title: "Translations by length of the source, with 95 % intervals".to_owned(),
         axis: AXIS.to_owned(),
@@ -272,7 +273,7 @@ fn gap_section(all: &[Scores], parts: &[LengthBucket]) -> Section {
     let labels = |s: &Scores| s.labels[1..].iter().map(|label| format!("ahead of {label}")).collect::<Vec<_>>();
     let panels = all.iter().map(|s| {
         let title = format!("{} with attention − without", s.name);
-        Scores::panel(title, "points", &labels(s), &s.gaps)
+        Scores::panel(title, "points", &labels(s), &s.gaps, 1)
     });
     let chart = Chart {
         title: "What attention adds, by length of the source, with 95 % intervals".to_owned(),

@@ -46,6 +46,8 @@ pub struct Panel {
 pub struct Series {
     /// Whose points they are; may be empty if there is one series only.
     pub name: String,
+    /// Its colour, shape and dashes, of six: the same number in two panels looks the same.
+    pub look: usize,
     /// A point for each category; `None` where there is nothing to show.
     pub points: Vec<Option<Point>>,
 }
@@ -54,7 +56,7 @@ impl Series {
     /// The only series of a panel.
     #[must_use]
     pub fn only(points: Vec<Option<Point>>) -> Self {
-        Self { name: String::new(), points }
+        Self { name: String::new(), look: 0, points }
     }
 }
 
@@ -69,6 +71,10 @@ pub struct Point {
 
 /// Width of a category; of many, less.
 const STEP: f64 = 84.0;
+/// Width of a field that few categories share.
+const FIELD: f64 = 420.0;
+/// Estimated width of a terminal column of text.
+const TEXT_COLUMN: f64 = 7.4;
 /// Up to so many categories have their full width.
 const FEW: usize = 8;
 /// Height of the field of a panel.
@@ -88,9 +94,7 @@ const HEAD: f64 = 40.0;
 /// Space around everything.
 const MARGIN: f64 = 14.0;
 /// Estimated width of a terminal column of the title.
-const COLUMN: f64 = 9.4;
-/// Estimated width of a terminal column of a series' name.
-const NAME_COLUMN: f64 = 7.4;
+const COLUMN: f64 = 10.4;
 
 const CSS: &str = "\
 text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Noto Sans CJK SC','Noto Sans Arabic',sans-serif;fill:#26221e}
@@ -128,7 +132,8 @@ impl Chart {
         let columns = if self.panels.len() > 2 && sizes.names.total_cmp(&0.0).is_eq() { 2 } else { 1 };
         let (panel_width, panel_height) = (LEFT + sizes.field + sizes.names + RIGHT, ABOVE + sizes.height + BELOW);
         let title = visible(&self.title);
-        let inner = (panel_width * count(columns)).max(COLUMN * count(title.width()));
+        let words = (COLUMN * count(title.width())).max(LEFT + TEXT_COLUMN * count(self.axis.width()));
+        let inner = (panel_width * count(columns)).max(words);
         let (width, height) =
             (inner + 2.0 * MARGIN, HEAD + panel_height * count(self.panels.len().div_ceil(columns)) + MARGIN);
         let mut out = format!(
@@ -151,10 +156,13 @@ impl Chart {
 
     fn sizes(&self) -> Sizes {
         let categories = self.categories.len().max(1);
-        let step = if categories > FEW { (STEP * count(FEW) / count(categories)).max(44.0) } else { STEP };
+        let step = match categories {
+            ..=FEW => (FIELD / count(categories)).clamp(STEP, 1.6 * STEP),
+            _ => (STEP * count(FEW) / count(categories)).max(44.0),
+        };
         let all = || self.panels.iter().flat_map(|panel| &panel.series);
         let widest = all().map(|series| marks::name(&series.name).width()).max().unwrap_or(0);
-        let names = if widest == 0 { 0.0 } else { 36.0 + NAME_COLUMN * count(widest) };
+        let names = if widest == 0 { 0.0 } else { 36.0 + TEXT_COLUMN * count(widest) };
         let most = self.panels.iter().map(|panel| panel.series.len()).max().unwrap_or(1);
         let height = HEIGHT + HIGHER * count(most.saturating_sub(1));
         Sizes { step, field: step * count(categories), height, names }
@@ -199,7 +207,10 @@ impl Chart {
         }
         let has_notes = self.categories.iter().any(|(_, note)| !note.is_empty());
         let below = if has_notes { 56.0 } else { 39.0 };
-        text(out, "soft middle", LEFT + sizes.field / 2.0, base + below, &visible(&self.axis));
+        // What is wider than the field begins with it.
+        let is_wide = TEXT_COLUMN * count(self.axis.width()) > sizes.field;
+        let (class, x) = if is_wide { ("soft", LEFT) } else { ("soft middle", LEFT + sizes.field / 2.0) };
+        text(out, class, x, base + below, &visible(&self.axis));
     }
 
     /// Lines, then intervals and marks, then names.
@@ -214,7 +225,7 @@ impl Chart {
         };
         for (k, series) in panel.series.iter().enumerate() {
             let places: Vec<_> = drawn(series).iter().map(|(i, point)| (x(*i, k), y(point.value))).collect();
-            marks::line(out, k, &places);
+            marks::line(out, series.look, &places);
         }
         let mut ends = Vec::new();
         for (k, series) in panel.series.iter().enumerate() {
@@ -227,13 +238,13 @@ impl Chart {
                 if let Some((low, high)) = point.interval {
                     tip += &format!(" [{}, {}]", shown(low), shown(high));
                     let bottom = if panel.scale.can_draw(low) { y(low) } else { bottom };
-                    marks::bar(out, k, x(i, k), y(high), bottom);
+                    marks::bar(out, series.look, x(i, k), y(high), bottom);
                 }
-                marks::mark(out, k, x(i, k), y(point.value));
+                marks::mark(out, series.look, x(i, k), y(point.value));
                 push(out, format_args!("<title>{}</title></g>\n", escape(&visible(&tip))));
             }
             if let Some((i, point)) = points.last().filter(|_| !series.name.is_empty()) {
-                ends.push((k, x(*i, k), y(point.value), marks::name(&series.name)));
+                ends.push((series.look, x(*i, k), y(point.value), marks::name(&series.name)));
             }
         }
         marks::names(out, ends, LEFT + sizes.field, ABOVE + 8.0, bottom - 6.0);
@@ -308,7 +319,11 @@ mod tests {
         chart.panels[0].scale = ScaleKind::Log;
         chart.panels[0].series[0].name = "with <attention>".into();
         let zero = Some(Point { value: 0.0, interval: None });
-        chart.panels[0].series.push(Series { name: "without".into(), points: vec![point(0.1, 0.05, 0.2), zero] });
+        chart.panels[0].series.push(Series {
+            name: "without".into(),
+            look: 1,
+            points: vec![point(0.1, 0.05, 0.2), zero],
+        });
         let svg = chart.to_svg();
         assert!(svg.contains(">with &lt;attention&gt;</text>") && svg.contains(">without</text>"), "{svg}");
         assert_eq!(svg.matches("<title>with &lt;attention&gt;, BLEU, ").count(), 2);

@@ -108,7 +108,7 @@ mod tests {
 
     fn scale(scale: ScaleKind, low: f64, high: f64) -> Scale {
         let points = [low, high].map(|value| Some(Point { value, interval: None })).to_vec();
-        Scale::around(&Panel { scale, series: vec![Series { name: String::new(), points }], ..Panel::default() })
+        Scale::around(&Panel { scale, series: vec![Series::only(points)], ..Panel::default() })
     }
 
     #[test]
