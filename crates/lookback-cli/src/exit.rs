@@ -110,7 +110,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Some(StudyError::Train(inner)) => return code_of(inner),
         Some(StudyError::Translate(inner)) => return code_of(inner),
         Some(StudyError::Eval(inner)) => return code_of(inner),
-        Some(StudyError::Tab { .. }) => return Some(3),
+        Some(StudyError::Tab { .. } | StudyError::Link(_)) => return Some(3),
         Some(
             StudyError::Edges(_) | StudyError::Occupied { .. } | StudyError::Another { .. } | StudyError::Varied { .. },
         ) => return Some(2),

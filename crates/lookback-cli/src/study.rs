@@ -3,29 +3,35 @@
 use std::path::Path;
 
 use lookback::data::Corpus;
+use lookback::eval::LinkFile;
 use lookback::study::{
-    Divided, Extent, Stage, Study, StudyData, StudyError, StudyJob, StudyObserver, shell_word, study,
+    Divided, Extent, GoldLinks, Stage, Study, StudyData, StudyError, StudyJob, StudyObserver, shell_word, study,
 };
 use lookback::train::{Event, Observer};
 
 use crate::args::{Common, PairArgs, StudyArgs, StudyName};
-use crate::data::{Source, Sources};
+use crate::data::{Source, Sources, lines};
 use crate::display::{Screen, TrainingDisplay, counted};
+use crate::eval::{base, read_gold};
 use crate::exit::{Done, Usage};
 use crate::signals::Watch;
 
 pub(crate) fn run(args: &StudyArgs, common: Common) -> anyhow::Result<Done> {
     let mut screen = Screen::new(common);
+    refuse_others(args)?;
     let data = data(args, &mut screen)?;
+    let gold = gold(args, &mut screen)?;
     let watch = Watch::start()?;
     let job = StudyJob {
         study: match args.name {
             StudyName::Bottleneck => Study::Bottleneck,
+            StudyName::Scores => Study::Scores,
         },
         extent: if args.quick { Extent::Quick } else { Extent::Full },
         settings: args.set.iter().cloned().chain(args.seed.map(|seed| format!("seed={seed}"))).collect(),
         data,
         edges: (!args.by_length.is_empty()).then(|| args.by_length.clone()),
+        gold,
         dir: args.out.clone(),
         cpu: args.processor.cpu(common)?,
         command: typed(),
@@ -44,6 +50,31 @@ pub(crate) fn run(args: &StudyArgs, common: Common) -> anyhow::Result<Done> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Refuses what another study is told.
+fn refuse_others(args: &StudyArgs) -> Result<(), Usage> {
+    let others = [
+        (args.name != StudyName::Bottleneck && !args.by_length.is_empty(), "--by-length", "bottleneck"),
+        (args.name != StudyName::Scores && args.align_pairs.is_some(), "--align-pairs", "scores"),
+    ];
+    match others.iter().find(|(given, ..)| *given) {
+        Some((_, option, study)) => Err(Usage(format!("{option} is for the study `{study}`; leave it out"))),
+        None => Ok(()),
+    }
+}
+
+/// Pairs with gold links, if any were named.
+fn gold(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<GoldLinks>> {
+    let (Some(pairs), Some(path)) = (&args.align_pairs, &args.align_gold) else { return Ok(None) };
+    let read = Source::Table(pairs.clone(), None).read_aloud(screen)?;
+    let pairs: Vec<(String, String)> = read.pairs.into_iter().map(|pair| (pair.src, pair.tgt)).collect();
+    let tokens = |text: &str| text.split_whitespace().count();
+    let lengths: Vec<(usize, usize)> = pairs.iter().map(|(src, tgt)| (tokens(src), tokens(tgt))).collect();
+    let lines = lines(path)?;
+    let file = LinkFile { path, lines: &lines, base: base(args.gold_base), lengths: Some(&lengths) };
+    let gold = read_gold(&file, args.gold_format, pairs.len())?;
+    Ok(Some(GoldLinks { pairs, gold, path: path.clone() }))
 }
 
 /// What the study is given.

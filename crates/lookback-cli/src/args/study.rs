@@ -6,14 +6,17 @@ use clap::{Args, ValueEnum};
 use lookback::data::Columns;
 
 use super::{MOST_SEED, ProcessorArgs, columns};
+use crate::eval::GoldFormat;
 
 const STUDY: &str = "\
 Examples:
   lookback study bottleneck pairs.tsv --out bottleneck
   lookback study bottleneck --src train.de --tgt train.en --test test.tsv --out bottleneck
-  lookback study bottleneck pairs.tsv --quick --out look        minutes, small models of few pairs
+  lookback study bottleneck pairs.tsv --quick --out look     minutes, small models of few pairs
+  lookback study scores pairs.tsv --align-pairs rwth.tsv --align-gold gold.talp --gold-base 1 -o scores
 
 bottleneck  the same model with and without attention, by length of the source
+scores      every attention score, window and input feeding, beside Luong et al. (2015)
 
 Writes DIR/report.html, SVG figures and results.json; every model is in DIR/runs, with the command
 that trains it in the report. The same command goes on where it was stopped.";
@@ -50,9 +53,21 @@ pub(crate) struct StudyArgs {
     /// Small models of few pairs, in less than five minutes: shows how the study works.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Lengths of the source that part the test, as `10,20,30`; chosen from the test if not given.
+    /// Lengths of the source that part the test (`bottleneck`), as `10,20,30`; chosen from it if not given.
     #[arg(long, value_name = "L,…", value_delimiter = ',')]
     pub(crate) by_length: Vec<usize>,
+    /// Pairs with gold links, for the alignment error rate (`scores`): tokens between white space.
+    #[arg(long, value_name = "PAIRS", requires = "align_gold")]
+    pub(crate) align_pairs: Option<PathBuf>,
+    /// Their links: `0-0` sure, `0p1` possible, or NAACL's form.
+    #[arg(long, value_name = "FILE", requires = "align_pairs")]
+    pub(crate) align_gold: Option<PathBuf>,
+    /// Where positions in --align-gold start, 0 or 1.
+    #[arg(long, value_name = "B", requires = "align_gold", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), hide_default_value = true)]
+    pub(crate) gold_base: u8,
+    /// Form of --align-gold, as in `eval`.
+    #[arg(long, value_enum, requires = "align_gold", hide_short_help = true)]
+    pub(crate) gold_format: Option<GoldFormat>,
     /// Change a value that all runs share (repeatable).
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
@@ -65,4 +80,5 @@ pub(crate) struct StudyArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StudyName {
     Bottleneck,
+    Scores,
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use lookback::data::DataError;
-use lookback::eval::{AlignmentErrorRate, Alignments, Base, Gold, LinkFile};
+use lookback::eval::{AlignmentErrorRate, Alignments, Base, Gold, LinkError, LinkFile};
 use serde_json::json;
 
 use super::args::{EvalArgs, GoldFormat};
@@ -23,14 +23,10 @@ pub(super) fn run(args: &EvalArgs, common: Common, gold_path: &Path, hyp_path: &
     let lengths = lengths.as_deref();
     let (hyp_lines, gold_lines) = (lines(hyp_path)?, lines(gold_path)?);
     let alignment = &args.alignment;
-    let file =
-        |path, lines, base| LinkFile { path, lines, base: if base == 1 { Base::One } else { Base::Zero }, lengths };
+    let file = |path, lines, first| LinkFile { path, lines, base: base(first), lengths };
     let hyp = Alignments::pharaoh(&file(hyp_path, &hyp_lines, alignment.hyp_base))?;
     let gold_file = file(gold_path, &gold_lines, alignment.gold_base);
-    let gold = match alignment.gold_format.unwrap_or_else(|| named(gold_path)) {
-        GoldFormat::Pharaoh => Gold::pharaoh(&gold_file)?,
-        GoldFormat::Naacl => Gold::naacl(&gold_file, hyp_lines.len())?,
-    };
+    let gold = read_gold(&gold_file, alignment.gold_format, hyp_lines.len())?;
     let aer = AlignmentErrorRate::corpus(gold_path, &gold, &hyp)?;
     let notes = [
         (hyp.duplicates, format!("{} again in {}, counted once", counted(hyp.duplicates, "link"), hyp_path.display())),
@@ -72,6 +68,19 @@ pub(super) fn run(args: &EvalArgs, common: Common, gold_path: &Path, hyp_path: &
     }
     out.flush()?;
     Ok(Done::Whole)
+}
+
+/// Where positions start, 0 or 1.
+pub(crate) fn base(first: u8) -> Base {
+    if first == 1 { Base::One } else { Base::Zero }
+}
+
+/// Gold links of `sentences` pairs, in the form that was said or that the file's name tells.
+pub(crate) fn read_gold(file: &LinkFile<'_>, format: Option<GoldFormat>, sentences: usize) -> Result<Gold, LinkError> {
+    match format.unwrap_or_else(|| named(file.path)) {
+        GoldFormat::Pharaoh => Gold::pharaoh(file),
+        GoldFormat::Naacl => Gold::naacl(file, sentences),
+    }
 }
 
 /// Links are not translations: what scores those has no place here.

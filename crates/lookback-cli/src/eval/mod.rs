@@ -20,7 +20,8 @@ mod read;
 mod report;
 mod table;
 
-pub(crate) use args::EvalArgs;
+pub(crate) use aer::{base, read_gold};
+pub(crate) use args::{EvalArgs, GoldFormat};
 pub(crate) use read::best_of;
 
 use measures::Measured;

@@ -103,6 +103,43 @@ fn a_bottleneck_study_leaves_models_results_figures_and_a_page_whose_commands_wo
     assert!(said.contains("holds another study, in which `settings` was"), "{said}");
 }
 
+#[test]
+fn a_scores_study_has_every_combination_beside_the_papers_numbers() {
+    let dir = folder();
+    fs::write(dir.path().join("linked.tsv"), "3. Mai 1999\t1999-05-03\n1 . 2 .\t1 2\n").unwrap();
+    fs::write(dir.path().join("gold"), "1-1 2p1 3p1\n1-1 3-2\n").unwrap();
+    let linked = "--align-pairs linked.tsv --align-gold gold --gold-base 1";
+    let small = SMALL.replace("max_updates=8", "max_updates=2").replace("validate_every=4", "validate_every=2");
+    let args = format!("study scores pairs.tsv --out s {small} --set model.hidden=8 {linked}");
+    run(dir.path(), &args, "").ok();
+    let study = dir.path().join("s");
+    let found = results(&study);
+    let all = found["results"]["models"].as_array().unwrap();
+    assert_eq!(all.len(), 32);
+    let model = |name: &str| all.iter().find(|model| model["name"] == name).unwrap();
+    assert!(model("local_p-general-feed")["aer"].is_number() && model("base")["aer"].is_null());
+    assert!(model("global-concat")["parameters"].as_u64() > model("global-dot")["parameters"].as_u64());
+    let page = fs::read_to_string(study.join("report.html")).unwrap();
+    is_self_contained(&page);
+    for told in ["18.1 (+1.3)", "local-p (general)", "&gt;7.0", "In what the paper’s setting differs", "<td>34</td>"]
+    {
+        assert!(page.contains(told), "{told}");
+    }
+    let measured = fs::read_to_string(study.join("measured/global-dot.json")).unwrap();
+    let links: Value = serde_json::from_str(&measured).unwrap();
+    let line = |links: &Value| {
+        let link = |link: &Value| format!("{}-{}", link[0], link[1]);
+        links.as_array().unwrap().iter().map(link).collect::<Vec<_>>().join(" ")
+    };
+    let lines: Vec<String> = links["links"].as_array().unwrap().iter().map(line).collect();
+    let aligned = run(dir.path(), "align -m s/runs/global-dot linked.tsv", "").ok();
+    assert_eq!(aligned.lines().collect::<Vec<_>>(), lines, "the links are those of `align`");
+    fs::write(dir.path().join("links"), aligned).unwrap();
+    let rate = run(dir.path(), "eval --aer gold --gold-base 1 --hyp links --json", "").ok();
+    let rate: Value = serde_json::from_str(&rate).unwrap();
+    assert_eq!(rate["score"], model("global-dot")["aer"], "the rate is that of `eval`");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_study_that_was_stopped_goes_on_to_the_same_results() {

@@ -266,10 +266,7 @@ mod tests {
         corpus.pairs.iter().map(|pair| pair.line).collect()
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
+    #[test]
     fn what_shares_a_sentence_is_kept_out() {
         let of = |pairs: &[(&str, &str)]| Corpus::from_pairs(pairs.iter().map(|(s, t)| (s.to_string(), t.to_string())));
         let all = of(&[("a", "x"), ("b", "y"), (" a\u{308}", "z"), ("c", "w"), ("d", "v")]);
@@ -278,7 +275,10 @@ mod tests {
         assert_eq!((left, out), (vec!["b", "c"], 3));
     }
 
-    #[test]
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
         fn no_sentence_is_on_both_sides_of_the_division(
             pairs in proptest::collection::vec((0..30_u32, 0..30_u32), 2..80),
             size in 1..20_usize,

@@ -156,6 +156,13 @@ impl Gold {
 }
 
 impl Alignments {
+    /// Links that were found rather than read; `path` is for messages.
+    #[must_use]
+    pub fn from_links(path: &Path, sentences: &[Vec<Link>]) -> Self {
+        let sentences = sentences.iter().map(|links| links.iter().copied().collect()).collect();
+        Self { path: path.to_owned(), sentences, duplicates: 0 }
+    }
+
     /// Reads Pharaoh lines.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::command::line;
-use super::measured::Measured;
-use super::{Divided, Extent, Stage, Study, StudyError, StudyObserver};
+use super::measured::{Measured, Of};
+use super::{Divided, Extent, GoldLinks, Stage, Study, StudyError, StudyObserver};
 use crate::Translator;
 use crate::backend::Cpu;
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError};
@@ -30,6 +30,7 @@ impl Settings {
     pub(super) fn common(&self, own: &[String]) -> Vec<String> {
         let base = match self.study {
             Study::Bottleneck => super::bottleneck::base(self.extent),
+            Study::Scores => super::scores::base(self.extent),
         };
         let is_given = |set: &&str| self.given.iter().any(|given| key(given) == key(set));
         let base = base.iter().copied().filter(|set| !is_given(set)).map(str::to_owned);
@@ -82,6 +83,7 @@ pub(super) struct Bench<'a> {
     pub(super) cpu: &'a Cpu,
     pub(super) pool: Pool,
     settings: &'a Settings,
+    gold: Option<&'a GoldLinks>,
     stop: &'a StopFlag,
     observer: &'a mut dyn StudyObserver,
     runs: Vec<RunRecord>,
@@ -92,10 +94,11 @@ impl<'a> Bench<'a> {
         dir: &'a Path,
         cpu: &'a Cpu,
         settings: &'a Settings,
+        gold: Option<&'a GoldLinks>,
         stop: &'a StopFlag,
         observer: &'a mut dyn StudyObserver,
     ) -> Self {
-        Self { dir, cpu, pool: Pool::new(cpu.threads()), settings, stop, observer, runs: Vec::new() }
+        Self { dir, cpu, pool: Pool::new(cpu.threads()), settings, gold, stop, observer, runs: Vec::new() }
     }
 
     /// The runs that were made, in order.
@@ -105,6 +108,11 @@ impl<'a> Bench<'a> {
 
     pub(super) fn extent(&self) -> Extent {
         self.settings.extent
+    }
+
+    /// The gold links that models are tested on, too.
+    pub(super) fn gold(&self) -> Option<&'a GoldLinks> {
+        self.gold
     }
 
     /// The folder of a run.
@@ -194,15 +202,16 @@ impl<'a> Bench<'a> {
     /// The model's translations of the test, and its perplexity.
     fn measure(&mut self, plan: &Plan, translator: &Translator, data: &Divided) -> Result<Measured, StudyError> {
         let receipt = Receipt::read(self.folder(&plan.name))?;
-        let files = receipt.map(|receipt| receipt.files).unwrap_or_default();
-        let of = (files, fingerprint(&data.test.pairs));
+        let model = receipt.map(|receipt| receipt.files).unwrap_or_default();
+        let gold = self.gold.filter(|_| translator.need_attention().is_ok());
+        let of = Of { model, test: fingerprint(&data.test.pairs), linked: gold.map(GoldLinks::fingerprint) };
         let path = self.dir.join("measured").join(format!("{}.json", plan.name));
         if let Some(kept) = Measured::read(&path, &of) {
             return Ok(kept);
         }
         let pairs: Vec<(&str, &str)> =
             data.test.pairs.iter().map(|pair| (pair.src.as_str(), pair.tgt.as_str())).collect();
-        Measured::make(&path, of, translator, &pairs, self.stop, self.observer)
+        Measured::make(&path, of, translator, &pairs, gold, self.stop, self.observer)
     }
 }
 

@@ -7,43 +7,58 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stage, StudyError, StudyObserver, folder};
+use super::{GoldLinks, Stage, StudyError, StudyObserver, folder};
 use crate::Translator;
+use crate::align::{Link, WeightsOf};
 use crate::train::StopFlag;
+use crate::view::Links;
 
 /// Sentences translated between two looks at the stop flag.
 const ROUND: usize = 128;
 
+/// The sums of what a model was measured with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Of {
+    /// Of the files of the model folder.
+    pub(super) model: BTreeMap<String, String>,
+    /// Of the test pairs.
+    pub(super) test: String,
+    /// Of the pairs whose words were linked, if any were.
+    pub(super) linked: Option<String>,
+}
+
 /// What was measured of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measured {
-    /// The sums of the files it was measured with: of the model folder, and of the test.
-    of: (BTreeMap<String, String>, String),
+    of: Of,
     /// The best translation of every test source.
     pub(super) translations: Vec<String>,
     /// Negative log-likelihood of the references in nats, summed over their pieces.
     pub(super) nll: f64,
     /// Pieces of the references, ends included.
     pub(super) pieces: usize,
+    /// The links it found between the words of the pairs with gold links.
+    pub(super) links: Option<Vec<Vec<Link>>>,
 }
 
 impl Measured {
     /// What `path` holds of the model with these files on this test, if it does.
-    pub(super) fn read(path: &Path, of: &(BTreeMap<String, String>, String)) -> Option<Self> {
+    pub(super) fn read(path: &Path, of: &Of) -> Option<Self> {
         let kept: Self = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         (kept.of == *of).then_some(kept)
     }
 
-    /// Translates and scores `pairs`, and keeps the result in `path`.
+    /// Translates and scores `pairs`, links the words of those with gold links, and keeps the result in `path`.
     pub(super) fn make(
         path: &Path,
-        of: (BTreeMap<String, String>, String),
+        of: Of,
         translator: &Translator,
         pairs: &[(&str, &str)],
+        gold: Option<&GoldLinks>,
         stop: &StopFlag,
         observer: &mut dyn StudyObserver,
     ) -> Result<Self, StudyError> {
-        let mut made = Self { of, translations: Vec::with_capacity(pairs.len()), nll: 0.0, pieces: 0 };
+        let mut made = Self { of, translations: Vec::with_capacity(pairs.len()), nll: 0.0, pieces: 0, links: None };
         for round in pairs.chunks(ROUND) {
             if stop.is_set() {
                 return Err(StudyError::Stopped);
@@ -57,6 +72,10 @@ impl Measured {
                 made.nll -= score.log_prob;
                 made.pieces += score.tokens;
             }
+        }
+        if let Some(gold) = gold {
+            let linked: Vec<(&str, &str)> = gold.pairs.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();
+            made.links = Some(translator.align_pairs(&linked, WeightsOf::Writing, Links::Strongest)?);
         }
         let json = serde_json::to_vec(&made).unwrap_or_else(|_| unreachable!("strings and finite numbers are JSON"));
         folder::write(path, &json)?;

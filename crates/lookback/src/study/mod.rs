@@ -12,7 +12,9 @@ mod command;
 mod divide;
 mod folder;
 mod measured;
+mod paper;
 mod report;
+mod scores;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -24,8 +26,8 @@ use crate::TranslateError;
 use crate::backend::Cpu;
 use crate::checkpoint::CheckpointError;
 use crate::config::{Config, ConfigError};
-use crate::data::DataError;
-use crate::eval::{EdgesError, EvalError};
+use crate::data::{Corpus, DataError, fingerprint};
+use crate::eval::{EdgesError, EvalError, Gold, LinkError};
 use crate::train::{Observer, StopFlag, TrainError};
 
 use bench::{Bench, Settings};
@@ -40,6 +42,8 @@ pub use divide::{Divided, StudyData};
 pub enum Study {
     /// What is lost when the whole source has to pass through one vector: translation by length of the source, with and without attention.
     Bottleneck,
+    /// Every attention score, over the whole source and in both windows, with and without input feeding, in the layout of Luong et al. (2015).
+    Scores,
 }
 
 impl Study {
@@ -48,6 +52,7 @@ impl Study {
     pub fn name(self) -> &'static str {
         match self {
             Self::Bottleneck => "bottleneck",
+            Self::Scores => "scores",
         }
     }
 }
@@ -73,14 +78,34 @@ pub struct StudyJob {
     pub settings: Vec<String>,
     /// What is learned from and tested on.
     pub data: StudyData,
-    /// Lengths of the source that part the test; chosen from it if not given.
+    /// Lengths of the source that part the test ([`Study::Bottleneck`]); chosen from it if not given.
     pub edges: Option<Vec<usize>>,
+    /// Links that people say are right ([`Study::Scores`]); without them there is no alignment error rate.
+    pub gold: Option<GoldLinks>,
     /// The folder of the study: created if need be.
     pub dir: PathBuf,
     /// What computes. Its threads never change the result.
     pub cpu: Cpu,
     /// How the study was called, for its report.
     pub command: String,
+}
+
+/// Pairs whose words people have linked.
+#[derive(Debug)]
+pub struct GoldLinks {
+    /// Source and target, words between white space.
+    pub pairs: Vec<(String, String)>,
+    /// The links of each.
+    pub gold: Gold,
+    /// Where they were, for messages.
+    pub path: PathBuf,
+}
+
+impl GoldLinks {
+    /// The sum of the pairs.
+    fn fingerprint(&self) -> String {
+        fingerprint(&Corpus::from_pairs(self.pairs.iter().cloned()).pairs)
+    }
 }
 
 /// What a study tells while it goes on, beside what its trainings tell.
@@ -140,6 +165,9 @@ pub enum StudyError {
     /// Translations cannot be scored.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// Links cannot be compared.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// Lengths that do not part sentences.
     #[error(transparent)]
     Edges(#[from] EdgesError),
@@ -184,15 +212,16 @@ pub enum StudyError {
 /// # Errors
 /// If the folder, the data or the settings cannot be used, a file cannot be written, or someone asked to stop ([`StudyError::Stopped`]).
 pub fn study(job: StudyJob, stop: &StopFlag, observer: &mut dyn StudyObserver) -> Result<PathBuf, StudyError> {
-    let StudyJob { study, extent, settings, data, edges, dir, cpu, command } = job;
+    let StudyJob { study, extent, settings, data, edges, gold, dir, cpu, command } = job;
     let settings = Settings { study, extent, given: settings };
     let seed = Config::from_layers(&[], &settings.common(&[]))?.seed;
     folder::take(&dir, &settings, &data)?;
     let divided = divide::divide(data, seed, extent, &dir)?;
     observer.stage(Stage::Divided(&divided));
-    let mut bench = Bench::new(&dir, &cpu, &settings, stop, observer);
+    let mut bench = Bench::new(&dir, &cpu, &settings, gold.as_ref(), stop, observer);
     let findings = match study {
         Study::Bottleneck => bottleneck::find(&mut bench, &divided, edges)?,
+        Study::Scores => scores::find(&mut bench, &divided)?,
     };
     write(&dir, &settings, &divided, &command, &findings, &bench)
 }

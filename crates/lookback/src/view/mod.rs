@@ -19,7 +19,7 @@ mod terminal;
 mod test_maps;
 
 pub use crate::text::WordSpan;
-pub use chart::{Chart, Panel, Point, ScaleKind, Series};
+pub use chart::{Chart, Joined, Panel, Point, ScaleKind, Series};
 pub use html::Page;
 #[cfg(feature = "train")]
 pub(crate) use html::{PALETTE, facts, fill};

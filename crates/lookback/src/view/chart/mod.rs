@@ -37,8 +37,20 @@ pub struct Panel {
     pub note: String,
     /// How numbers become heights.
     pub scale: ScaleKind,
+    /// Whether neighbours are joined.
+    pub joined: Joined,
     /// What is drawn, at least one.
     pub series: Vec<Series>,
+}
+
+/// Whether the points of a series are joined by a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Joined {
+    /// They are: categories have an order.
+    #[default]
+    Yes,
+    /// They are not: categories are only names.
+    No,
 }
 
 /// Points that belong together.
@@ -223,7 +235,8 @@ impl Chart {
             let points = series.points.iter().enumerate().filter_map(|(i, point)| Some((i, (*point)?)));
             points.filter(|(_, point)| panel.scale.can_draw(point.value)).collect()
         };
-        for (k, series) in panel.series.iter().enumerate() {
+        let lines = if panel.joined == Joined::Yes { panel.series.as_slice() } else { &[] };
+        for (k, series) in lines.iter().enumerate() {
             let places: Vec<_> = drawn(series).iter().map(|(i, point)| (x(*i, k), y(point.value))).collect();
             marks::line(out, series.look, &places);
         }
