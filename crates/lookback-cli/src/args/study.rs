@@ -41,7 +41,7 @@ pub(crate) struct StudyArgs {
     /// Columns of source and target in PAIRS, --valid and --test, from 1.
     #[arg(long, value_name = "S,T", value_parser = columns)]
     pub(crate) columns: Option<Columns>,
-    /// Pairs to validate on; if not given, some are held out. Pairs that share a sentence with them are not learned from.
+    /// Pairs to validate on; if not given, some are held out.
     #[arg(long, value_name = "PAIRS")]
     pub(crate) valid: Option<PathBuf>,
     /// Pairs to test on; if not given, some are held out.
@@ -53,17 +53,17 @@ pub(crate) struct StudyArgs {
     /// Small models of few pairs, in less than five minutes: shows how the study works.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Lengths of the source that part the test (`bottleneck`), as `10,20,30`; chosen from it if not given.
+    /// Lengths that part the test of `bottleneck`, as `10,20,30`.
     #[arg(long, value_name = "L,…", value_delimiter = ',')]
     pub(crate) by_length: Vec<usize>,
     /// Pairs with gold links, for the alignment error rate (`scores`): tokens between white space.
-    #[arg(long, value_name = "PAIRS", requires = "align_gold")]
+    #[arg(long, value_name = "PAIRS", requires = "align_gold", hide_short_help = true)]
     pub(crate) align_pairs: Option<PathBuf>,
     /// Their links: `0-0` sure, `0p1` possible, or NAACL's form.
-    #[arg(long, value_name = "FILE", requires = "align_pairs")]
+    #[arg(long, value_name = "FILE", requires = "align_pairs", hide_short_help = true)]
     pub(crate) align_gold: Option<PathBuf>,
     /// Where positions in --align-gold start, 0 or 1.
-    #[arg(long, value_name = "B", requires = "align_gold", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), hide_default_value = true)]
+    #[arg(long, value_name = "B", requires = "align_gold", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), hide_default_value = true, hide_short_help = true)]
     pub(crate) gold_base: u8,
     /// Form of --align-gold, as in `eval`.
     #[arg(long, value_enum, requires = "align_gold", hide_short_help = true)]

@@ -8,7 +8,7 @@ use crate::model::layout::{Layout, Sizes};
 use crate::model::recurrent::RecurrentLayer;
 use crate::ops::State;
 use crate::params::ParamId;
-use crate::tape::{Graph, Var};
+use crate::tape::{Graph, IdsVar, Var};
 
 #[derive(Debug, Clone)]
 pub(super) struct Encoder {
@@ -37,6 +37,34 @@ impl Encoder {
     }
 
     pub(super) fn run<B: Backend>(&self, g: &mut Graph<'_, B>, src: &[u32], src_len: &[u32]) -> Memory {
+        self.through(g, src, src_len, |layer, g, x, initial, lengths| layer.run(g, x, initial, Some(lengths)))
+    }
+
+    /// [`Self::run`], and a probe for each direction of the last layer, which receives the total gradient of its h.
+    pub(super) fn run_probed<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        src: &[u32],
+        src_len: &[u32],
+    ) -> (Memory, Vec<Var>) {
+        let mut probes = Vec::new();
+        let memory = self.through(g, src, src_len, |layer, g, x, initial, lengths| {
+            let (y, state, probe) = layer.run_probed(g, x, initial, lengths);
+            probes.push(probe);
+            (y, state)
+        });
+        let directions = self.layers.last().map_or(0, Vec::len);
+        (memory, probes.split_off(probes.len() - directions))
+    }
+
+    /// The layers one after the other, each run by `run`.
+    fn through<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        src: &[u32],
+        src_len: &[u32],
+        mut run: impl FnMut(&RecurrentLayer, &mut Graph<'_, B>, Var, State, IdsVar) -> (Var, State),
+    ) -> Memory {
         let batch = src_len.len();
         let steps = src.len() / batch;
         let ids = g.ids(src);
@@ -50,7 +78,7 @@ impl Encoder {
                 .iter()
                 .map(|layer| {
                     let initial = layer.zeros(g, batch);
-                    layer.run(g, x, initial, Some(lengths))
+                    run(layer, g, x, initial, lengths)
                 })
                 .collect();
             let ((y, state), rest) = (outputs[0], &outputs[1..]);

@@ -94,6 +94,10 @@ impl Seq2Seq {
     /// Reads the source: `src` (S, B) ids, padded, and real lengths.
     pub fn encode<B: Backend>(&self, g: &mut Graph<'_, B>, src: &[u32], src_len: &[u32]) -> Memory {
         let memory = self.encoder.run(g, src, src_len);
+        self.with_keys(g, memory)
+    }
+
+    fn with_keys<B: Backend>(&self, g: &mut Graph<'_, B>, memory: Memory) -> Memory {
         let keys = self.decoder.attention().and_then(|attention| attention.prepare(g, memory.states));
         Memory { keys, ..memory }
     }
@@ -138,6 +142,17 @@ impl Seq2Seq {
         self.decoder.output().cross_entropy(g, attentional, targets, Smoothing { epsilon, ignore: PAD })
     }
 
+    /// [`Seq2Seq::loss`] without smoothing, and a probe (S, B, ·) for each direction of the encoder's last layer: after the backward pass its gradient is the total ∂L/∂h_i, by all ways
+    /// that lead from the loss to an encoder state, those through later states included.
+    pub fn probed_loss<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> (CrossEntropy, Vec<Var>) {
+        let (memory, probes) = self.encoder.run_probed(g, &batch.src, &batch.src_len);
+        let memory = self.with_keys(g, memory);
+        let attentional = self.forced_from(g, &memory, batch).attentional;
+        let targets = g.ids(&batch.tgt_out);
+        let smoothing = Smoothing { epsilon: 0.0, ignore: PAD };
+        (self.decoder.output().cross_entropy(g, attentional, targets, smoothing), probes)
+    }
+
     /// The negative log-likelihood of every target position (T, B), in nats; 0 in padding. With attention, also its weights.
     pub fn score<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> (Vec<f64>, Option<HeadWeights>) {
         let decoding = self.forced(g, batch);
@@ -165,8 +180,12 @@ impl Seq2Seq {
 
     fn forced<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> Decoding {
         let memory = self.encode(g, &batch.src, &batch.src_len);
-        let state = self.start(g, &memory);
-        self.decode(g, &memory, &state, &batch.tgt_in)
+        self.forced_from(g, &memory, batch)
+    }
+
+    fn forced_from<B: Backend>(&self, g: &mut Graph<'_, B>, memory: &Memory, batch: &Batch) -> Decoding {
+        let state = self.start(g, memory);
+        self.decode(g, memory, &state, &batch.tgt_in)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::backend::{Backend, CellKind, Direction};
 use crate::model::layout::Layout;
 use crate::ops::{Recurrent, State};
 use crate::params::{Init, ParamId};
-use crate::tape::{Graph, IdsVar, Var};
+use crate::tape::{Graph, IdsVar, Shape, Var};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RecurrentLayer {
@@ -58,6 +58,21 @@ impl RecurrentLayer {
     ) -> (Var, State) {
         let out = g.recurrent(self.recurrent, projected, initial, lengths);
         (out.y, out.last)
+    }
+
+    /// [`Self::run`], and the probe that receives the total gradient of every step's h in the backward pass, as its own gradient.
+    pub(super) fn run_probed<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        x: Var,
+        initial: State,
+        lengths: IdsVar,
+    ) -> (Var, State, Var) {
+        let projected = self.project(g, x);
+        let Shape { steps, batch, .. } = g.shape(x);
+        let probe = g.zeros(Shape::new(steps, batch, self.hidden));
+        let out = g.recurrent_probed(self.recurrent, projected, initial, Some(lengths), Some(probe));
+        (out.y, out.last, probe)
     }
 
     /// The layer over its input.

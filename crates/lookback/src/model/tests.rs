@@ -94,6 +94,40 @@ fn config(bidirectional: bool, layers: usize, attention: AttentionKind, input_fe
     }
 }
 
+#[test]
+fn the_total_gradient_of_every_encoder_state_agrees_with_pytorch_step_by_step() {
+    use AttentionKind::{Dot, None};
+    let totals = Golden::read("state_gradients");
+    for (name, cell, attention) in [
+        ("uni_1l_dot_nofeed", CellKind::Lstm, Dot),
+        ("uni_1l_none_nofeed", CellKind::Lstm, None),
+        ("uni_gru_nofeed", CellKind::Gru, Dot),
+        ("uni_rnn_nofeed", CellKind::Rnn, Dot),
+    ] {
+        let config = ModelConfig { cell, ..config(false, 1, attention, false) };
+        let case = Case::<f64>::read(&format!("model_{name}"), &config, 2);
+        let (want, shape) = (totals.f64(name), totals.shape(name));
+        let [steps, positions, batch, width] = shape[..] else { panic!("{name}: {shape:?}") };
+        for t in 0..steps {
+            let mut one = case.batch.clone();
+            one.tgt_out.chunks_mut(batch).enumerate().filter(|(row, _)| *row != t).for_each(|(_, row)| row.fill(PAD));
+            let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&case.cpu, &case.params));
+            let mut g = Graph::training(&case.cpu, &case.params, &mut tape, &mut gradients, Recording::Deterministic);
+            let (_, probes) = case.model.probed_loss(&mut g, &one);
+            g.backward();
+            let got = g.gradient(probes[0]).expect("the loss depends on the encoder");
+            for i in 0..positions {
+                for b in (0..batch).filter(|&b| (i as u32) < one.src_len[b]) {
+                    let at = (i * batch + b) * width;
+                    let from = (t * positions * batch) * width + at;
+                    // The golden is stored in single precision.
+                    assert_close_f64(name, &got[at..][..width], &want[from..][..width], 1e-6, 1e-7);
+                }
+            }
+        }
+    }
+}
+
 /// The models of every score, with and without heads, in both orders.
 fn scores_and_orders() -> Vec<(String, ModelConfig)> {
     use AttentionKind::{Concat, Dot, General, Location, ScaledDot};
