@@ -101,3 +101,11 @@ fn training_names_what_is_worth_a_look_and_is_quiet_about_a_clean_corpus() {
     assert_eq!(said("clean.tsv --out c"), None);
     assert_eq!(said("p.tsv --out a --resume --set train.max_updates=2"), None);
 }
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let dir = folder(&[("p.tsv", ODD), ("file", "")]);
+    let said = run(dir.path(), "doctor p.tsv --fix file/out", "").failed(1);
+    assert!(said.contains("file/out"), "{said}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left behind");
+}

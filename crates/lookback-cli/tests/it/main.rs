@@ -2,6 +2,7 @@
 
 mod alignments;
 mod arguments;
+mod clock;
 mod convert;
 mod corpus;
 mod decoding;

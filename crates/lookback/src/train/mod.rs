@@ -422,6 +422,19 @@ pub enum TrainError {
         /// What changed.
         what: String,
     },
+    /// A change with leave to which the weights or the optimiser's state do not fit.
+    #[error(
+        "cannot resume `{}` with {changed}: {source}; what decides the weights and what is kept of them cannot change on the way, start anew in another folder (with --init-from, where the sizes stay)",
+        dir.display()
+    )]
+    Unfit {
+        /// The folder.
+        dir: PathBuf,
+        /// What changed.
+        changed: String,
+        /// What does not fit.
+        source: Box<Self>,
+    },
     /// Another training has the folder.
     #[error("another training is running in `{}`; wait for its end, or give another folder", dir.display())]
     Locked {

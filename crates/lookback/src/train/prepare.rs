@@ -68,7 +68,8 @@ impl Run {
         let vocab = [tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size()];
         let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
         let (learner, mut position) = if goes_on {
-            let (position, kept) = State::load(&dir, &specs, &Learner::<Cpu>::slots(&config.train))?;
+            let loaded = State::load(&dir, &specs, &Learner::<Cpu>::slots(&config.train));
+            let (position, kept) = loaded.map_err(|error| unfit(&dir, &changed, error))?;
             (Learner::resume(&cpu, specs, kept, &config.train, position.update), position)
         } else {
             let params = initial.params(&cpu, specs, config.seed, &tokenizers, observer)?;
@@ -170,6 +171,14 @@ fn take_up(
         return Ok((tokenizers, words(allowed)));
     }
     Err(TrainError::Changed { dir: dir.to_owned(), what: words(refused).join(", ") })
+}
+
+/// Of a state that cannot be loaded: that it is not damaged but of another model, if something of the model changed.
+fn unfit(dir: &Path, changed: &[String], error: TrainError) -> TrainError {
+    if changed.is_empty() {
+        return error;
+    }
+    TrainError::Unfit { dir: dir.to_owned(), changed: changed.join(", "), source: Box::new(error) }
 }
 
 /// Validation translates every source, also those that are too long for the loss; `location` attention cannot.

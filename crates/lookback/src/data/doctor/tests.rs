@@ -217,6 +217,16 @@ fn what_cannot_be_read_to_its_end_is_told_and_the_rest_is_read() {
 }
 
 #[test]
+fn a_place_to_sort_that_is_not_there_is_an_error() {
+    let pairs: String = (0..200).map(|i| format!("ein {i}\tone {i}\n")).collect();
+    let folder = Folder::new(&[("p", pairs.as_bytes())]);
+    let options = Options { memory: 64, temporary: Some(folder.path("nowhere")), ..Options::default() };
+    let corpora = [folder.table(Part::Train, "p")];
+    let error = examine(&corpora, &options, &mut |_| ()).expect_err("there is no such folder");
+    assert!(matches!(&error, DoctorError::Temporary { .. }), "{error}");
+}
+
+#[test]
 fn the_memory_given_changes_nothing_that_is_found() {
     let mut draws = Draws::new(8, 8);
     let mut text = String::new();
