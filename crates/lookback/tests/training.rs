@@ -315,10 +315,9 @@ fn a_change_that_is_named_is_allowed() {
     assert!(said.contains("--allow-changed train.learningrate: it is neither"), "{said}");
     let said = resumed(&rate, &["text.vocab_size"]).expect_err("there is a vocabulary").to_string();
     assert!(said.contains("the vocabulary"), "{said}");
-    for (set, key) in [("model.input_feeding=false", "model.input_feeding"), ("train.ema=0.9", "train.ema")] {
-        let said = resumed(&[&rate[..], &[set]].concat(), &[key]).expect_err("the weights are others").to_string();
-        assert!(said.contains(key) && said.contains("start anew in another folder"), "{said}");
-    }
+    let other = [&rate[..], &["model.input_feeding=false"]].concat();
+    let said = resumed(&other, &["model.input_feeding"]).expect_err("the weights are others").to_string();
+    assert!(said.contains("`model.input_feeding`") && said.contains("start anew in another folder"), "{said}");
 
     // Fewer pairs have fewer batches than the run has used of its epoch.
     let mut fewer = job(dir.path(), &["train.max_updates=6", "train.learning_rate=0.0005"], 1, Start::Resume);
