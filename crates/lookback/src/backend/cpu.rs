@@ -8,8 +8,9 @@ use lookback_kernels::{
 };
 
 use super::{
-    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, LossGradients, Precision, Purpose, RandomKey,
-    Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep, Smoothing, Window, with_cell,
+    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, GuidedCost, GuidedLoss, GuidedRows,
+    LossGradients, Precision, Purpose, RandomKey, Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep,
+    Smoothing, Window, with_cell,
 };
 
 mod weight;
@@ -412,6 +413,18 @@ impl<T: Real> Backend for Cpu<T> {
             }
         });
         sums
+    }
+
+    fn guided_alignment(
+        &self,
+        weights: &Vec<T>,
+        width: usize,
+        given: GuidedRows<'_>,
+        cost: GuidedCost,
+        factor: f64,
+        gradient: Option<&mut Vec<T>>,
+    ) -> GuidedLoss {
+        kernels::guided_rows(weights, width, given, cost, factor, gradient.map(Vec::as_mut_slice))
     }
 
     fn log_softmax(&self, x: &mut Vec<T>, width: usize) {

@@ -11,7 +11,8 @@ use lookback_kernels::Cell;
 use serde::{Deserialize, Serialize};
 
 pub use lookback_kernels::{
-    AdamStep, Candidates, CrossEntropy, Direction, Isa, Products, RandomKey, Real, SgdStep, Smoothing,
+    AdamStep, Candidates, CrossEntropy, Direction, GuidedCost, GuidedLoss, GuidedRows, Isa, Products, RandomKey, Real,
+    SgdStep, Smoothing,
 };
 
 mod cpu;
@@ -437,6 +438,16 @@ pub trait Backend: Debug + Send + Sync + 'static {
         gradients: Option<LossGradients<'_, Self::Tensor>>,
         row_nll: Option<&mut Vec<f64>>,
     ) -> CrossEntropy;
+    /// The cost of attention weights (N, `width`) against given ones; with `gradient` (N, `width`), adds that of `factor` times the summed cost.
+    fn guided_alignment(
+        &self,
+        weights: &Self::Tensor,
+        width: usize,
+        given: GuidedRows<'_>,
+        cost: GuidedCost,
+        factor: f64,
+        gradient: Option<&mut Self::Tensor>,
+    ) -> GuidedLoss;
 
     // Search.
 

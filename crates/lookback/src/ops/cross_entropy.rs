@@ -47,7 +47,7 @@ impl<B: Backend> Graph<'_, B> {
             Some(LossGradients { dx: &mut dx, dw, db }),
             None,
         );
-        self.record(Node::CrossEntropy { x, dx });
+        self.record(Node::Loss { x, dx });
         loss
     }
 

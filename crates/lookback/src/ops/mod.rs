@@ -11,6 +11,7 @@ mod cross_entropy;
 mod dropout;
 mod embed;
 mod gather;
+mod guided;
 mod linear;
 mod log_softmax;
 mod mean;
@@ -36,10 +37,10 @@ pub(crate) enum Node<B: Backend> {
     Add { y: Var, a: Var, b: Var },
     Attend(attend::AttendNode),
     Concat { y: Var, a: Var, b: Var },
-    CrossEntropy { x: Var, dx: B::Tensor },
     Dropout { y: Var, x: Var, p: f32, key: RandomKey, period: usize },
     Embed { y: Var, table: ParamId, ids: IdsVar },
     Linear { y: Var, x: Var, weight: ParamId, bias: Option<ParamId> },
+    Loss { x: Var, dx: B::Tensor },
     MeanRows { y: Var, x: Var },
     Recurrent(recurrent::RecurrentNode<B>),
     Step { y: Var, x: Var, step: usize },
@@ -55,10 +56,10 @@ impl<B: Backend> Node<B> {
             Self::Add { y, a, b } => add::backward(graph, y, a, b),
             Self::Attend(node) => attend::backward(graph, node),
             Self::Concat { y, a, b } => concat::backward(graph, y, a, b),
-            Self::CrossEntropy { x, dx } => graph.add_gradient(x, dx),
             Self::Dropout { y, x, p, key, period } => dropout::backward(graph, y, x, p, key, period),
             Self::Embed { y, table, ids } => embed::backward(graph, y, table, ids),
             Self::Linear { y, x, weight, bias } => linear::backward(graph, y, x, weight, bias),
+            Self::Loss { x, dx } => graph.add_gradient(x, dx),
             Self::MeanRows { y, x } => mean::backward(graph, y, x),
             Self::Recurrent(node) => recurrent::backward(graph, node),
             Self::Step { y, x, step } => steps::step_backward(graph, y, x, step),
@@ -71,7 +72,7 @@ impl<B: Backend> Node<B> {
     /// Hands the buffers this record owns to `put`.
     pub(crate) fn release(self, put: &mut dyn FnMut(B::Tensor)) {
         match self {
-            Self::CrossEntropy { dx, .. } => put(dx),
+            Self::Loss { dx, .. } => put(dx),
             Self::Recurrent(node) => node.release(put),
             _ => {}
         }
