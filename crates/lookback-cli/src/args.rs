@@ -16,6 +16,7 @@ mod convert;
 mod decoding;
 mod doctor;
 mod explain;
+mod guided;
 mod processor;
 mod runs;
 mod study;
@@ -27,6 +28,7 @@ pub(crate) use convert::ConvertArgs;
 pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use explain::ExplainArgs;
+pub(crate) use guided::GuidedArgs;
 pub(crate) use processor::ProcessorArgs;
 pub(crate) use runs::{ReproduceArgs, VerifyArgs};
 pub(crate) use study::{StudyArgs, StudyName};
@@ -166,6 +168,7 @@ Examples:
   lookback train pairs.tsv.gz --columns 2,1 -o my-model --set train.max_epochs=9
   lookback train pairs.tsv --dump-config > run.toml
   lookback train domain.tsv --init-from my-model --out tuned --set train.learning_rate=1e-4
+  lookback train pairs.tsv --guided-alignment pairs.links --out my-model
   lookback train pairs.tsv --out my-model --resume";
 
 #[derive(Debug, Args)]
@@ -205,6 +208,8 @@ pub(crate) struct TrainArgs {
     /// Targets to validate on.
     #[arg(long, value_name = "FILE", requires = "valid_src")]
     pub(crate) valid_tgt: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) guided: GuidedArgs,
     /// The model folder.
     #[arg(short, long, value_name = "DIR", required_unless_present_any = ["dump_config", "verify_resume"])]
     pub(crate) out: Option<PathBuf>,

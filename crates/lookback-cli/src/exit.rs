@@ -137,6 +137,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         TrainError::Data(_)
         | TrainError::Eval(_)
         | TrainError::NothingLeft { .. }
+        | TrainError::OtherWords(_)
         | TrainError::ValidationTooLong { .. } => Some(3),
         _ => None,
     }

@@ -12,7 +12,7 @@ use lookback::config::{AttentionKind, Config};
 use lookback::data::Corpus;
 use lookback::eval::{Bleu, ExactMatch};
 use lookback::search::{KeepWeights, SearchOptions};
-use lookback::train::{Ending, Initial, Job, Ready, RunOptions, train};
+use lookback::train::{Aligned, Ending, Initial, Job, Ready, RunOptions, train};
 use lookback::view::{AttentionMap, Ink, Page, to_terminal};
 
 use crate::args::{Colour, Common, QuickstartArgs, Task};
@@ -72,6 +72,7 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
         dir: dir.clone(),
         cpu: cpu.clone(),
         start: places.start,
+        aligned: Aligned::default(),
         options: RunOptions::default(),
     };
     let mut display = TrainingDisplay::new(screen);

@@ -8,7 +8,7 @@ use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, CorpusSize, TextMode};
 use lookback::data::{WordVectors, hold_out};
 use lookback::text::{TextError, Tokenizer, Tokenizers};
-use lookback::train::{Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, train};
+use lookback::train::{Aligned, Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, train};
 
 use crate::args::{Common, Divergence, TrainArgs};
 use crate::data::{Source, Sources, shell, tell_hold_out};
@@ -45,6 +45,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
             Usage(format!("{weights} corpus weights for {}; give one for each", counted(corpora, "file"))).into()
         );
     }
+    check_guided(args, &sources)?;
     let tokenizers = given_tokenizers(args)?;
     if let Some(given) = &tokenizers {
         config.text.mode.get_or_insert(TextMode::File);
@@ -52,6 +53,8 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     }
     let mut screen = Screen::new(common);
     let (corpus, mut rest) = sources.read_aloud(config.data.stream_buffer, &mut screen)?;
+    // Before pairs are held out: the files have a line for each of them.
+    let guide = args.guided.read(&corpus)?;
     // What was told when the training began need not be told again.
     let is_new = !args.resume && !common.quiet;
     let (corpus, valid) = match validation(args) {
@@ -76,6 +79,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     };
     if args.dump_config {
         let size = CorpusSize::of(&corpus);
+        let config = if guide.is_some() { config.guided()? } else { config.unguided()? };
         let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
         io::stdout().write_all(config.to_toml()?.as_bytes())?;
         return Ok(Done::Whole);
@@ -96,7 +100,9 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         provenance: provenance(args)?,
     };
     let cpu = args.processor.cpu(common)?;
-    let job = Job { config, train: corpus, rest, tokenizers, initial, valid, dir: dir.clone(), cpu, start, options };
+    let (dir_of, aligned) = (dir.clone(), Aligned { guide });
+    let job =
+        Job { config, train: corpus, rest, tokenizers, initial, valid, dir: dir_of, cpu, start, aligned, options };
     let mut display = TrainingDisplay::new(screen);
     let outcome = train(job, &watch.stop, &mut display)?;
     let (mut screen, _) = display.into_parts();
@@ -120,12 +126,35 @@ fn configuration(args: &TrainArgs, initial: &Initial) -> anyhow::Result<Config> 
     let seed = args.seed.map(|seed| format!("seed={seed}"));
     let weights = (!args.corpus_weights.is_empty()).then(|| format!("data.corpus_weights={:?}", args.corpus_weights));
     let every = args.checkpoint_every.map(|every| format!("train.checkpoint_every={every}"));
-    let sets: Vec<String> = args.set.iter().cloned().chain(seed).chain(weights).chain(every).collect();
+    let sets: Vec<String> = args.set.iter().cloned().chain(seed).chain(weights).chain(every).chain(args.guided.sets()).collect();
     match initial {
         Initial::Model(model) => Config::derived(&model.config, &files, &sets),
         _ => Config::from_layers(&files, &sets),
     }
     .context("configuration")
+}
+
+/// Refuses files of links that do not match the corpora.
+fn check_guided(args: &TrainArgs, sources: &Sources) -> Result<(), Usage> {
+    let files = args.guided.files.len();
+    if files == 0 {
+        return Ok(());
+    }
+    if matches!(sources, Sources::Stream(_)) {
+        return Err(Usage(
+            "--guided-alignment has a line for each pair of a file; of a stream nobody knows which pair comes when, so write it to a file".into(),
+        ));
+    }
+    if files != sources.corpora() {
+        let corpora = counted(sources.corpora(), "corpus file");
+        return Err(Usage(format!(
+            "--guided-alignment was given {files} times for {corpora}; give one for each, in their order, or `-` for one without links"
+        )));
+    }
+    if args.guided.none_has_any() {
+        return Err(Usage("no corpus has links; leave --guided-alignment out".into()));
+    }
+    Ok(())
 }
 
 /// What the weights start from.

@@ -10,6 +10,7 @@ use crate::data::Limits;
 
 mod attention;
 mod difference;
+mod guided;
 mod keys;
 mod metric;
 mod optimization;
@@ -23,6 +24,7 @@ pub use crate::backend::CellKind;
 pub use crate::text::{Normalization, Sharing, TextMode};
 pub use attention::{AttentionKind, DecoderOrder, WindowKind};
 pub use difference::Change;
+pub use guided::{GuidedKind, GuidedStep};
 pub use keys::{Key, keys};
 pub use metric::Metric;
 pub use optimization::{OptimizerKind, Schedule};
@@ -288,6 +290,12 @@ pub struct TrainConfig {
     pub sampling_k: f64,
     /// Label smoothing ε.
     pub label_smoothing: f32,
+    /// How attention weights are compared with those of given links (`--guided-alignment`); `ce` if not given.
+    pub guided_alignment_cost: Option<GuidedKind>,
+    /// What that cost, summed over the guided positions, is multiplied by before it is added to the loss, summed over the target tokens; 0.1 if not given.
+    pub guided_alignment_weight: Option<f64>,
+    /// Whose weights are a target word's; `write` if not given, as `lookback align` takes them.
+    pub guided_alignment_step: Option<GuidedStep>,
     /// Stop after so much, whatever the unit: "10Mt", "2h". With time a run cannot be repeated exactly.
     pub stop_after: Option<Period>,
     /// Validate every so many updates, or as "1e", "10Mt", "5min"; once an epoch if not given, with at least 50 updates between.
@@ -345,6 +353,9 @@ impl Default for TrainConfig {
             sampling_max: 0.25,
             sampling_k: 500.0,
             label_smoothing: 0.1,
+            guided_alignment_cost: None,
+            guided_alignment_weight: None,
+            guided_alignment_step: None,
             stop_after: None,
             validate_every: None,
             patience: 5,

@@ -14,7 +14,7 @@ use lookback::search::{Hypothesis, KeepWeights, SearchOptions, search};
 use lookback::stored::Storage;
 use lookback::tape::{Graph, Tape};
 use lookback::text::EOS;
-use lookback::train::{Ending, Initial, Job, RunOptions, Silent, Start, StopFlag, train};
+use lookback::train::{Aligned, Ending, Initial, Job, RunOptions, Silent, Start, StopFlag, train};
 
 const CELLS: [&str; 3] = ["lstm", "gru", "rnn"];
 const SCORES: [&str; 6] = ["dot", "scaled_dot", "general", "concat", "location", "none"];
@@ -114,7 +114,8 @@ impl Combination {
             dir: dir.into(),
             cpu: Cpu::detect(1),
             start: Start::Fresh,
-            options: RunOptions::default(),
+            aligned: Aligned::default(),
+        options: RunOptions::default(),
         };
         let outcome = train(job, &StopFlag::default(), &mut Silent).unwrap_or_else(|e| panic!("{self}: {e}"));
         assert_eq!((outcome.ending, outcome.updates), (Ending::Limit, 3), "{self}");

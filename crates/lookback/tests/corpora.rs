@@ -8,7 +8,7 @@ use lookback::config::Config;
 use lookback::data::{Corpus, PairStream, dates};
 use lookback::text::{TextMode, TokenizerSpec, Tokenizers};
 use lookback::train::{
-    Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train,
+    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train,
 };
 
 const SMALL: [&str; 9] = [
@@ -38,6 +38,7 @@ fn job(dir: &Path, sets: &[&str], start: Start) -> Job {
         dir: dir.to_owned(),
         cpu: Cpu::detect(1),
         start,
+        aligned: Aligned::default(),
         options: RunOptions::default(),
     }
 }

@@ -9,7 +9,7 @@ use lookback::backend::Cpu;
 use lookback::config::{Config, Metric};
 use lookback::data::{Corpus, dates};
 use lookback::train::{
-    Asked, Ending, Event, Initial, Job, Observer, OnDivergence, Outcome, RunOptions, Silent, Start, StopFlag,
+    Aligned, Asked, Ending, Event, Initial, Job, Observer, OnDivergence, Outcome, RunOptions, Silent, Start, StopFlag,
     TrainError, train,
 };
 
@@ -39,6 +39,7 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
         dir: dir.to_owned(),
         cpu: Cpu::detect(threads),
         start,
+        aligned: Aligned::default(),
         options: RunOptions::default(),
     }
 }

@@ -10,7 +10,7 @@ use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, Metric};
 use lookback::data::{Corpus, WordVectors, dates};
 use lookback::train::{
-    Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, VectorFiles, train,
+    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, VectorFiles, train,
 };
 
 /// A small model of written dates with everything that draws random numbers switched on.
@@ -46,6 +46,7 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
         dir: dir.to_owned(),
         cpu: Cpu::detect(threads),
         start,
+        aligned: Aligned::default(),
         options: RunOptions::default(),
     }
 }

@@ -176,10 +176,11 @@ impl TrainingDisplay {
         let Some(u) = self.last.filter(|_| self.since.tokens > 0.0) else { return };
         let s = self.since;
         self.screen.line(&format!(
-            "Ep. {} : Up. {} : Cost {:.4} : Time {:.1}s : {:.0} tok/s : gNorm {:.2} : L.r. {:.1e} : {:.0} % : left {}",
+            "Ep. {} : Up. {} : Cost {:.4}{} : Time {:.1}s : {:.0} tok/s : gNorm {:.2} : L.r. {:.1e} : {:.0} % : left {}",
             u.epoch,
             u.update,
             s.cost(),
+            u.guided_alignment.map(|cost| format!(" : Align {cost:.3}")).unwrap_or_default(),
             s.seconds,
             s.speed(),
             u.gradient_norm,
@@ -304,6 +305,7 @@ mod tests {
         update: 1200,
         epoch: 2,
         loss: 3.0,
+        guided_alignment: None,
         gradient_norm: 0.8,
         learning_rate: 5.8e-4,
         tokens: 2000,

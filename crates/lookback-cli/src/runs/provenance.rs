@@ -31,6 +31,7 @@ fn files(args: &TrainArgs) -> Vec<(&'static str, Vec<PathBuf>)> {
         one("src-vectors", &args.src_vectors),
         one("tgt-vectors", &args.tgt_vectors),
         one("init-from", &args.init_from),
+        many("guided-alignment", &args.guided.files),
     ]
 }
 

@@ -4,12 +4,18 @@
 //! Words are what stands between white space: weights of a source word's pieces are summed, those of a target word's averaged. Two directions are merged as phrase-based
 //! translation did it, see [`Merge`].
 
+#[cfg(feature = "train")]
+mod given;
 mod merge;
 
 use crate::TranslateError;
 use crate::translator::Translator;
 use crate::view::{AttentionMap, Links, links_of};
 
+#[cfg(feature = "train")]
+pub use given::{GivenLinks, OtherWords};
+#[cfg(feature = "train")]
+pub(crate) use given::{GivenRows, PairLinks};
 pub use merge::{Merge, merge};
 
 /// A link: positions of words in source and target, from 0.

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use super::Config;
 
 /// Where sections and the kinds of their values are defined.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     include_str!("../config.rs"),
     include_str!("attention.rs"),
+    include_str!("guided.rs"),
     include_str!("metric.rs"),
     include_str!("optimization.rs"),
     include_str!("precision.rs"),

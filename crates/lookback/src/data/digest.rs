@@ -20,7 +20,7 @@ pub fn file_sha256(path: &Path) -> io::Result<String> {
     }
 }
 
-pub(super) fn hex(hash: Sha256) -> String {
+pub(crate) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

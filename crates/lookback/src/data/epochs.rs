@@ -91,6 +91,11 @@ impl Epochs {
         epoch.plan[index].iter().map(example).collect()
     }
 
+    /// Which examples those of batch `index` of `epoch` are, in their order.
+    pub fn indices<'a>(&self, epoch: &'a Epoch, index: usize) -> impl Iterator<Item = usize> + use<'a> {
+        epoch.plan[index].iter().map(|&place| epoch.selection[place as usize] as usize)
+    }
+
     /// Which examples an epoch holds, by corpus and line.
     fn selection(&self, number: u64) -> Vec<u32> {
         let mut selection = Vec::new();

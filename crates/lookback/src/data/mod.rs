@@ -47,6 +47,8 @@ pub use corpus::{Columns, Corpus, Pair, ReadReport, read_lines, read_parallel, r
 #[cfg(feature = "files")]
 pub use digest::file_sha256;
 #[cfg(feature = "train")]
+pub(crate) use digest::hex;
+#[cfg(feature = "train")]
 pub use epochs::{Epoch, EpochOptions, Epochs, MergeDropout};
 #[cfg(feature = "files")]
 pub use error::{DataError, Side};

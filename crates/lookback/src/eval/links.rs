@@ -66,6 +66,14 @@ pub struct Alignments {
     pub duplicates: usize,
 }
 
+impl Alignments {
+    /// The links of every sentence.
+    #[must_use]
+    pub fn sentences(&self) -> &[BTreeSet<Link>] {
+        &self.sentences
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Certainty {
     Sure,

@@ -18,7 +18,7 @@ mod layout;
 mod output;
 mod recurrent;
 
-use crate::backend::{Backend, Candidates, CrossEntropy, Smoothing};
+use crate::backend::{Backend, Candidates, CrossEntropy, GuidedCost, GuidedLoss, GuidedRows, Smoothing};
 use crate::config::{ModelConfig, TiedEmbeddings};
 use crate::data::Batch;
 use crate::ops::State;
@@ -37,6 +37,17 @@ use layout::Layout;
 pub struct Seq2Seq {
     encoder: Encoder,
     decoder: Decoder,
+}
+
+/// What attention weights are drawn towards (guided alignment).
+#[derive(Debug, Clone, Copy)]
+pub struct Guidance<'a> {
+    /// Given weights of the T·B target positions, time-major.
+    pub given: GuidedRows<'a>,
+    /// How they are compared.
+    pub cost: GuidedCost,
+    /// What the summed cost is multiplied by.
+    pub weight: f64,
 }
 
 /// Everything that depends on the source alone: computed once per batch, then read.
@@ -142,6 +153,7 @@ impl Seq2Seq {
         self.decoder.output().cross_entropy(g, attentional, targets, Smoothing { epsilon, ignore: PAD })
     }
 
+<<<<<<< HEAD
     /// [`Seq2Seq::loss`] without smoothing, and a probe (S, B, ·) for each direction of the encoder's last layer: after the backward pass its gradient is the total ∂L/∂h_i, by all ways
     /// that lead from the loss to an encoder state, those through later states included.
     pub fn probed_loss<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> (CrossEntropy, Vec<Var>) {
@@ -151,6 +163,26 @@ impl Seq2Seq {
         let targets = g.ids(&batch.tgt_out);
         let smoothing = Smoothing { epsilon: 0.0, ignore: PAD };
         (self.decoder.output().cross_entropy(g, attentional, targets, smoothing), probes)
+||||||| parent of 8b8a3bd (Guided alignment in training: given links become rows of pieces, cost, weight and step in the configuration, flags of train)
+=======
+    /// [`Seq2Seq::loss`], with `guidance.weight` times the cost of the attention weights (the mean over the heads) added to what is minimised; the losses are told apart.
+    ///
+    /// # Panics
+    /// If there is no attention ([`Config::guided`](crate::config::Config::guided) refuses that), or the rows given are not those of the batch.
+    pub fn guided_loss<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        batch: &Batch,
+        epsilon: f32,
+        guidance: Guidance<'_>,
+    ) -> (CrossEntropy, GuidedLoss) {
+        let decoding = self.forced(g, batch);
+        let targets = g.ids(&batch.tgt_out);
+        let smoothing = Smoothing { epsilon, ignore: PAD };
+        let loss = self.decoder.output().cross_entropy(g, decoding.attentional, targets, smoothing);
+        let weights = decoding.weights.expect("a model without attention is not guided").mean(g);
+        (loss, g.guided_alignment(weights, guidance.given, guidance.cost, guidance.weight))
+>>>>>>> 8b8a3bd (Guided alignment in training: given links become rows of pieces, cost, weight and step in the configuration, flags of train)
     }
 
     /// The negative log-likelihood of every target position (T, B), in nats; 0 in padding. With attention, also its weights.

@@ -1,6 +1,9 @@
 //! The batches of a run, in the order of its seed, from any position: of corpora, an epoch at a time; of a stream, a buffer at a time.
 
+use std::borrow::Cow;
+
 use super::{BufferReport, Event, Observer, TrainError};
+use crate::align::{GivenRows, PairLinks, WeightsOf};
 use crate::config::Config;
 use crate::data::{
     Batch, BatchOptions, DataError, Epoch, EpochOptions, Epochs, Example, Fill, FilterReport, Limits, MergeDropout,
@@ -15,6 +18,18 @@ pub(super) struct Batches {
     epoch: Epoch,
     number: u64,
     rest: Option<Rest>,
+    guide: Option<Guide>,
+}
+
+/// What the attention is drawn towards.
+#[derive(Debug)]
+pub(super) struct Guide {
+    /// Those of each example.
+    pub(super) pairs: Vec<PairLinks>,
+    /// Whose weights are a target word's.
+    pub(super) step: WeightsOf,
+    /// What cuts examples anew in each epoch, if anything does.
+    pub(super) anew: Option<Tokenizers>,
 }
 
 /// What follows in a stream.
@@ -37,6 +52,7 @@ impl Batches {
         config: &Config,
         tokenizers: &Tokenizers,
         stream: Option<PairStream>,
+        guide: Option<Guide>,
     ) -> Self {
         let (limits, p) = (config.data.limits(), config.text.bpe_dropout);
         let weights = &config.data.corpus_weights;
@@ -56,7 +72,7 @@ impl Batches {
         });
         let epochs = Epochs::new(examples, counts, options);
         let epoch = epochs.epoch(1);
-        Self { epochs, epoch, number: 1, rest }
+        Self { epochs, epoch, number: 1, rest, guide }
     }
 
     /// Goes to an epoch; in a stream, reads on to that buffer.
@@ -87,6 +103,18 @@ impl Batches {
     /// Batch `index` of the epoch.
     pub(super) fn get(&self, index: usize) -> Batch {
         Batch::new(&self.epochs.batch(&self.epoch, index))
+    }
+
+    /// What the attention to `batch`, that of `index`, is drawn towards, if it is.
+    pub(super) fn given(&self, index: usize, batch: &Batch) -> Option<GivenRows> {
+        let Guide { pairs, step, anew } = self.guide.as_ref()?;
+        let examples = self.epochs.batch(&self.epoch, index);
+        let cut = |(i, example): (usize, &Example)| match anew {
+            Some(tokenizers) => Cow::Owned(pairs[i].cut_as(example, tokenizers)),
+            None => Cow::Borrowed(&pairs[i]),
+        };
+        let pairs: Vec<Cow<'_, PairLinks>> = self.epochs.indices(&self.epoch, index).zip(examples).map(cut).collect();
+        Some(GivenRows::new(pairs.iter().map(AsRef::as_ref), batch, *step))
     }
 
     pub(super) fn fill(&self) -> Fill {

@@ -19,10 +19,10 @@ use super::{
     Asked, Ending, Event, Job, Observer, OnDivergence, Outcome, Progress, StopFlag, TrainError, UpdateReport,
     Validation, learning_rate,
 };
-use crate::backend::{Cpu, Purpose};
+use crate::backend::{Cpu, GuidedLoss, Purpose};
 use crate::checkpoint::{Checkpoint, MODEL_FILE};
 use crate::config::{Config, Period, Reached};
-use crate::model::Seq2Seq;
+use crate::model::{Guidance, Seq2Seq};
 use crate::params::Gradients;
 use crate::tape::{Graph, Recording, Tape};
 use crate::text::Tokenizers;
@@ -73,6 +73,16 @@ pub(super) struct Run {
     pub(super) changed: Vec<String>,
     /// Keeps other trainings out of the folder.
     pub(super) _lock: File,
+}
+
+/// What the batches of an update add up to.
+#[derive(Debug, Default)]
+struct Sums {
+    loss: f64,
+    tokens: u64,
+    guided: GuidedLoss,
+    /// The first lines of each batch.
+    lines: Vec<u64>,
 }
 
 impl Run {
@@ -184,37 +194,22 @@ impl Run {
         let sampled = sampling::share(config, update, done);
         self.learner.params.prepare(&self.cpu, Purpose::Train);
         self.gradients.clear(&self.cpu);
-        let (mut loss, mut tokens, mut lines) = (0.0, 0, Vec::new());
+        let mut sums = Sums::default();
         for part in 0..config.accumulate {
             // A stream may end before an update is full.
             if self.batches.is_over() {
                 break;
             }
-            let mut batch = self.batches.get(self.position.batch);
-            self.advance(observer)?;
             // Every forward pass draws its own masks.
             let step = (update - 1) * self.config.train.accumulate as u64 + part as u64 + 1;
-            if sampled > 0.0 {
-                self.tape.reset();
-                let mut graph = Graph::inference(&self.cpu, &self.learner.params, &mut self.tape);
-                let own = self.model.predictions(&mut graph, &batch);
-                sampling::mix(&mut batch, &own, sampled, self.config.seed, step);
-            }
-            let config = &self.config.train;
-            drop_words(&mut batch, [config.word_dropout_src, config.word_dropout_tgt], self.config.seed, step);
-            let recording = Recording::On { seed: self.config.seed, step };
-            self.tape.reset();
-            let params = &self.learner.params;
-            let mut graph = Graph::training(&self.cpu, params, &mut self.tape, &mut self.gradients, recording);
-            let sums = self.model.loss(&mut graph, &batch, self.config.train.label_smoothing);
-            graph.backward();
-            loss += sums.loss;
-            tokens += sums.tokens;
-            lines.extend(batch.lines.iter().take(8).copied());
+            self.pass(step, sampled, &mut sums, observer)?;
         }
+        let Sums { loss, tokens, guided, lines } = sums;
         #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
         let loss = loss / tokens.max(1) as f64;
         let norm = self.learner.step(&self.cpu, &self.gradients, rate, tokens);
+        #[allow(clippy::cast_precision_loss, reason = "positions of a batch are far below 2⁵²")]
+        let guided_alignment = (guided.rows > 0).then(|| guided.loss / guided.rows as f64);
         if !loss.is_finite() || !norm.is_finite() {
             let lines = lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
             let (what, value) = if loss.is_finite() { ("norm of the gradient", norm) } else { ("loss", loss) };
@@ -225,6 +220,7 @@ impl Run {
             update,
             epoch,
             loss,
+            guided_alignment,
             gradient_norm: norm,
             learning_rate: rate,
             tokens,
@@ -232,6 +228,46 @@ impl Run {
             done: self.done(),
             reached: self.reached(),
         })
+    }
+
+    /// Forward and backward over the next batch; gradients are added.
+    fn pass(
+        &mut self,
+        step: u64,
+        sampled: f64,
+        sums: &mut Sums,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        let mut batch = self.batches.get(self.position.batch);
+        let given = self.batches.given(self.position.batch, &batch);
+        self.advance(observer)?;
+        if sampled > 0.0 {
+            self.tape.reset();
+            let mut graph = Graph::inference(&self.cpu, &self.learner.params, &mut self.tape);
+            let own = self.model.predictions(&mut graph, &batch);
+            sampling::mix(&mut batch, &own, sampled, self.config.seed, step);
+        }
+        let config = &self.config.train;
+        drop_words(&mut batch, [config.word_dropout_src, config.word_dropout_tgt], self.config.seed, step);
+        let recording = Recording::On { seed: self.config.seed, step };
+        self.tape.reset();
+        let params = &self.learner.params;
+        let mut graph = Graph::training(&self.cpu, params, &mut self.tape, &mut self.gradients, recording);
+        let epsilon = config.label_smoothing;
+        let (loss, guided) = match (&given, config.guided_alignment_cost, config.guided_alignment_weight) {
+            (Some(given), Some(cost), Some(weight)) => {
+                let guidance = Guidance { given: given.rows(), cost: cost.into(), weight };
+                self.model.guided_loss(&mut graph, &batch, epsilon, guidance)
+            }
+            _ => (self.model.loss(&mut graph, &batch, epsilon), GuidedLoss::default()),
+        };
+        graph.backward();
+        sums.loss += loss.loss;
+        sums.tokens += loss.tokens;
+        sums.guided.loss += guided.loss;
+        sums.guided.rows += guided.rows;
+        sums.lines.extend(batch.lines.iter().take(8).copied());
+        Ok(())
     }
 
     /// Moves to the next batch.

@@ -69,17 +69,22 @@ impl Metrics {
         }
         #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
         let speed = u.tokens as f64 / u.seconds.max(1e-9);
-        let scalars = [
+        let mut scalars = vec![
             ("train/batch_loss".to_owned(), u.loss),
             ("train/learning_rate".to_owned(), u.learning_rate),
             ("train/grad_norm".to_owned(), u.gradient_norm),
             ("train/tokens_per_sec".to_owned(), speed),
         ];
-        self.events(u.update, &scalars)?;
-        self.write(&json!({
+        let mut line = json!({
             "kind": "update", "update": u.update, "epoch": u.epoch, "loss": u.loss, "gradient_norm": u.gradient_norm,
             "learning_rate": u.learning_rate, "tokens": u.tokens, "seconds": u.reached.seconds, "tokens_per_second": speed,
-        }))
+        });
+        if let Some(cost) = u.guided_alignment {
+            line["guided_alignment"] = json!(cost);
+            scalars.push(("train/guided_alignment".to_owned(), cost));
+        }
+        self.events(u.update, &scalars)?;
+        self.write(&line)
     }
 
     pub(super) fn validation(&mut self, v: &Validation) -> Result<(), TrainError> {

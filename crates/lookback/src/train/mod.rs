@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::align::{GivenLinks, OtherWords};
 use crate::backend::Cpu;
 use crate::checkpoint::CheckpointError;
 use crate::config::{Change, Config, ConfigError, Metric, Reached};
@@ -62,8 +63,17 @@ pub struct Job {
     pub cpu: Cpu,
     /// Whether to go on with what is in the folder, or to refuse to overwrite it.
     pub start: Start,
+    /// What is known of the words of the pairs.
+    pub aligned: Aligned,
     /// How the run is led, whatever it learns.
     pub options: RunOptions,
+}
+
+/// Word alignments of pairs.
+#[derive(Debug, Clone, Default)]
+pub struct Aligned {
+    /// Links of the pairs to learn from, which the attention is drawn towards; none for a stream.
+    pub guide: Option<GivenLinks>,
 }
 
 /// How a run is led.
@@ -253,6 +263,8 @@ pub struct UpdateReport {
     pub epoch: u64,
     /// Training loss per target token of this update, in nats, smoothed by labels as configured.
     pub loss: f64,
+    /// What the attention weights cost against given links, per target position that has any, if they are guided.
+    pub guided_alignment: Option<f64>,
     /// Norm of the gradient per target token, before clipping.
     pub gradient_norm: f64,
     /// Learning rate used.
@@ -379,6 +391,9 @@ pub enum TrainError {
         /// The most there may be.
         longest: usize,
     },
+    /// A text whose links cannot be counted in its pieces.
+    #[error(transparent)]
+    OtherWords(#[from] OtherWords),
     /// A folder that holds a training.
     #[error("`{}` holds a training already; use --resume to go on with it, --overwrite to throw it away, or another folder", dir.display())]
     Occupied {

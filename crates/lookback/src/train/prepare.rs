@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::batches::Batches;
+use super::batches::{Batches, Guide};
 use super::folder::{clear, has_state, lock, need_folder, need_model, refuse_occupied, remove_halves};
 use super::job::Run;
 use super::learner::Learner;
@@ -12,10 +12,11 @@ use super::receipt::{Receipt, sums};
 use super::state::{Origin, Position, State};
 use super::validate::ValidationSet;
 use super::{Event, Job, Observer, Ready, RunOptions, Start, TrainError};
+use crate::align::{GivenLinks, PairLinks, WeightsOf};
 use crate::backend::Cpu;
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, ConfigError, CorpusSize, TextMode};
-use crate::data::{Corpus, FilterReport, encode_corpus};
+use crate::config::{Config, ConfigError, CorpusSize, GuidedStep, TextMode};
+use crate::data::{Corpus, Example, FilterReport, encode_corpus};
 use crate::model::Seq2Seq;
 use crate::params::Gradients;
 use crate::tape::Tape;
@@ -25,7 +26,7 @@ impl Run {
     /// Reads or makes everything a training needs.
     pub(super) fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let clock = Instant::now();
-        let Job { mut config, train, rest, tokenizers: given, initial, valid, dir, cpu, start, options } = job;
+        let Job { mut config, train, rest, tokenizers: given, initial, valid, dir, cpu, start, aligned, options } = job;
         refuse_occupied(&dir, start)?;
         if let Some(given) = &given {
             config.text.mode.get_or_insert(TextMode::File);
@@ -34,6 +35,7 @@ impl Run {
         // Before sizes are checked against each other: one that differs alone would be told as if it did not fit the others.
         initial.check_model(&config)?;
         let size = CorpusSize::of(&train);
+        let config = if aligned.guide.is_some() { config.guided()? } else { config.unguided()? };
         let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
         initial.check(&config)?;
         check_weights(&config, train.corpora())?;
@@ -45,7 +47,7 @@ impl Run {
             }
         };
         let cpu = config.train_on(cpu)?;
-        let origin = Origin::new(&config, &train, &valid);
+        let origin = Origin::new(&config, &train, &valid, aligned.guide.as_ref());
         let resumed = start == Start::Resume;
         if resumed {
             need_folder(&dir)?;
@@ -62,6 +64,9 @@ impl Run {
         refuse_empty("training", examples.len(), &skipped_train)?;
         refuse_empty("validation", valid_examples.len(), &skipped_valid)?;
         skipped_train.kept.resize(train.corpora(), 0);
+        let counts = &skipped_train.kept;
+        let guide = aligned.guide.as_ref().map(|links| guide(links, &config, &train, &examples, counts, &tokenizers));
+        let guide = guide.transpose()?;
         if let Some(longest) = config.model.location_length {
             refuse_long(&valid, &tokenizers, longest)?;
         }
@@ -89,7 +94,7 @@ impl Run {
         }
         Checkpoint::save_config(&dir, &config, &tokenizers)?;
         let (train_pairs, valid_pairs) = (examples.len(), valid_examples.len());
-        let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest);
+        let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest, guide);
         batches.select(position.epoch, observer)?;
         if !batches.is_stream() && position.batch >= batches.count() {
             // Other data have fewer batches.
@@ -190,6 +195,23 @@ fn refuse_long(valid: &Corpus, tokenizers: &Tokenizers, longest: usize) -> Resul
         }
     }
     Ok(())
+}
+
+/// What draws the attention to the words of the examples, which are `counts[c]` of corpus c.
+fn guide(
+    links: &GivenLinks,
+    config: &Config,
+    train: &Corpus,
+    examples: &[Example],
+    counts: &[usize],
+    tokenizers: &Tokenizers,
+) -> Result<Guide, TrainError> {
+    let pairs = PairLinks::of_examples(links, train, examples, counts, tokenizers)?;
+    let step = match config.train.guided_alignment_step {
+        Some(GuidedStep::Read) => WeightsOf::Reading,
+        Some(GuidedStep::Write) | None => WeightsOf::Writing,
+    };
+    Ok(Guide { pairs, step, anew: (config.text.bpe_dropout > 0.0).then(|| tokenizers.clone()) })
 }
 
 /// Refuses weights for other corpora.

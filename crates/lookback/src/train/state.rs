@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::learner::{Slot, Values};
 use super::{TrainError, Validation};
+use crate::align::GivenLinks;
 use crate::checkpoint::{CheckpointError, Numbers, STATE_FILE, TensorFile, write_tensors};
 use crate::config::{Config, Metric};
 use crate::data::{Corpus, StreamPosition, fingerprint};
@@ -93,14 +94,18 @@ pub(super) struct Origin {
     config: Config,
     train_sha256: String,
     valid_sha256: String,
+    /// Of the links that guide the attention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    links_sha256: Option<String>,
 }
 
 impl Origin {
-    pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus) -> Self {
+    pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus, links: Option<&GivenLinks>) -> Self {
         Self {
             config: config.without_limits(),
             train_sha256: fingerprint(&train.pairs),
             valid_sha256: fingerprint(&valid.pairs),
+            links_sha256: links.map(GivenLinks::sha256),
         }
     }
 
@@ -119,7 +124,9 @@ impl Origin {
             ("the validation data", &self.valid_sha256, &before.valid_sha256),
         ];
         let data = data.iter().filter(|(_, now, then)| now != then && !holds_out_others);
-        let data: Vec<_> = data.map(|(what, ..)| ("data".to_owned(), (*what).to_owned())).collect();
+        let links = (self.links_sha256 != before.links_sha256).then_some("the alignments that guide the attention");
+        let data = data.map(|(what, ..)| *what).chain(links);
+        let data: Vec<_> = data.map(|what| ("data".to_owned(), what.to_owned())).collect();
         // What is chosen from the data changes with them; they come first.
         data.into_iter().chain(changes.into_iter().map(|change| (change.key.clone(), change.to_string()))).collect()
     }

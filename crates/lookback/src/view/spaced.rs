@@ -18,11 +18,16 @@ const SPACE: &str = "\u{2581}";
 pub(super) fn spaced_words(side: &Side) -> Vec<WordSpan> {
     let mut words = side.all_words();
     let end = if side.has_end() { words.pop() } else { None };
-    let forms = [side.text.clone(), side.text.nfc().collect(), side.text.nfkc().collect()];
-    let found = forms.iter().find_map(|text| joined(&words, text).or_else(|| joined(&words, &text.to_lowercase())));
-    let mut words = found.unwrap_or(words);
+    let mut words = spaced(words, &side.text);
     words.extend(end);
     words
+}
+
+/// As [`spaced_words`], of `words` that cover a text's pieces in order, without its end.
+pub(crate) fn spaced(words: Vec<WordSpan>, text: &str) -> Vec<WordSpan> {
+    let forms = [text.to_owned(), text.nfc().collect(), text.nfkc().collect()];
+    let found = forms.iter().find_map(|text| joined(&words, text).or_else(|| joined(&words, &text.to_lowercase())));
+    found.unwrap_or(words)
 }
 
 /// Walks along `text`; none if it does not spell `words`.
