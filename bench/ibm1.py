@@ -4,7 +4,8 @@
 
 Learns t(target word | source word) by expectation maximisation on TRAIN, an empty source word included, and links each target word of PAIRS to the
 source word with the highest t; to none if that is the empty word, or if TRAIN never had the two together. Links are Pharaoh's, from 0. Words are compared
-in lower case. With --reverse it learns and links the other way round; links stay source-target.
+in lower case. With --reverse it learns and links the other way round; links stay source-target. With --merge it does both and merges the links (Koehn, Och &
+Marcu 2003, section 3.1). TRAIN may be PAIRS itself: so it makes the links that `lookback train --guided-alignment` learns from.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import sys
 
 import numpy as np
 
+FORWARD, BACKWARD = (0, 1), (1, 0)
+NEIGHBOURS = [(0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (1, -1), (-1, 1), (1, 1)]
 
 def read(path):
     with open(path, encoding="utf-8") as lines:
@@ -45,22 +48,16 @@ def train(src, tgt, width, iterations):
     return known, t
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("train")
-    parser.add_argument("pairs")
-    parser.add_argument("--iterations", type=int, default=10)
-    parser.add_argument("--reverse", action="store_true")
-    args = parser.parse_args()
-    way = (1, 0) if args.reverse else (0, 1)
-    learned = [pair for pair in read(args.train) if pair[0] and pair[1]]
+def directed(learned, pairs, way, iterations):
+    """→ the links (source, target) of each of `pairs`, each word of side way[1] linked to one of side way[0]."""
     indices = {}, {}
     src, tgt = (numbered([pair[side] for pair in learned], index, True) for side, index in zip(way, indices))
     width = len(indices[1]) + 1
-    known, t = train(src, tgt, width, args.iterations)
-    for pair in read(args.pairs):
+    known, t = train(src, tgt, width, iterations)
+    aligned = []
+    for pair in pairs:
         s, words = (numbered([pair[side]], index, False)[0] for side, index in zip(way, indices))
-        links = []
+        links = set()
         for j, word in enumerate(words):
             # The empty word stands first and wins ties; an unknown source word has t = 0.
             codes = np.concatenate([[0], s]) * width + word
@@ -68,7 +65,53 @@ def main():
             probabilities = np.where((known[places] == codes) & (np.concatenate([[1], s]) > 0), t[places], 0.0)
             i = int(probabilities.argmax()) - 1
             if i >= 0:
-                links.append((j, i) if args.reverse else (i, j))
+                links.add((i, j) if way == FORWARD else (j, i))
+        aligned.append(links)
+    return aligned
+
+
+def by_target(links):
+    return sorted(links, key=lambda link: (link[1], link[0]))
+
+
+def merged(forward, backward, how):
+    both, either = forward & backward, forward | backward
+    if how != "grow-diag-final-and":
+        return both if how == "intersection" else either
+    links = set(both)
+    free = lambda s, t: (all(link[0] != s for link in links), all(link[1] != t for link in links))
+    while True:
+        before = len(links)
+        for s, t in by_target(links):
+            for ds, dt in NEIGHBOURS:
+                new = s + ds, t + dt
+                if new in either and any(free(*new)):
+                    links.add(new)
+        if len(links) == before:
+            break
+    for direction in forward, backward:
+        for link in by_target(direction):
+            if all(free(*link)):
+                links.add(link)
+    return links
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("train")
+    parser.add_argument("pairs")
+    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--reverse", action="store_true")
+    parser.add_argument("--merge", choices=["intersection", "union", "grow-diag-final-and"])
+    args = parser.parse_args()
+    pairs = read(args.pairs)
+    learned = [pair for pair in read(args.train) if pair[0] and pair[1]]
+    if args.merge:
+        ways = (directed(learned, pairs, way, args.iterations) for way in (FORWARD, BACKWARD))
+        aligned = [merged(*links, args.merge) for links in zip(*ways)]
+    else:
+        aligned = directed(learned, pairs, BACKWARD if args.reverse else FORWARD, args.iterations)
+    for links in aligned:
         print(" ".join(f"{i}-{j}" for i, j in sorted(links)))
 
 

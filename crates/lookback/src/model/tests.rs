@@ -9,6 +9,9 @@ use crate::data::Example;
 use crate::params::{Gradients, Params};
 use crate::tape::{Recording, Tape};
 
+#[path = "guided_tests.rs"]
+mod guided;
+
 /// The model of a golden, its parameters in the device's precision, and its batch.
 struct Case<T: Real> {
     cpu: Cpu<T>,

@@ -1,0 +1,187 @@
+//! Trainings whose attention is guided by given links: repeatable, resumable, with pairs left out and cut anew, and of effect.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use lookback::Translator;
+use lookback::align::{GivenLinks, WeightsOf};
+use lookback::backend::Cpu;
+use lookback::config::Config;
+use lookback::data::Corpus;
+use lookback::train::{
+    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train,
+};
+use lookback::view::Links;
+
+/// Sentences whose translation has the words in reverse order, and their links.
+fn pairs(count: usize, seed: usize) -> (Corpus, Vec<String>) {
+    let words = [("eins", "one"), ("zwei", "two"), ("drei", "three"), ("vier", "four"), ("fünf", "five")];
+    let sentence = |i: usize| -> Vec<usize> { (0..2 + (i + seed) % 4).map(|k| (i * 7 + k * 3 + seed * i * k) % 5).collect() };
+    let pair = |i: usize| {
+        let numbers = sentence(i);
+        let src: Vec<&str> = numbers.iter().map(|&n| words[n].0).collect();
+        let tgt: Vec<&str> = numbers.iter().rev().map(|&n| words[n].1).collect();
+        let last = numbers.len() - 1;
+        let links: Vec<String> = (0..=last).map(|s| format!("{s}-{}", last - s)).collect();
+        ((src.join(" "), tgt.join(" ")), links.join(" "))
+    };
+    let (pairs, links): (Vec<_>, Vec<_>) = (0..count).map(pair).unzip();
+    (Corpus::from_pairs(pairs), links)
+}
+
+fn given(corpus: &Corpus, lines: &[String]) -> GivenLinks {
+    let mut links = GivenLinks::default();
+    links.insert(0, corpus, Path::new("train.links"), lines).expect("links");
+    links
+}
+
+fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
+    let small = [
+        "seed=3",
+        "text.mode=bpe",
+        "text.vocab_size=290",
+        "data.max_tgt=12",
+        "model.hidden=16",
+        "model.embedding=8",
+        "model.dropout=0.1",
+        "train.batch_tokens=200",
+        "train.max_updates=12",
+        "train.checkpoint_every=3",
+        "train.validate_every=6",
+        "train.warmup=4",
+        "train.metric=loss",
+        "train.validate_metrics=exact",
+    ];
+    let sets: Vec<String> = small.iter().chain(sets).map(ToString::to_string).collect();
+    let (train, links) = pairs(120, 1);
+    let guide = Some(given(&train, &links));
+    Job {
+        config: Config::from_layers(&[], &sets).expect("known keys"),
+        train,
+        rest: None,
+        tokenizers: None,
+        initial: Initial::Random,
+        valid: pairs(20, 2).0,
+        dir: dir.to_owned(),
+        cpu: Cpu::detect(threads),
+        start,
+        aligned: Aligned { guide },
+        options: RunOptions::default(),
+    }
+}
+
+fn run(job: Job) -> Outcome {
+    train(job, &StopFlag::default(), &mut Silent).expect("the training runs")
+}
+
+/// Weights, state and configuration of a folder.
+fn contents(dir: &Path) -> BTreeMap<&'static str, Vec<u8>> {
+    let read = |name| (name, fs::read(dir.join(name)).expect("a file"));
+    ["model.safetensors", "training.safetensors", "config.json"].into_iter().map(read).collect()
+}
+
+/// Asks to stop after an update; keeps the costs of the attention.
+#[derive(Default)]
+struct Watching<'a> {
+    stop_after: Option<(u64, &'a StopFlag)>,
+    costs: Vec<f64>,
+}
+
+impl Observer for Watching<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Update(report) = event {
+            self.costs.extend(report.guided_alignment);
+            if let Some((update, stop)) = self.stop_after.filter(|(update, _)| *update == report.update) {
+                assert_eq!(update, report.update);
+                stop.stop();
+            }
+        }
+    }
+}
+
+const ANEW: &str = "text.bpe_dropout=0.3";
+
+#[test]
+fn threads_and_interruptions_change_no_byte_of_a_guided_training() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (name, sets) in [
+        ("plain", &["model.heads=2"][..]),
+        ("mse", &["train.guided_alignment_cost=mse", "train.guided_alignment_step=read", "train.accumulate=2"]),
+        ("mult", &["train.guided_alignment_cost=mult", "model.input_feeding=true", ANEW]),
+    ] {
+        let whole = dir.path().join(name);
+        assert_eq!(run(job(&whole, sets, 1, Start::Fresh)).ending, Ending::Limit);
+        let threads = dir.path().join(format!("{name}-threads"));
+        run(job(&threads, sets, 3, Start::Fresh));
+        assert!(contents(&whole) == contents(&threads), "{name}: three threads");
+        let parts = dir.path().join(format!("{name}-parts"));
+        let stop = StopFlag::default();
+        let mut watching = Watching { stop_after: Some((5, &stop)), ..Watching::default() };
+        let outcome = train(job(&parts, sets, 1, Start::Fresh), &stop, &mut watching).expect("the first part");
+        assert_eq!((outcome.ending, outcome.updates), (Ending::Stopped, 5));
+        run(job(&parts, sets, 2, Start::Resume));
+        assert!(contents(&whole) == contents(&parts), "{name}: stopped");
+    }
+}
+
+#[test]
+fn other_links_are_another_training() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(job(dir.path(), &[], 1, Start::Fresh));
+    let changed = |change: fn(&mut Job)| {
+        let mut job = job(dir.path(), &["train.max_updates=14"], 1, Start::Resume);
+        change(&mut job);
+        train(job, &StopFlag::default(), &mut Silent)
+    };
+    let fewer = |job: &mut Job| {
+        let mut lines = pairs(120, 1).1;
+        lines[7].clear();
+        job.aligned.guide = Some(given(&job.train, &lines));
+    };
+    let error = changed(fewer).expect_err("refused").to_string();
+    assert!(error.contains("the alignments that guide the attention changed"), "{error}");
+    let error = changed(|job| job.aligned.guide = None).expect_err("refused").to_string();
+    assert!(error.contains("alignments") && error.contains("guided_alignment"), "{error}");
+    assert_eq!(changed(|_| {}).expect("the same links").updates, 14);
+}
+
+#[test]
+fn guidance_makes_the_attention_the_links_and_none_is_needed_for_other_pairs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let long = ["train.max_updates=250", "train.validate_every=250", "train.learning_rate=0.01", "model.dropout=0.0"];
+    for (step, weights) in [("write", WeightsOf::Writing), ("read", WeightsOf::Reading)] {
+        let of = format!("train.guided_alignment_step={step}");
+        let sets: Vec<&str> = long.into_iter().chain(["train.guided_alignment_weight=1.0", &of]).collect();
+        let out = dir.path().join(step);
+        let mut watching = Watching::default();
+        train(job(&out, &sets, 2, Start::Fresh), &StopFlag::default(), &mut watching).expect("it runs");
+        let (first, last) = (watching.costs[0], watching.costs[watching.costs.len() - 1]);
+        assert!(last < 0.3 * first, "{step}: the cost was {first} and is {last}");
+        let (unseen, links) = pairs(20, 2);
+        let texts: Vec<(&str, &str)> = unseen.pairs.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
+        let translator = Translator::load(&out).expect("a model");
+        let aligned = translator.align_pairs(&texts, weights, Links::Strongest).expect("links");
+        let right = aligned.iter().zip(&links).filter(|(found, want)| lookback::view::pharaoh_line(found) == **want);
+        assert!(right.count() >= 17, "{step}: {aligned:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_guided_is_refused_before_anything_is_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("model");
+    let refused = |job: Job| train(job, &StopFlag::default(), &mut Silent).expect_err("refused");
+    let error = refused(job(&out, &["model.attention=none"], 1, Start::Fresh));
+    assert!(matches!(error, TrainError::Config(_)) && error.to_string().contains("model.attention"), "{error}");
+    let without = Job { aligned: Aligned::default(), ..job(&out, &["train.guided_alignment_weight=0.5"], 1, Start::Fresh) };
+    assert!(refused(without).to_string().starts_with("train.guided_alignment_weight: no links were given"));
+    // NFKC makes two words of `a¨b`, so what the file counts as one cannot be found among the pieces.
+    let mut other = job(&out, &["text.normalization=nfkc"], 1, Start::Fresh);
+    other.train.pairs[3].src = "eins a\u{a8}b".into();
+    let (corpus, lines) = (other.train.clone(), vec![String::new(); 120]);
+    other.aligned.guide = Some(given(&corpus, &lines));
+    let error = refused(other);
+    assert!(matches!(error, TrainError::OtherWords(_)) && error.to_string().contains("line 4 of corpus 1"), "{error}");
+    assert!(!out.exists());
+}
