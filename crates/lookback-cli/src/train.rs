@@ -126,7 +126,8 @@ fn configuration(args: &TrainArgs, initial: &Initial) -> anyhow::Result<Config> 
     let seed = args.seed.map(|seed| format!("seed={seed}"));
     let weights = (!args.corpus_weights.is_empty()).then(|| format!("data.corpus_weights={:?}", args.corpus_weights));
     let every = args.checkpoint_every.map(|every| format!("train.checkpoint_every={every}"));
-    let sets: Vec<String> = args.set.iter().cloned().chain(seed).chain(weights).chain(every).chain(args.guided.sets()).collect();
+    let sets: Vec<String> =
+        args.set.iter().cloned().chain(seed).chain(weights).chain(every).chain(args.guided.sets()).collect();
     match initial {
         Initial::Model(model) => Config::derived(&model.config, &files, &sets),
         _ => Config::from_layers(&files, &sets),

@@ -115,7 +115,7 @@ impl Combination {
             cpu: Cpu::detect(1),
             start: Start::Fresh,
             aligned: Aligned::default(),
-        options: RunOptions::default(),
+            options: RunOptions::default(),
         };
         let outcome = train(job, &StopFlag::default(), &mut Silent).unwrap_or_else(|e| panic!("{self}: {e}"));
         assert_eq!((outcome.ending, outcome.updates), (Ending::Limit, 3), "{self}");

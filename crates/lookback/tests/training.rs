@@ -10,7 +10,8 @@ use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, Metric};
 use lookback::data::{Corpus, WordVectors, dates};
 use lookback::train::{
-    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, VectorFiles, train,
+    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError,
+    VectorFiles, train,
 };
 
 /// A small model of written dates with everything that draws random numbers switched on.

@@ -35,13 +35,7 @@ impl GivenLinks {
     ///
     /// # Errors
     /// What is no link or lies outside its pair, by `file:line`, and another number of lines than pairs.
-    pub fn insert(
-        &mut self,
-        number: u32,
-        corpus: &Corpus,
-        path: &Path,
-        lines: &[String],
-    ) -> Result<(), LinkError> {
+    pub fn insert(&mut self, number: u32, corpus: &Corpus, path: &Path, lines: &[String]) -> Result<(), LinkError> {
         let words = |text: &str| text.split_whitespace().count();
         let pairs = corpus.pairs.iter().filter(|pair| pair.corpus == number);
         let lengths: Vec<(usize, usize)> = pairs.map(|pair| (words(&pair.src), words(&pair.tgt))).collect();
@@ -280,13 +274,10 @@ mod tests {
     #[test]
     fn words_and_pairs_without_links_have_no_rows() {
         let pairs = corpus(&[("a b", "x y"), ("a", "x"), ("b a", "y")]);
-        assert_eq!(rows(&pairs, &["1-1", "", "1-0"], WeightsOf::Writing), [
-            "(0, 2) 1:0.5 2:0.5",
-            "(1, 0) 1:0.5 2:0.5",
-            "(1, 2) 3:1",
-            "(2, 0) 1:0.5 2:0.5",
-            "(3, 0) 3:1",
-        ]);
+        assert_eq!(
+            rows(&pairs, &["1-1", "", "1-0"], WeightsOf::Writing),
+            ["(0, 2) 1:0.5 2:0.5", "(1, 0) 1:0.5 2:0.5", "(1, 2) 3:1", "(2, 0) 1:0.5 2:0.5", "(3, 0) 3:1",]
+        );
     }
 
     #[test]

@@ -97,9 +97,15 @@ mod tests {
         assert_eq!(config(&[]).unguided().expect("nothing is said"), config(&[]));
         for set in ["guided_alignment_cost=mse", "guided_alignment_weight=0.5", "guided_alignment_step=read"] {
             let set = format!("train.{set}");
-            assert_eq!(config(&[&set]).guided().expect("kept").guided().expect("again"), config(&[&set]).guided().expect("kept"));
+            assert_eq!(
+                config(&[&set]).guided().expect("kept").guided().expect("again"),
+                config(&[&set]).guided().expect("kept")
+            );
             let message = config(&[&set]).unguided().expect_err("refused").to_string();
-            assert!(message.starts_with(set.split('=').next().expect("a key")) && message.contains("no links"), "{message}");
+            assert!(
+                message.starts_with(set.split('=').next().expect("a key")) && message.contains("no links"),
+                "{message}"
+            );
         }
     }
 
@@ -108,7 +114,9 @@ mod tests {
         let said = |set: &str| config(&[set]).guided().expect_err("refused").to_string();
         assert!(said("model.attention=none").starts_with("model.attention: links were given"));
         for weight in ["0.0", "-1.0"] {
-            assert!(said(&format!("train.guided_alignment_weight={weight}")).starts_with("train.guided_alignment_weight: "));
+            assert!(
+                said(&format!("train.guided_alignment_weight={weight}")).starts_with("train.guided_alignment_weight: ")
+            );
         }
     }
 }

@@ -52,7 +52,11 @@ fn gradients_of_the_guided_loss_agree_with_differences_for_every_score_order_win
                 let difference = (loss(1e-6) - loss(-1e-6)) / 2e-6;
                 let gradient: f64 = gradients.all()[i].iter().zip(&direction).map(|(g, d)| g * d).sum();
                 let error = (difference - gradient).abs() / gradient.abs().max(1e-2);
-                assert!(error < 1e-5, "{name}, {cost:?}, {}: {difference}, not {gradient}", case.params.specs()[i].name);
+                assert!(
+                    error < 1e-5,
+                    "{name}, {cost:?}, {}: {difference}, not {gradient}",
+                    case.params.specs()[i].name
+                );
             }
             case.params.set_exact(&case.cpu, &values);
         }

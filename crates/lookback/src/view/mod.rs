@@ -30,9 +30,9 @@ pub use map::{AttentionMap, Side};
 #[cfg(feature = "files")]
 pub use npz::NpzWriter;
 pub use pharaoh::{Links, links_of, pharaoh_line, to_pharaoh};
+pub use soft::{to_marian, write_marian, write_nematus};
 #[cfg(feature = "train")]
 pub(crate) use spaced::spaced;
-pub use soft::{to_marian, write_marian, write_nematus};
 pub use svg::{Style, to_svg};
 pub use terminal::{Ink, to_terminal};
 
