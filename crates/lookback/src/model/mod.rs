@@ -153,7 +153,6 @@ impl Seq2Seq {
         self.decoder.output().cross_entropy(g, attentional, targets, Smoothing { epsilon, ignore: PAD })
     }
 
-<<<<<<< HEAD
     /// [`Seq2Seq::loss`] without smoothing, and a probe (S, B, ·) for each direction of the encoder's last layer: after the backward pass its gradient is the total ∂L/∂h_i, by all ways
     /// that lead from the loss to an encoder state, those through later states included.
     pub fn probed_loss<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> (CrossEntropy, Vec<Var>) {
@@ -163,8 +162,8 @@ impl Seq2Seq {
         let targets = g.ids(&batch.tgt_out);
         let smoothing = Smoothing { epsilon: 0.0, ignore: PAD };
         (self.decoder.output().cross_entropy(g, attentional, targets, smoothing), probes)
-||||||| parent of 8b8a3bd (Guided alignment in training: given links become rows of pieces, cost, weight and step in the configuration, flags of train)
-=======
+    }
+
     /// [`Seq2Seq::loss`], with `guidance.weight` times the cost of the attention weights (the mean over the heads) added to what is minimised; the losses are told apart.
     ///
     /// # Panics
@@ -182,7 +181,6 @@ impl Seq2Seq {
         let loss = self.decoder.output().cross_entropy(g, decoding.attentional, targets, smoothing);
         let weights = decoding.weights.expect("a model without attention is not guided").mean(g);
         (loss, g.guided_alignment(weights, guidance.given, guidance.cost, guidance.weight))
->>>>>>> 8b8a3bd (Guided alignment in training: given links become rows of pieces, cost, weight and step in the configuration, flags of train)
     }
 
     /// The negative log-likelihood of every target position (T, B), in nats; 0 in padding. With attention, also its weights.

@@ -14,7 +14,7 @@ use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError};
 use crate::config::{Config, CorpusSize, TrainPrecision};
 use crate::data::{Corpus, file_sha256, fingerprint};
 use crate::eval::Pool;
-use crate::train::{Ending, Finding, Initial, Input, Job, Provenance, Receipt, RunOptions, Start, StopFlag, train};
+use crate::train::{Aligned, Ending, Finding, Initial, Input, Job, Provenance, Receipt, RunOptions, Start, StopFlag, train};
 
 /// What is the same in all runs of a study.
 #[derive(Debug)]
@@ -188,6 +188,7 @@ impl<'a> Bench<'a> {
             cpu: self.cpu.clone(),
             // In an empty folder a resumed run begins.
             start: Start::Resume,
+            aligned: Aligned::default(),
             options: RunOptions { provenance, ..RunOptions::default() },
         };
         let outcome = train(job, self.stop, &mut *self.observer)?;
