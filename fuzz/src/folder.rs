@@ -7,7 +7,7 @@ use std::path::Path;
 use lookback::backend::Cpu;
 use lookback::config::Config;
 use lookback::data::Corpus;
-use lookback::train::{Initial, Job, RunOptions, Silent, Start, StopFlag, TrainError, train};
+use lookback::train::{Aligned, Initial, Job, RunOptions, Silent, Start, StopFlag, TrainError, train};
 use tempfile::TempDir;
 
 /// The files of a model folder, and of its training.
@@ -77,6 +77,7 @@ pub(crate) fn run_in(dir: &Path, start: Start) -> Result<(), TrainError> {
         dir: dir.to_owned(),
         cpu: Cpu::detect(1),
         start,
+        aligned: Aligned::default(),
         options: RunOptions::default(),
     };
     train(job, &StopFlag::default(), &mut Silent).map(|_| ())

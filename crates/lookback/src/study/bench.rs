@@ -14,7 +14,9 @@ use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError};
 use crate::config::{Config, CorpusSize, TrainPrecision};
 use crate::data::{Corpus, file_sha256, fingerprint};
 use crate::eval::Pool;
-use crate::train::{Aligned, Ending, Finding, Initial, Input, Job, Provenance, Receipt, RunOptions, Start, StopFlag, train};
+use crate::train::{
+    Aligned, Ending, Finding, Initial, Input, Job, Provenance, Receipt, RunOptions, Start, StopFlag, train,
+};
 
 /// What is the same in all runs of a study.
 #[derive(Debug)]
