@@ -168,7 +168,6 @@ Examples:
   lookback train pairs.tsv.gz --columns 2,1 -o my-model --set train.max_epochs=9
   lookback train pairs.tsv --dump-config > run.toml
   lookback train domain.tsv --init-from my-model --out tuned --set train.learning_rate=1e-4
-  lookback train pairs.tsv --guided-alignment pairs.links --out my-model
   lookback train pairs.tsv --out my-model --resume";
 
 #[derive(Debug, Args)]
