@@ -308,6 +308,9 @@ fn norms(profiles: &[Look]) -> Section {
                 "The loss of one output step is taken alone and its gradient followed to every encoder state: ∂loss_t/∂h_i, by all ways, the mean of its norm over {LOOKED} test sequences \
                  at a delay of {LOOKED_AT}. The distance counts the recurrent steps from h_i to the decoder state that writes y_t. Computed in double precision."
             ),
+            "What is seen at initialisation is a matter of it: matrices start uniform as Glorot & Bengio (2010) say, gate by gate, so that the recurrent matrix of a tanh-RNN neither shrinks nor \
+             stretches much; forget gates of an LSTM start open, gates of a GRU half open."
+                .to_owned(),
             "After training a gradient is small for two reasons: it vanished on its way, or the symbol is written right and there is nothing to learn.".to_owned(),
         ],
         figures: vec![("gradients.svg".to_owned(), chart)],
