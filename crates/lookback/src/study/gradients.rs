@@ -29,14 +29,14 @@ pub(super) fn base(extent: Extent) -> &'static [&'static str] {
             "model.hidden=64",
             "model.bidirectional=false",
             "model.dropout=0",
-            "train.max_updates=1500",
-            "train.learning_rate=0.004",
+            "train.max_updates=4000",
+            "train.learning_rate=0.005",
             "train.schedule=linear",
             "train.warmup=50",
             "train.patience=0",
             "train.label_smoothing=0",
             "train.metric=loss",
-            "train.validate_every=500",
+            "train.validate_every=1000",
             "search.beam_size=1",
         ],
         Extent::Quick => &[
@@ -46,14 +46,14 @@ pub(super) fn base(extent: Extent) -> &'static [&'static str] {
             "model.hidden=32",
             "model.bidirectional=false",
             "model.dropout=0",
-            "train.max_updates=400",
+            "train.max_updates=3000",
             "train.learning_rate=0.008",
             "train.schedule=linear",
             "train.warmup=20",
             "train.patience=0",
             "train.label_smoothing=0",
             "train.metric=loss",
-            "train.validate_every=200",
+            "train.validate_every=1000",
             "search.beam_size=1",
         ],
     }
@@ -62,7 +62,7 @@ pub(super) fn base(extent: Extent) -> &'static [&'static str] {
 /// Blanks between the symbols and the place where they are to be written.
 fn delays(extent: Extent) -> &'static [usize] {
     match extent {
-        Extent::Full => &[5, 20, 40, 80],
+        Extent::Full => &[5, 10, 20, 40],
         Extent::Quick => &[5, 20],
     }
 }
@@ -378,7 +378,9 @@ fn lead(copied: &[Copied], profiles: &[Look]) -> Vec<String> {
         .iter()
         .filter_map(|look| {
             let (near, far) = (look.start.mean(BINS[1].0, BINS[1].1)?, look.start.mean(BINS[5].0, BINS[5].1)?);
-            Some(format!("{} {:.0e}", look.model.label(), far / near))
+            let ratio = far / near;
+            let ratio = if ratio < 0.01 { format!("{ratio:.0e}") } else { format!("{ratio:.2}") };
+            Some(format!("{} {ratio}", look.model.label()))
         })
         .collect();
     if !reach.is_empty() {
