@@ -112,7 +112,11 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Some(StudyError::Eval(inner)) => return code_of(inner),
         Some(StudyError::Tab { .. } | StudyError::Link(_)) => return Some(3),
         Some(
-            StudyError::Edges(_) | StudyError::Occupied { .. } | StudyError::Another { .. } | StudyError::Varied { .. },
+            StudyError::Edges(_)
+            | StudyError::Occupied { .. }
+            | StudyError::Another { .. }
+            | StudyError::Varied { .. }
+            | StudyError::Pairs { .. },
         ) => return Some(2),
         _ => {}
     }

@@ -26,6 +26,7 @@ pub(crate) fn run(args: &StudyArgs, common: Common) -> anyhow::Result<Done> {
         study: match args.name {
             StudyName::Bottleneck => Study::Bottleneck,
             StudyName::Scores => Study::Scores,
+            StudyName::Gradients => Study::Gradients,
         },
         extent: if args.quick { Extent::Quick } else { Extent::Full },
         settings: args.set.iter().cloned().chain(args.seed.map(|seed| format!("seed={seed}"))).collect(),
@@ -78,8 +79,16 @@ fn gold(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<GoldLink
 }
 
 /// What the study is given.
-fn data(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<StudyData> {
+fn data(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<StudyData>> {
     let StudyArgs { pairs, src, tgt, columns, .. } = args;
+    if args.name == StudyName::Gradients {
+        let given = [!pairs.is_empty(), !src.is_empty(), columns.is_some(), args.valid.is_some(), args.test.is_some()];
+        if given.contains(&true) {
+            let what = "the study `gradients` makes the pairs it learns from; give none, and neither --columns, --valid nor --test";
+            return Err(Usage(what.into()).into());
+        }
+        return Ok(None);
+    }
     if pairs.is_empty() && src.is_empty() {
         return Err(Usage("give PAIRS, or --src FILE and --tgt FILE".into()).into());
     }
@@ -97,7 +106,7 @@ fn data(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<StudyData> {
         Ok(path.map(read).transpose()?)
     };
     let (valid, test) = (table(args.valid.as_deref())?, table(args.test.as_deref())?);
-    Ok(StudyData { pairs, valid, test })
+    Ok(Some(StudyData { pairs, valid, test }))
 }
 
 /// The command as it was typed, the program by its name.

@@ -13,10 +13,12 @@ Examples:
   lookback study bottleneck pairs.tsv --out bottleneck
   lookback study bottleneck --src train.de --tgt train.en --test test.tsv --out bottleneck
   lookback study bottleneck pairs.tsv --quick --out look     minutes, small models of few pairs
+  lookback study gradients --out gradients
   lookback study scores pairs.tsv --align-pairs rwth.tsv --align-gold gold.talp --gold-base 1 -o scores
 
 bottleneck  the same model with and without attention, by length of the source
 scores      every attention score, window and input feeding, beside Luong et al. (2015)
+gradients   how far gradients reach, by cell, with and without attention; needs no PAIRS
 
 Writes DIR/report.html, SVG figures and results.json; every model is in DIR/runs, with the command
 that trains it in the report. The same command goes on where it was stopped.";
@@ -81,4 +83,5 @@ pub(crate) struct StudyArgs {
 pub(crate) enum StudyName {
     Bottleneck,
     Scores,
+    Gradients,
 }

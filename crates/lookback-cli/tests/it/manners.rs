@@ -87,6 +87,8 @@ fn every_verb_ends_with_the_code_that_tells_whose_turn_it_is() {
         ("study bottleneck pairs.tsv --out short/new", 1),
         ("study bottleneck pairs.tsv --out new --align-pairs pairs.tsv --align-gold long", 2),
         ("study scores pairs.tsv --out new --by-length 5", 2),
+        ("study gradients pairs.tsv --out new", 2),
+        ("study scores --out new", 2),
         ("study scores pairs.tsv --out new --align-pairs pairs.tsv --align-gold long", 3),
         ("tokenize -m m -i short", 0),
         ("tokenize -i short", 2),

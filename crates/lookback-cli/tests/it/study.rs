@@ -140,6 +140,36 @@ fn a_scores_study_has_every_combination_beside_the_papers_numbers() {
     assert_eq!(rate["score"], model("global-dot")["aer"], "the rate is that of `eval`");
 }
 
+#[test]
+fn a_gradients_study_makes_its_own_pairs_and_shows_that_gradients_vanish() {
+    let dir = TempDir::new().unwrap();
+    let small = "--quick --set train.max_updates=3 --set train.validate_every=3 --set model.hidden=16 --set model.embedding=8 --threads 2";
+    run(dir.path(), &format!("study gradients --out s {small}"), "").ok();
+    let study = dir.path().join("s");
+    let found = results(&study);
+    assert_eq!(found["runs"].as_array().unwrap().len(), 2 * 6);
+    let models = found["results"]["gradients"]["models"].as_array().unwrap();
+    let norm = |cell: &str, attention: &str, distance: u64| {
+        let of = models.iter().find(|of| of["cell"] == cell && of["attention"] == attention).unwrap();
+        let norms = of["initial"].as_array().unwrap();
+        norms.iter().find(|at| at[0] == distance).unwrap()[1].as_f64().unwrap()
+    };
+    // Half-open gates of a GRU let through half of a gradient, a step; attention has a way past the states.
+    assert!(norm("gru", "none", 30) < 1e-2 * norm("gru", "none", 3));
+    assert!(norm("gru", "dot", 30) > 10.0 * norm("gru", "none", 30));
+    let copying = found["results"]["copying"].as_array().unwrap();
+    assert!(copying.len() == 12 && copying.iter().all(|of| of["exact"]["score"].is_number()));
+    let page = fs::read_to_string(study.join("report.html")).unwrap();
+    is_self_contained(&page);
+    assert!(
+        page.contains("LSTM + attention")
+            && study.join("gradients.svg").is_file()
+            && study.join("copying.svg").is_file()
+    );
+    let data = fs::read_to_string(study.join("data/delay-5/test.tsv")).unwrap();
+    assert!(data.lines().all(|line| line.len() == 6 + 5 + 1 + 6), "{data}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_study_that_was_stopped_goes_on_to_the_same_results() {

@@ -33,6 +33,7 @@ impl Settings {
         let base = match self.study {
             Study::Bottleneck => super::bottleneck::base(self.extent),
             Study::Scores => super::scores::base(self.extent),
+            Study::Gradients => super::gradients::base(self.extent),
         };
         let is_given = |set: &&str| self.given.iter().any(|given| key(given) == key(set));
         let base = base.iter().copied().filter(|set| !is_given(set)).map(str::to_owned);
@@ -122,12 +123,26 @@ impl<'a> Bench<'a> {
         self.dir.join("runs").join(name)
     }
 
+    /// Where the tables of pairs are.
+    pub(super) fn data_folder(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// Tells of pairs that a study made itself.
+    pub(super) fn tell(&mut self, data: &Divided) {
+        self.observer.stage(Stage::Divided(data));
+    }
+
+    /// Fails if a run cannot be.
+    pub(super) fn check(&self, plan: &Plan) -> Result<(), StudyError> {
+        self.settings.check(&plan.own)?;
+        Config::from_layers(&[], &self.settings.common(&plan.own))?;
+        Ok(())
+    }
+
     /// Makes all runs of a study, on the same pairs, and measures each on the test.
     pub(super) fn run_all(&mut self, plans: &[Plan], data: &Divided) -> Result<Vec<Measured>, StudyError> {
-        for plan in plans {
-            self.settings.check(&plan.own)?;
-            Config::from_layers(&[], &self.settings.common(&plan.own))?;
-        }
+        plans.iter().try_for_each(|plan| self.check(plan))?;
         let mut measured = Vec::with_capacity(plans.len());
         for (number, plan) in (1..).zip(plans) {
             let translator = self.run(plan, data, (number, plans.len()))?;
@@ -203,7 +218,12 @@ impl<'a> Bench<'a> {
     }
 
     /// The model's translations of the test, and its perplexity.
-    fn measure(&mut self, plan: &Plan, translator: &Translator, data: &Divided) -> Result<Measured, StudyError> {
+    pub(super) fn measure(
+        &mut self,
+        plan: &Plan,
+        translator: &Translator,
+        data: &Divided,
+    ) -> Result<Measured, StudyError> {
         let receipt = Receipt::read(self.folder(&plan.name))?;
         let model = receipt.map(|receipt| receipt.files).unwrap_or_default();
         let gold = self.gold.filter(|_| translator.need_attention().is_ok());

@@ -18,7 +18,7 @@ const MARK_FILE: &str = "study.json";
 const MOST_BYTES: u64 = 1 << 20;
 
 /// Takes the folder for a study: it is new, empty, or the same study's.
-pub(super) fn take(dir: &Path, settings: &Settings, data: &StudyData) -> Result<(), StudyError> {
+pub(super) fn take(dir: &Path, settings: &Settings, data: Option<&StudyData>) -> Result<(), StudyError> {
     let path = dir.join(MARK_FILE);
     let mark = mark(settings, data);
     match read_text(&path, MOST_BYTES) {
@@ -50,15 +50,15 @@ pub(super) fn take(dir: &Path, settings: &Settings, data: &StudyData) -> Result<
 }
 
 /// What has to be the same when a study goes on.
-fn mark(settings: &Settings, data: &StudyData) -> Map<String, Value> {
+fn mark(settings: &Settings, data: Option<&StudyData>) -> Map<String, Value> {
     let sum = |corpus: &crate::data::Corpus| fingerprint(&corpus.pairs);
     let mark = json!({
         "study": settings.study,
         "extent": settings.extent,
         "settings": settings.given,
-        "pairs": sum(&data.pairs),
-        "valid": data.valid.as_ref().map(sum),
-        "test": data.test.as_ref().map(sum),
+        "pairs": data.map(|data| sum(&data.pairs)),
+        "valid": data.and_then(|data| data.valid.as_ref().map(sum)),
+        "test": data.and_then(|data| data.test.as_ref().map(sum)),
     });
     match mark {
         Value::Object(map) => map,

@@ -11,8 +11,10 @@ mod bottleneck;
 mod command;
 mod divide;
 mod folder;
+mod gradients;
 mod measured;
 mod paper;
+mod reach;
 mod report;
 mod scores;
 mod table;
@@ -44,6 +46,8 @@ pub enum Study {
     Bottleneck,
     /// Every attention score, over the whole source and in both windows, with and without input feeding, in the layout of Luong et al. (2015).
     Scores,
+    /// How far gradients reach back, by cell, with and without attention, and which model learns to copy after a delay. It makes its own pairs.
+    Gradients,
 }
 
 impl Study {
@@ -53,6 +57,7 @@ impl Study {
         match self {
             Self::Bottleneck => "bottleneck",
             Self::Scores => "scores",
+            Self::Gradients => "gradients",
         }
     }
 }
@@ -76,8 +81,8 @@ pub struct StudyJob {
     pub extent: Extent,
     /// Values of the configuration, `key=value`, that all runs have in common.
     pub settings: Vec<String>,
-    /// What is learned from and tested on.
-    pub data: StudyData,
+    /// What is learned from and tested on; none for [`Study::Gradients`], which makes its own.
+    pub data: Option<StudyData>,
     /// Lengths of the source that part the test ([`Study::Bottleneck`]); chosen from it if not given.
     pub edges: Option<Vec<usize>>,
     /// Links that people say are right ([`Study::Scores`]); without them there is no alignment error rate.
@@ -193,6 +198,12 @@ pub enum StudyError {
         /// The study.
         study: &'static str,
     },
+    /// Pairs for a study that makes its own, or none for one that does not.
+    #[error("the study `{study}` {}", if *study == "gradients" { "makes the pairs it learns from; give none" } else { "needs pairs to learn from" })]
+    Pairs {
+        /// The study.
+        study: &'static str,
+    },
     /// A pair that cannot be written into a table.
     #[error(
         "{which} pair of line {line}: a tab is inside the sentence, and the study writes tables; replace it by a space"
@@ -215,22 +226,30 @@ pub fn study(job: StudyJob, stop: &StopFlag, observer: &mut dyn StudyObserver) -
     let StudyJob { study, extent, settings, data, edges, gold, dir, cpu, command } = job;
     let settings = Settings { study, extent, given: settings };
     let seed = Config::from_layers(&[], &settings.common(&[]))?.seed;
-    folder::take(&dir, &settings, &data)?;
-    let divided = divide::divide(data, seed, extent, &dir)?;
-    observer.stage(Stage::Divided(&divided));
+    let wrong_pairs = || StudyError::Pairs { study: study.name() };
+    if data.is_some() == (study == Study::Gradients) {
+        return Err(wrong_pairs());
+    }
+    folder::take(&dir, &settings, data.as_ref())?;
+    let divided = data.map(|data| divide::divide(data, seed, extent, &dir)).transpose()?;
+    if let Some(divided) = &divided {
+        observer.stage(Stage::Divided(divided));
+    }
     let mut bench = Bench::new(&dir, &cpu, &settings, gold.as_ref(), stop, observer);
-    let findings = match study {
-        Study::Bottleneck => bottleneck::find(&mut bench, &divided, edges)?,
-        Study::Scores => scores::find(&mut bench, &divided)?,
+    let findings = match (study, &divided) {
+        (Study::Bottleneck, Some(data)) => bottleneck::find(&mut bench, data, edges)?,
+        (Study::Scores, Some(data)) => scores::find(&mut bench, data)?,
+        (Study::Gradients, None) => gradients::find(&mut bench, seed)?,
+        _ => return Err(wrong_pairs()),
     };
-    write(&dir, &settings, &divided, &command, &findings, &bench)
+    write(&dir, &settings, divided.as_ref(), &command, &findings, &bench)
 }
 
 /// Writes figures, results and the report.
 fn write(
     dir: &Path,
     settings: &Settings,
-    divided: &Divided,
+    divided: Option<&Divided>,
     command: &str,
     findings: &Findings,
     bench: &Bench<'_>,

@@ -39,18 +39,20 @@ impl Findings {
 pub(super) fn page(
     findings: &Findings,
     settings: &Settings,
-    data: &Divided,
+    data: Option<&Divided>,
     command: &str,
     runs: &[RunRecord],
 ) -> String {
     let title = text(&findings.title);
-    let [train, valid, test] = data.pairs.map(grouped);
-    let mut about = vec![
-        ("Study".to_owned(), settings.study.name().to_owned()),
-        ("Learned from".to_owned(), format!("{train} pairs")),
-        ("Validated on".to_owned(), valid),
-        ("Tested on".to_owned(), test),
-    ];
+    let mut about = vec![("Study".to_owned(), settings.study.name().to_owned())];
+    if let Some(data) = data {
+        let [train, valid, test] = data.pairs.map(grouped);
+        about.extend([
+            ("Learned from".to_owned(), format!("{train} pairs")),
+            ("Validated on".to_owned(), valid),
+            ("Tested on".to_owned(), test),
+        ]);
+    }
     if settings.extent == Extent::Quick {
         about.push(("Extent".to_owned(), "quick: small models of few pairs, to see how it works".to_owned()));
     }

@@ -21,7 +21,8 @@ impl Table {
     }
 
     pub(super) fn html(&self) -> String {
-        let text = |raw: &String| escape(&visible(raw));
+        // What is empty stays so; `visible` would show it.
+        let text = |raw: &String| if raw.is_empty() { String::new() } else { escape(&visible(raw)) };
         let names: String = self.columns.iter().map(|name| format!("<th scope=\"col\">{}</th>", text(name))).collect();
         let row = |cells: &Vec<String>| {
             let mut cells = cells.iter();
@@ -62,9 +63,11 @@ mod tests {
     #[test]
     fn cells_are_escaped_and_numbers_grouped() {
         let mut table = Table::new("<c>", ["<a>", "b"]);
-        table.row(["<d>".to_owned(), "1".to_owned()]);
+        table.row(["<d>".to_owned(), "1".to_owned(), String::new()]);
         let html = table.html();
-        assert!(html.contains("<th scope=\"row\">&lt;d&gt;</th><td>1</td>") && html.contains("<caption>&lt;c&gt;"));
+        assert!(
+            html.contains("<th scope=\"row\">&lt;d&gt;</th><td>1</td><td></td>") && html.contains("<caption>&lt;c&gt;")
+        );
         assert_eq!([7, 123, 1234, 1_234_567].map(grouped), ["7", "123", "1,234", "1,234,567"]);
         assert_eq!([3.4, 119.0, 130.0].map(time), ["3 s", "119 s", "2 min"]);
     }
