@@ -8,7 +8,7 @@ use crate::space::{
 const WHOLE: [usize; 6] = [SCORE, HEADS, WINDOW, ORDER, FEEDING, BRIDGE];
 
 /// Combinations in which the dimensions of [`WHOLE`] and the decoder's cell have every possible product, and every pair of values is met.
-pub fn design(space: &Space) -> Vec<Combination> {
+pub(crate) fn design(space: &Space) -> Vec<Combination> {
     let mut cover = Cover::new(space);
     for chosen in products(space) {
         for cell in 0..3 {
@@ -41,7 +41,7 @@ fn products(space: &Space) -> Vec<Vec<Choice>> {
 }
 
 /// The pairs of values of two dimensions that may combine.
-pub fn possible_pairs(space: &Space) -> Vec<(Choice, Choice)> {
+pub(crate) fn possible_pairs(space: &Space) -> Vec<(Choice, Choice)> {
     let all = choices();
     let with = |&a: &Choice| all.iter().filter(move |b| b.0 < a.0).map(move |&b| (a, b)).collect::<Vec<_>>();
     all.iter().flat_map(with).filter(|&(a, b)| space.refusal(a, b).is_none()).collect()

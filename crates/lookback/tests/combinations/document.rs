@@ -6,19 +6,19 @@ use std::path::PathBuf;
 use crate::space::{Choice, Combination, DIMENSIONS, RULES, Space, choices};
 
 /// Set, it makes the test write the document anew.
-pub const VARIABLE: &str = "LOOKBACK_REWRITE";
+pub(crate) const VARIABLE: &str = "LOOKBACK_REWRITE";
 
-pub fn path() -> PathBuf {
+pub(crate) fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/combinations.md")
 }
 
 /// The document of what was `tried`; `reasons` are what the program says of each rule.
-pub fn text(space: &Space, tried: &[Combination], reasons: &[String]) -> String {
+pub(crate) fn text(space: &Space, tried: &[Combination], reasons: &[String]) -> String {
     let mut text = format!(
         "# What combines with what\n\n\
          Written by a test, which fails where this page and the program differ; `{VARIABLE}=1 cargo test -p lookback --test combinations` writes it anew.\n\n\
          The test trains {} small models for three updates, saves and loads each, translates with it, and compares the step-by-step search with a reading of the\n\
-         whole translation: log-probabilities and attention weights, also after conversion to 8 bits. Scores, heads, windows, orders, input feeding, bridges and the\n\
+         whole translation: log-probabilities and attention weights, also after conversion to 8 bits (saved and loaded for every fourth). Scores, heads, windows, orders, input feeding, bridges and the\n\
          decoder's cells meet in every way that may be. The other choices are spread over these models so that every pair of values that may combine is met.\n\n\
          | choice | values | keys |\n|---|---|---|\n",
         tried.len()

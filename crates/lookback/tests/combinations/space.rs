@@ -5,15 +5,15 @@ use std::ops::Range;
 use lookback::config::Config;
 
 /// A choice between values, of which a model has one.
-pub struct Dimension {
-    pub name: &'static str,
-    pub values: &'static [Value],
+pub(crate) struct Dimension {
+    pub(crate) name: &'static str,
+    pub(crate) values: &'static [Value],
 }
 
 /// A value and the keys that choose it.
-pub struct Value {
-    pub name: &'static str,
-    pub sets: &'static [&'static str],
+pub(crate) struct Value {
+    pub(crate) name: &'static str,
+    pub(crate) sets: &'static [&'static str],
 }
 
 const fn value(name: &'static str, sets: &'static [&'static str]) -> Value {
@@ -21,16 +21,16 @@ const fn value(name: &'static str, sets: &'static [&'static str]) -> Value {
 }
 
 /// The places of the dimensions in a [`Combination`].
-pub const CELLS: usize = 0;
-pub const SCORE: usize = 4;
-pub const HEADS: usize = 5;
-pub const WINDOW: usize = 6;
-pub const ORDER: usize = 7;
-pub const FEEDING: usize = 8;
-pub const BRIDGE: usize = 9;
+pub(crate) const CELLS: usize = 0;
+pub(crate) const SCORE: usize = 4;
+pub(crate) const HEADS: usize = 5;
+pub(crate) const WINDOW: usize = 6;
+pub(crate) const ORDER: usize = 7;
+pub(crate) const FEEDING: usize = 8;
+pub(crate) const BRIDGE: usize = 9;
 
 /// Encoders stand before decoders. The cells of one decoder stand together.
-pub const DIMENSIONS: [Dimension; 13] = [
+pub(crate) const DIMENSIONS: [Dimension; 13] = [
     Dimension {
         name: "cells",
         values: &[
@@ -124,15 +124,15 @@ pub const DIMENSIONS: [Dimension; 13] = [
 ];
 
 /// Values of two dimensions of which none of the one goes with any of the other.
-pub struct Rule {
-    pub one: (&'static str, &'static [&'static str]),
-    pub other: (&'static str, &'static [&'static str]),
+pub(crate) struct Rule {
+    pub(crate) one: (&'static str, &'static [&'static str]),
+    pub(crate) other: (&'static str, &'static [&'static str]),
     /// The key that the refusal names.
-    pub key: &'static str,
+    pub(crate) key: &'static str,
 }
 
 /// All there are.
-pub const RULES: [Rule; 10] = [
+pub(crate) const RULES: [Rule; 10] = [
     Rule { one: ("score", &["dot", "scaled_dot"]), other: ("widths", &["6 → 8"]), key: "model.attention" },
     Rule { one: ("heads", &["2"]), other: ("score", &["location", "none"]), key: "model.heads" },
     Rule { one: ("window", &["local_m", "local_p"]), other: ("score", &["none"]), key: "model.window" },
@@ -150,20 +150,20 @@ pub const RULES: [Rule; 10] = [
 ];
 
 /// The value of every dimension.
-pub type Combination = [usize; DIMENSIONS.len()];
+pub(crate) type Combination = [usize; DIMENSIONS.len()];
 
 /// A dimension and one of its values.
-pub type Choice = (usize, usize);
+pub(crate) type Choice = (usize, usize);
 
 /// Which choices exclude each other, looked up.
-pub struct Space {
+pub(crate) struct Space {
     /// Where the values of each dimension stand in a row of all.
     places: Vec<Range<usize>>,
     refused: Vec<Vec<Option<usize>>>,
 }
 
 impl Space {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut places = Vec::new();
         for dimension in &DIMENSIONS {
             let start = places.last().map_or(0, |range: &Range<usize>| range.end);
@@ -180,23 +180,23 @@ impl Space {
     }
 
     /// A choice's place in the row of all.
-    pub fn place(&self, (dimension, value): Choice) -> usize {
+    pub(crate) fn place(&self, (dimension, value): Choice) -> usize {
         self.places[dimension].start + value
     }
 
     /// The rule by which two choices exclude each other.
-    pub fn refusal(&self, a: Choice, b: Choice) -> Option<usize> {
+    pub(crate) fn refusal(&self, a: Choice, b: Choice) -> Option<usize> {
         self.refused[self.place(a)][self.place(b)]
     }
 
     /// Every rule that a combination breaks.
-    pub fn broken(&self, combination: &Combination) -> Vec<usize> {
+    pub(crate) fn broken(&self, combination: &Combination) -> Vec<usize> {
         let pairs = pairs(combination);
         pairs.iter().filter_map(|&(a, b)| self.refusal(a, b)).collect()
     }
 
     /// Values that go with everything, the first of each dimension.
-    pub fn neutral(&self) -> Combination {
+    pub(crate) fn neutral(&self) -> Combination {
         std::array::from_fn(|dimension| {
             let free = |&value: &usize| self.refused[self.place((dimension, value))].iter().all(Option::is_none);
             let name = DIMENSIONS[dimension].name;
@@ -208,25 +208,25 @@ impl Space {
 }
 
 /// Every value of every dimension.
-pub fn choices() -> Vec<Choice> {
+pub(crate) fn choices() -> Vec<Choice> {
     let of = |(d, dimension): (usize, &Dimension)| (0..dimension.values.len()).map(move |v| (d, v)).collect::<Vec<_>>();
     DIMENSIONS.iter().enumerate().flat_map(of).collect()
 }
 
 /// The pairs of choices in a combination.
-pub fn pairs(combination: &Combination) -> Vec<(Choice, Choice)> {
+pub(crate) fn pairs(combination: &Combination) -> Vec<(Choice, Choice)> {
     let of = |a: usize| (0..a).map(move |b| ((a, combination[a]), (b, combination[b])));
     (0..combination.len()).flat_map(of).collect()
 }
 
 /// What a combination is called.
-pub fn name(combination: &Combination) -> String {
+pub(crate) fn name(combination: &Combination) -> String {
     let of = |(dimension, &value): (&Dimension, &usize)| format!("{} {}", dimension.name, dimension.values[value].name);
     DIMENSIONS.iter().zip(combination).map(of).collect::<Vec<_>>().join(", ")
 }
 
 /// The configuration of a short run.
-pub fn config(combination: &Combination) -> Config {
+pub(crate) fn config(combination: &Combination) -> Config {
     let tiny = [
         "seed=3",
         "text.mode=char",

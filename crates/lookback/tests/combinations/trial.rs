@@ -6,7 +6,7 @@ use std::path::Path;
 use lookback::Translator;
 use lookback::backend::Cpu;
 use lookback::checkpoint::Checkpoint;
-use lookback::config::AttentionKind;
+use lookback::config::{AttentionKind, Config};
 use lookback::data::{Batch, Corpus, Example};
 use lookback::params::Params;
 use lookback::search::{Hypothesis, KeepWeights, SearchOptions, search};
@@ -17,9 +17,19 @@ use lookback::train::{Ending, Initial, Job, RunOptions, Silent, Start, StopFlag,
 
 use crate::space::{Combination, config, name};
 
+/// What is saved and loaded of a trial.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Files {
+    /// The model that was trained.
+    Trained,
+    /// Also the one in 8 bits.
+    Both,
+}
+
 struct Trial {
     name: String,
     has_attention: bool,
+    files: Files,
 }
 
 impl fmt::Display for Trial {
@@ -29,19 +39,17 @@ impl fmt::Display for Trial {
 }
 
 /// Trains, saves, loads, translates, compares.
-pub fn run(combination: &Combination, dir: &Path, corpora: &[Corpus; 2]) {
-    Trial { name: name(combination), has_attention: config(combination).model.attention != AttentionKind::None }.run(
-        combination,
-        dir,
-        corpora,
-    );
+pub(crate) fn run(combination: &Combination, dir: &Path, corpora: &[Corpus; 2], files: Files) {
+    let config = config(combination);
+    let has_attention = config.model.attention != AttentionKind::None;
+    Trial { name: name(combination), has_attention, files }.run(config, dir, corpora);
 }
 
 impl Trial {
-    fn run(&self, combination: &Combination, dir: &Path, corpora: &[Corpus; 2]) {
+    fn run(&self, config: Config, dir: &Path, corpora: &[Corpus; 2]) {
         let [train_pairs, valid] = corpora.clone();
         let job = Job {
-            config: config(combination),
+            config,
             train: train_pairs,
             rest: None,
             tokenizers: None,
@@ -65,9 +73,12 @@ impl Trial {
         self.in_8_bits(converted, dir, &sources);
     }
 
-    /// What was converted searches as it scores, and is loaded as it was saved.
+    /// What was converted searches as it scores, and is loaded as it was saved where it is.
     fn in_8_bits(&self, converted: Checkpoint, dir: &Path, sources: &[Vec<u32>]) {
         let found = self.step_by_step_is_the_whole_sequence(&converted, sources);
+        if self.files == Files::Trained {
+            return;
+        }
         converted.save(dir).unwrap_or_else(|e| panic!("{self}: {e}"));
         let loaded = Checkpoint::load(dir).unwrap_or_else(|e| panic!("{self}: {e}"));
         assert!(loaded.storage == Storage::Int8 && loaded.values == converted.values, "{self}");
