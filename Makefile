@@ -25,7 +25,7 @@ doc:
 fixtures:
 	test -d fixtures/.venv || python3 -m venv fixtures/.venv
 	fixtures/.venv/bin/pip install --quiet --requirement fixtures/gen/requirements.txt
-	for script in operations scores recurrent training models states orders metrics significance rates; do fixtures/.venv/bin/python fixtures/gen/$$script.py || exit 1; done
+	for script in operations scores recurrent training models states orders grid metrics significance rates; do fixtures/.venv/bin/python fixtures/gen/$$script.py || exit 1; done
 
 # Rewrites the quickstart corpus: `make corpus DATA=folder`, see scripts/make-corpus.py.
 corpus:

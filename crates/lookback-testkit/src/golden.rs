@@ -2,35 +2,55 @@
 
 use std::path::Path;
 
+use safetensors::tensor::{Metadata, TensorView};
 use safetensors::{Dtype, SafeTensors};
 
-/// One golden file: named tensors of inputs, outputs and gradients.
+/// One golden: named tensors of inputs, outputs and gradients.
 #[derive(Debug)]
 pub struct Golden {
     name: String,
+    /// What stands before the names of its tensors in a file of many cases.
+    prefix: String,
     bytes: Vec<u8>,
+    /// Where the tensors begin.
+    start: usize,
+    metadata: Metadata,
 }
 
 impl Golden {
-    /// Reads `fixtures/{name}.safetensors` of this repository.
+    /// Reads `fixtures/{name}.safetensors` of this repository; `{file}/{case}` is one case of a file of many.
     ///
     /// # Panics
-    /// If the file cannot be read.
+    /// If the file cannot be read or is damaged.
     #[must_use]
     pub fn read(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/{name}.safetensors"));
+        let (file, prefix) =
+            name.split_once('/').map_or((name, String::new()), |(file, case)| (file, format!("{case}/")));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/{file}.safetensors"));
         let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("cannot read golden {}: {e}", path.display()));
-        Self { name: name.to_owned(), bytes }
+        let (header, metadata) =
+            SafeTensors::read_metadata(&bytes).unwrap_or_else(|e| panic!("golden {name} is damaged: {e}"));
+        Self { name: name.to_owned(), prefix, bytes, start: size_of::<u64>() + header, metadata }
     }
 
-    fn file(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.bytes).unwrap_or_else(|e| panic!("golden {} is damaged: {e}", self.name))
+    /// The cases of a file of many, sorted.
+    ///
+    /// # Panics
+    /// As [`Golden::read`].
+    #[must_use]
+    pub fn cases(file: &str) -> Vec<String> {
+        let names = Self::read(file).names();
+        let mut cases: Vec<String> = names.iter().filter_map(|n| Some(n.split_once('/')?.0.to_owned())).collect();
+        cases.dedup();
+        cases
     }
 
     /// The names of all tensors, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.file().names().into_iter().map(ToString::to_string).collect();
+        let names = self.metadata.offset_keys();
+        let mut names: Vec<String> =
+            names.iter().filter_map(|n| n.strip_prefix(&self.prefix).map(ToOwned::to_owned)).collect();
         names.sort();
         names
     }
@@ -83,10 +103,12 @@ impl Golden {
         })
     }
 
-    fn view<R>(&self, name: &str, read: impl FnOnce(safetensors::tensor::TensorView<'_>) -> R) -> R {
-        match self.file().tensor(name) {
-            Ok(v) => read(v),
-            Err(_) => panic!("golden {} has no `{name}`; it has {:?}", self.name, self.names()),
-        }
+    fn view<R>(&self, name: &str, read: impl FnOnce(TensorView<'_>) -> R) -> R {
+        let Some(info) = self.metadata.info(&format!("{}{name}", self.prefix)) else {
+            panic!("golden {} has no `{name}`; it has {:?}", self.name, self.names())
+        };
+        let data = &self.bytes[self.start..][info.data_offsets.0..info.data_offsets.1];
+        let view = TensorView::new(info.dtype, info.shape.clone(), data);
+        read(view.unwrap_or_else(|e| panic!("golden {}: `{name}` is damaged: {e}", self.name)))
     }
 }
