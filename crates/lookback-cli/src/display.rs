@@ -186,6 +186,12 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// `412 MB`, at least 1.
+pub(crate) fn megabytes(bytes: u64) -> String {
+    let megabytes = bytes.div_ceil(1_000_000);
+    format!("{} MB", grouped(usize::try_from(megabytes).unwrap_or(usize::MAX)))
+}
+
 /// `12,345`
 pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();

@@ -21,6 +21,8 @@ use crate::params::ParamSpec;
 use crate::read_bounded::read_text;
 use crate::stored::{Storage, Stored};
 use crate::text::{TextError, Tokenizers};
+#[cfg(feature = "train")]
+use crate::{backend::Backend, params::Params};
 
 mod average;
 mod tensors;
@@ -32,7 +34,7 @@ pub use average::AverageError;
 pub(crate) use tensors::TensorFile;
 pub(crate) use write::write_atomic;
 #[cfg(feature = "train")]
-pub(crate) use write::{Numbers, write_tensors};
+pub(crate) use write::{Numbers, Tensor, write_tensors};
 use write::{scale_name, write_numbers, write_stored};
 
 /// The longest `config.json` that is read, in bytes.
@@ -298,20 +300,10 @@ impl Checkpoint {
         write_numbers(&dir.join(MODEL_FILE), specs, values)
     }
 
-    /// Writes the whole folder of a model in single precision, made if need be.
-    ///
-    /// # Errors
-    /// If a file cannot be written.
-    pub fn save_parts(
-        dir: &Path,
-        config: &Config,
-        tokenizers: &Tokenizers,
-        specs: &[ParamSpec],
-        values: &[Vec<f32>],
-    ) -> Result<(), CheckpointError> {
-        fs::create_dir_all(dir).map_err(|source| CheckpointError::Write { path: dir.to_owned(), source })?;
-        Self::save_config(dir, config, tokenizers)?;
-        Self::save_weights(dir, specs, values)
+    /// Writes the weights of a model that is being trained.
+    #[cfg(feature = "train")]
+    pub(crate) fn save_params<B: Backend>(dir: &Path, params: &Params<B>, backend: &B) -> Result<(), CheckpointError> {
+        write_tensors(&dir.join(MODEL_FILE), &params.tensors(backend, ""), None)
     }
 
     /// How many numbers the parameters are.

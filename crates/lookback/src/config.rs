@@ -12,6 +12,7 @@ mod attention;
 mod difference;
 mod guided;
 mod keys;
+mod memory;
 mod metric;
 mod optimization;
 mod parse;
@@ -26,6 +27,7 @@ pub use attention::{AttentionKind, DecoderOrder, WindowKind};
 pub use difference::Change;
 pub use guided::{GuidedKind, GuidedStep};
 pub use keys::{Key, keys};
+pub use memory::MemorySize;
 pub use metric::Metric;
 pub use optimization::{OptimizerKind, Schedule};
 pub use period::{Period, Reached};
@@ -238,6 +240,8 @@ pub struct TrainConfig {
     pub batch_tokens: Option<usize>,
     /// Batches per update; equals one batch of all of them.
     pub accumulate: usize,
+    /// What the training may take at its peak, as "2GB" or "800MB": batches are halved and `accumulate` is doubled until the estimate is below it, so an update stays the sum over as many tokens.
+    pub memory: Option<MemorySize>,
     /// What products round their operands to; weights, sums and all else stay in single precision.
     pub precision: TrainPrecision,
     /// Whether `bf16` may be computed without instructions for it: slower than `f32`, the same training within rounding.
@@ -327,6 +331,7 @@ impl Default for TrainConfig {
         Self {
             batch_tokens: None,
             accumulate: 1,
+            memory: None,
             precision: TrainPrecision::F32,
             emulate_bf16: false,
             max_updates: None,

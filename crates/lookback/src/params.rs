@@ -1,6 +1,8 @@
 //! The parameters of a model: what they are called, what shape they have, how they start.
 
 use crate::backend::{Backend, Precision, Purpose, RandomKey, Real};
+#[cfg(feature = "train")]
+use crate::checkpoint::{Numbers, Tensor};
 use crate::stored::Stored;
 use lookback_kernels::philox4x32;
 
@@ -24,6 +26,17 @@ pub enum Init {
     },
 }
 
+/// What a parameter is read for: whether it is worth laying out for products of few rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Its rows are looked up; it takes part in no product.
+    LookUp,
+    /// It takes part in products, of few rows in search only.
+    Product,
+    /// It takes part in a product at every time step, in training, too.
+    PerStep,
+}
+
 /// A parameter's name, shape and start. A vector has one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpec {
@@ -33,8 +46,8 @@ pub struct ParamSpec {
     pub shape: Vec<usize>,
     /// How it starts.
     pub init: Init,
-    /// Whether it takes part in a product at every time step: worth laying out for many small products.
-    pub per_step: bool,
+    /// What it is read for.
+    pub role: Role,
 }
 
 impl ParamSpec {
@@ -110,6 +123,44 @@ impl<B: Backend> Params<B> {
         Self { specs, weights }
     }
 
+    /// Parameters that are on the device already, one per specification in the same order.
+    #[cfg(feature = "train")]
+    pub(crate) fn of_weights(specs: Vec<ParamSpec>, weights: Vec<B::Weight>) -> Self {
+        assert_eq!(specs.len(), weights.len(), "a weight for every parameter");
+        Self { specs, weights }
+    }
+
+    /// Parameters whose values `read` gives, one after another.
+    ///
+    /// # Errors
+    /// If it fails.
+    ///
+    /// # Panics
+    /// If it gives values that have not their parameter's length.
+    #[cfg(feature = "train")]
+    pub(crate) fn read<E>(
+        backend: &B,
+        specs: Vec<ParamSpec>,
+        mut read: impl FnMut(&ParamSpec) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        let weights = specs.iter().map(|spec| Ok(upload(backend, spec, &read(spec)?))).collect::<Result<_, E>>()?;
+        Ok(Self { specs, weights })
+    }
+
+    /// Every parameter, to be written under its name with `prefix` before it.
+    #[cfg(feature = "train")]
+    pub(crate) fn tensors<'a>(&'a self, backend: &'a B, prefix: &str) -> Vec<Tensor<'a>> {
+        let numbers = |weight: &'a B::Weight| {
+            Numbers::Elsewhere(Box::new(move |from, to: &mut [f32]| backend.read_weight(weight, from, to)))
+        };
+        let tensor = |(spec, weight): (&ParamSpec, &'a B::Weight)| Tensor {
+            name: format!("{prefix}{}", spec.name),
+            shape: spec.shape.clone(),
+            numbers: numbers(weight),
+        };
+        self.specs.iter().zip(&self.weights).map(tensor).collect()
+    }
+
     /// Parameters as they are stored, one per specification in the same order.
     ///
     /// # Panics
@@ -160,7 +211,8 @@ impl<B: Backend> Params<B> {
     /// Lays out for a purpose all matrices that take part in products with few rows, until the next update.
     pub fn prepare(&mut self, backend: &B, purpose: Purpose) {
         for (spec, weight) in self.specs.iter().zip(&mut self.weights) {
-            if spec.per_step || (purpose == Purpose::Decode && spec.is_matrix()) {
+            let is_decoded = purpose == Purpose::Decode && spec.is_matrix();
+            if spec.role == Role::PerStep || (spec.role == Role::Product && is_decoded) {
                 backend.prepare(weight, purpose);
             }
         }
@@ -262,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_start_depends_on_seed_and_place_and_stays_in_its_limits() {
-        let spec = ParamSpec { name: "w".into(), shape: vec![30, 11], init: Init::Uniform(0.1), per_step: false };
+        let spec = ParamSpec { name: "w".into(), shape: vec![30, 11], init: Init::Uniform(0.1), role: Role::Product };
         let a = spec.initial(1, 0);
         assert!(a == spec.initial(1, 0) && a != spec.initial(2, 0) && a != spec.initial(1, 1));
         assert!(a.iter().all(|v| v.abs() <= 0.1) && a.iter().any(|v| v.abs() > 0.09));
@@ -270,10 +322,27 @@ mod tests {
         assert!(mean.abs() < 0.016, "five standard deviations of the mean: {mean}");
     }
 
+    #[cfg(feature = "train")]
+    #[test]
+    fn a_table_that_is_only_looked_up_is_not_laid_out_for_products() {
+        use crate::backend::{Planned, Products};
+        const ROLES: [Role; 3] = [Role::LookUp, Role::Product, Role::PerStep];
+        let held = |role, purpose| {
+            let device = Planned::new(Products::Full);
+            let spec = ParamSpec { name: "w".into(), shape: vec![64, 32], init: Init::Constant(0.0), role };
+            let mut params = Params::of_weights(vec![spec], vec![device.room(64, 32)]);
+            let before = device.bytes();
+            params.prepare(&device, purpose);
+            (device.bytes() - before) / (4 * 64 * 32)
+        };
+        assert_eq!(ROLES.map(|role| held(role, Purpose::Decode)), [0, 1, 1]);
+        assert_eq!(ROLES.map(|role| held(role, Purpose::Train)), [0, 0, 2]);
+    }
+
     #[test]
     fn only_one_gate_starts_open() {
         let init = Init::OpenGate { hidden: 2, gate: 1 };
-        let spec = ParamSpec { name: "b".into(), shape: vec![8], init, per_step: false };
+        let spec = ParamSpec { name: "b".into(), shape: vec![8], init, role: Role::Product };
         assert_eq!(spec.initial(1, 0), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     }
 }

@@ -80,7 +80,7 @@ impl Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::Init;
+    use crate::params::{Init, Role};
 
     #[test]
     fn only_matrices_lose_bits_and_at_most_half_a_unit() {
@@ -88,7 +88,7 @@ mod tests {
             name: "w".into(),
             shape: shape.to_vec(),
             init: Init::Uniform(0.3),
-            per_step: false,
+            role: Role::Product,
         };
         let matrix = spec(&[5, 12]);
         let values = matrix.initial(1, 0);

@@ -138,6 +138,9 @@ impl<B: Backend> FreeList<B> {
     fn take(&mut self, backend: &B, len: usize) -> B::Tensor {
         while let Some(tensor) = self.returned.pop() {
             let capacity = backend.capacity(&tensor);
+            if capacity == 0 {
+                continue;
+            }
             match self.classes.binary_search_by_key(&capacity, |c| c.0) {
                 Ok(i) => self.classes[i].1.push(tensor),
                 Err(i) => self.classes.insert(i, (capacity, vec![tensor])),
@@ -280,6 +283,13 @@ impl<'a, B: Backend> Graph<'a, B> {
             let free = &mut self.tape.free;
             node.release(&mut |tensor| free.put(tensor));
         }
+    }
+
+    /// Gives the numbers of `x` back to the pool: no operation reads them again, neither on the way forward nor on the way back. Its shape stays, and gradients flow through it.
+    pub(crate) fn forget(&mut self, x: Var) {
+        let nothing = self.backend.alloc(0);
+        let tensor = std::mem::replace(&mut self.tape.values[x.0 as usize].tensor, nothing);
+        self.release(tensor);
     }
 
     pub(crate) fn tensor(&self, x: Var) -> &B::Tensor {

@@ -7,9 +7,9 @@
 
 use lookback::config::{Metric, Reached, Sharing, TrainPrecision};
 use lookback::data::{FilterReport, Reason, Skipped, VectorReport};
-use lookback::train::{Asked, BufferReport, Event, Observer, Ready, UpdateReport, Validation};
+use lookback::train::{Asked, BufferReport, Estimate, Event, Observer, Ready, UpdateReport, Validation};
 
-use super::{Screen, bar, counted, duration, grouped};
+use super::{Screen, bar, counted, duration, grouped, megabytes};
 
 /// Seconds over which the live numbers are smoothed.
 const SMOOTHING: f64 = 5.0;
@@ -121,6 +121,21 @@ impl TrainingDisplay {
             ready.isa,
             if ready.config.train.precision == TrainPrecision::Bf16 { ", products in bf16" } else { "" },
         ));
+        let Estimate { memory, model, epoch_seconds } = ready.estimate;
+        self.screen.line(&format!(
+            "about {} of memory, {} {} without validation; the model takes {}",
+            megabytes(memory),
+            duration(epoch_seconds),
+            if ready.is_stream { "a buffer" } else { "an epoch" },
+            megabytes(model),
+        ));
+        if let Some(most) = ready.config.train.memory {
+            self.screen.line(&format!(
+                "for at most {most}: batches of {} tokens, {} an update",
+                grouped(ready.config.train.batch_tokens.unwrap_or(0)),
+                ready.config.train.accumulate
+            ));
+        }
         if let Some(update) = ready.resumed_at {
             self.screen.line(&format!("resumed after update {update}"));
             if let Some(before) = ready.isa_before.as_ref().filter(|before| *before != ready.isa) {

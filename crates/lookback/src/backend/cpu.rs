@@ -130,6 +130,10 @@ impl<T: Real> Backend for Cpu<T> {
         x.clone()
     }
 
+    fn read(&self, x: &Vec<T>, from: usize, to: &mut [f32]) {
+        narrow(&x[from..], to);
+    }
+
     fn alloc_ids(&self) -> Vec<u32> {
         Vec::new()
     }
@@ -166,6 +170,10 @@ impl<T: Real> Backend for Cpu<T> {
 
     fn weight_values(&self, weight: &CpuWeight<T>) -> Vec<T> {
         weight.to_values()
+    }
+
+    fn read_weight(&self, weight: &CpuWeight<T>, from: usize, to: &mut [f32]) {
+        narrow(&weight.values()[from..], to);
     }
 
     fn precision(&self, weight: &CpuWeight<T>) -> Precision {
@@ -388,7 +396,7 @@ impl<T: Real> Backend for Cpu<T> {
         mut row_nll: Option<&mut Vec<f64>>,
     ) -> CrossEntropy {
         let (vocabulary, width) = (w.rows(), w.cols());
-        let rows = (LOGITS / vocabulary).clamp(16, 1024).min(targets.len().max(1));
+        let rows = loss_rows(vocabulary, targets.len());
         let mut sums = CrossEntropy::default();
         kernels::with_loss_buffers(rows * vocabulary, rows, |logits: &mut [T], losses| {
             for (block, targets) in targets.chunks(rows).enumerate() {
@@ -463,6 +471,16 @@ impl<T: Real> Backend for Cpu<T> {
     fn adam(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: &mut Vec<T>, v: &mut Vec<T>, step: AdamStep) {
         kernels::adam(self.exec(), weight.values_mut(), gradient, m, v, step);
     }
+}
+
+/// Rows of logits in memory at a time, for so many targets.
+pub(super) fn loss_rows(vocabulary: usize, targets: usize) -> usize {
+    (LOGITS / vocabulary).clamp(16, 1024).min(targets.max(1))
+}
+
+fn narrow<T: Real>(from: &[T], to: &mut [f32]) {
+    assert!(to.len() <= from.len(), "{} numbers wanted, {} are there", to.len(), from.len());
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = from.to_f64() as f32);
 }
 
 fn shape(spec: RecurrentSpec) -> RecurrentShape {

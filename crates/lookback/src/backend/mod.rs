@@ -16,8 +16,12 @@ pub use lookback_kernels::{
 };
 
 mod cpu;
+#[cfg(feature = "train")]
+mod planned;
 
 pub use cpu::Cpu;
+#[cfg(feature = "train")]
+pub(crate) use planned::{Planned, PlannedWeight};
 
 /// The recurrent cells a layer can be made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,6 +278,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn upload(&self, x: &mut Self::Tensor, from: &[Self::Elem]);
     /// Copies to the host.
     fn download(&self, x: &Self::Tensor) -> Vec<Self::Elem>;
+    /// Copies the numbers from `from` on to the host, in single precision, as many as `to` has.
+    fn read(&self, x: &Self::Tensor, from: usize, to: &mut [f32]);
     /// An empty block of ids.
     fn alloc_ids(&self) -> Self::Ids;
     /// Copies ids from the host, replacing what was there.
@@ -301,6 +307,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn int8_weight(&self, values: &[i8], scales: &[f32], rows: usize, cols: usize) -> Self::Weight;
     /// The values of a weight, as far as its precision knows them.
     fn weight_values(&self, weight: &Self::Weight) -> Vec<Self::Elem>;
+    /// As [`Backend::read`], of the values of a weight, row-major, that has all its bits.
+    fn read_weight(&self, weight: &Self::Weight, from: usize, to: &mut [f32]);
     /// How a weight is stored.
     fn precision(&self, weight: &Self::Weight) -> Precision;
     /// Lays a weight out for a purpose, until it is next updated.

@@ -73,11 +73,21 @@ impl TensorFile {
         found.ok_or_else(|| CheckpointError::Damaged { path: self.path.clone(), message })
     }
 
-    /// The values of every parameter, under its name with `prefix` before it. None is read before all are known to have their shapes.
+    /// Fails unless every parameter is there in its shape, under its name with `prefix` before it.
     #[cfg(feature = "train")]
-    pub(crate) fn values(&self, specs: &[ParamSpec], prefix: &str) -> Result<Vec<Vec<f32>>, CheckpointError> {
-        let places = specs.iter().map(|spec| self.place(format!("{prefix}{}", spec.name), &spec.shape, Dtype::F32));
-        places.collect::<Result<Vec<Place>, _>>()?.iter().map(|place| self.numbers(place)).collect()
+    pub(crate) fn expect(&self, specs: &[ParamSpec], prefix: &str) -> Result<(), CheckpointError> {
+        specs.iter().try_for_each(|spec| self.value_place(spec, prefix).map(drop))
+    }
+
+    /// The values of a parameter, under its name with `prefix` before it.
+    #[cfg(feature = "train")]
+    pub(crate) fn value(&self, spec: &ParamSpec, prefix: &str) -> Result<Vec<f32>, CheckpointError> {
+        self.numbers(&self.value_place(spec, prefix)?)
+    }
+
+    #[cfg(feature = "train")]
+    fn value_place(&self, spec: &ParamSpec, prefix: &str) -> Result<Place, CheckpointError> {
+        self.place(format!("{prefix}{}", spec.name), &spec.shape, Dtype::F32)
     }
 
     /// Every parameter, its matrices as `storage` says. None is read before all are known to have their shapes.

@@ -1,5 +1,4 @@
 //! A folder from a stranger: every way it can be wrong has an error that names it.
-use std::collections::HashMap;
 use std::fs;
 
 use tempfile::TempDir;
@@ -128,11 +127,12 @@ fn weights_must_be_those_of_the_configuration() {
     });
     assert!(nan.contains("holds a value that is not finite at"), "{nan}");
     let dir = folder();
-    let kept: Vec<_> =
-        specs[1..].iter().map(|spec| (spec.name.clone(), spec.shape.clone(), vec![0.0; spec.len()])).collect();
-    let kept: Vec<_> =
-        kept.iter().map(|(name, shape, values)| (name.clone(), shape.clone(), Numbers::F32(values))).collect();
-    write_tensors(&dir.path().join(MODEL_FILE), &kept, HashMap::new()).unwrap();
+    let zeros = |spec: &ParamSpec| Tensor {
+        name: spec.name.clone(),
+        shape: spec.shape.clone(),
+        numbers: Numbers::Elsewhere(Box::new(|_, to| to.fill(0.0))),
+    };
+    write_tensors(&dir.path().join(MODEL_FILE), &specs[1..].iter().map(zeros).collect::<Vec<_>>(), None).unwrap();
     let error = Checkpoint::load(dir.path()).unwrap_err();
     assert!(matches!(&error, CheckpointError::MissingTensor { tensor, .. } if *tensor == specs[0].name), "{error}");
 }
@@ -168,7 +168,7 @@ fn what_cannot_be_read_or_written_is_named() {
         matches!(Checkpoint::load(dir.path()), Err(CheckpointError::Read { path, .. }) if path.ends_with(CONFIG_FILE))
     );
     let path = dir.path().join("no/where");
-    let error = write_tensors(&path, &[], HashMap::new()).unwrap_err();
+    let error = write_tensors(&path, &[], None).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot write `{}`", path.display()));
     let folder = folder();
     fs::remove_file(folder.path().join(MODEL_FILE)).unwrap();

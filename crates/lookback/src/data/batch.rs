@@ -32,7 +32,49 @@ pub struct Batch {
     pub lines: Vec<u64>,
 }
 
+/// The sizes of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchShape {
+    /// S, the longest source with eos.
+    pub src: usize,
+    /// T, the longest target with eos.
+    pub tgt: usize,
+    /// B.
+    pub batch: usize,
+}
+
+impl BatchShape {
+    /// S·B
+    pub fn src_positions(&self) -> usize {
+        self.src * self.batch
+    }
+
+    /// T·B
+    pub fn tgt_positions(&self) -> usize {
+        self.tgt * self.batch
+    }
+}
+
 impl Batch {
+    /// A batch of this shape, of padding alone.
+    pub fn of_shape(shape: BatchShape) -> Self {
+        let BatchShape { src, tgt, batch } = shape;
+        let lengths = |most: usize| vec![u32::try_from(most).expect("a sentence has fewer than 2^32 ids"); batch];
+        Self {
+            src: vec![PAD; src * batch],
+            src_len: lengths(src),
+            tgt_in: vec![PAD; tgt * batch],
+            tgt_out: vec![PAD; tgt * batch],
+            tgt_len: lengths(tgt),
+            batch,
+            src_max: src,
+            tgt_max: tgt,
+            src_tokens: src * batch,
+            tgt_tokens: tgt * batch,
+            lines: Vec::new(),
+        }
+    }
+
     /// Lays out `examples`, in their order.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! Which examples stand together in a batch.
-use super::Example;
 use super::shuffle::Draws;
+use super::{BatchShape, Example};
 
 /// How examples are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,21 @@ impl Batcher {
         let mut batches = self.cut(&order);
         draws.shuffle(&mut batches);
         batches
+    }
+
+    /// The shapes of a plan's batches, in its order.
+    pub fn shapes(&self, plan: &[Vec<u32>]) -> Vec<BatchShape> {
+        let shape = |batch: &Vec<u32>| {
+            let lengths = batch.iter().map(|&i| self.lengths[i as usize]);
+            let (src, tgt) = lengths.fold((0, 0), |(src, tgt), (s, t)| (src.max(s as usize), tgt.max(t as usize)));
+            BatchShape { src, tgt, batch: batch.len() }
+        };
+        plan.iter().map(shape).collect()
+    }
+
+    /// Tokens of all examples, source and target, ends counted.
+    pub fn tokens(&self) -> u64 {
+        self.lengths.iter().map(|&(src, tgt)| u64::from(src) + u64::from(tgt)).sum()
     }
 
     /// How much of a plan's positions is real.

@@ -152,6 +152,16 @@ impl Epoch {
         self.selection.len()
     }
 
+    /// The shapes of the batches, in their order.
+    pub fn shapes(&self) -> Vec<super::BatchShape> {
+        self.batcher.shapes(&self.plan)
+    }
+
+    /// Tokens of all pairs, source and target, ends counted.
+    pub fn tokens(&self) -> u64 {
+        self.batcher.tokens()
+    }
+
     /// How much of the batches' positions is real.
     pub fn fill(&self) -> super::Fill {
         self.batcher.fill(&self.plan)

@@ -40,7 +40,7 @@ mod stream;
 #[cfg(feature = "files")]
 mod vectors;
 
-pub use batch::Batch;
+pub use batch::{Batch, BatchShape};
 pub use batcher::{BatchOptions, Batcher, Fill};
 #[cfg(feature = "files")]
 pub use corpus::{Columns, Corpus, Pair, ReadReport, read_lines, read_parallel, read_tsv};

@@ -268,6 +268,7 @@ impl Decoder {
     fn attentional<B: Backend>(&self, g: &mut Graph<'_, B>, joined: Var, places: &Places) -> Var {
         let z = g.linear(joined, self.attentional.0, Some(self.attentional.1));
         let attentional = g.tanh(z);
+        g.forget(z);
         places.state.drop(g, attentional)
     }
 }

@@ -85,7 +85,9 @@ impl Encoder {
             x = y;
             let mut state = state;
             for &(y, other) in rest {
-                x = g.concat(x, y);
+                let both = g.concat(x, y);
+                [x, y].into_iter().for_each(|side| g.forget(side));
+                x = both;
                 let c = state.c.zip(other.c).map(|(a, b)| g.concat(a, b));
                 state = State { h: g.concat(state.h, other.h), c };
             }

@@ -31,6 +31,7 @@ impl Output {
             let (weight, bias) = layout.linear("decoder.output", vocab, sizes.hidden, false);
             return Self { projection: None, weight, bias };
         }
+        layout.multiply(embedding);
         let (width, hidden) = (sizes.embedding, sizes.hidden);
         let projection = (width != hidden)
             .then(|| layout.matrix("decoder.output.projection.weight".into(), width, hidden, width, false));

@@ -2,7 +2,7 @@
 //! double in the kernels, and against PyTorch in whole models.)
 
 use crate::backend::{Cpu, Real};
-use crate::params::{Gradients, Init, ParamId, ParamSpec, Params};
+use crate::params::{Gradients, Init, ParamId, ParamSpec, Params, Role};
 use crate::tape::{Graph, Recording, Shape, Tape, Var};
 use lookback_testkit::{Golden, assert_close_f64, max_grad_error};
 
@@ -13,12 +13,12 @@ pub(crate) fn wave(len: usize, frequency: f64) -> Vec<f64> {
 
 /// A matrix parameter.
 pub(crate) fn matrix(name: &str, rows: usize, cols: usize) -> ParamSpec {
-    ParamSpec { name: name.into(), shape: vec![rows, cols], init: Init::Constant(0.0), per_step: false }
+    ParamSpec { name: name.into(), shape: vec![rows, cols], init: Init::Constant(0.0), role: Role::Product }
 }
 
 /// A vector parameter.
 pub(crate) fn vector(name: &str, len: usize) -> ParamSpec {
-    ParamSpec { name: name.into(), shape: vec![len], init: Init::Constant(0.0), per_step: false }
+    ParamSpec { name: name.into(), shape: vec![len], init: Init::Constant(0.0), role: Role::Product }
 }
 
 type Inputs<'a> = &'a [(Vec<f64>, Shape)];
@@ -157,7 +157,7 @@ fn golden(stored: &Golden, inputs: &[&str], params: &[&str], outputs: &[&str], b
         name: name.into(),
         shape: stored.shape(name),
         init: Init::Constant(0.0),
-        per_step: false,
+        role: Role::Product,
     };
     let given: Vec<(Vec<f64>, Shape)> = inputs.iter().map(|n| (stored.f64(n), shape(n))).collect();
     let weights: Vec<(ParamSpec, Vec<f64>)> = params.iter().map(|n| (spec(n), stored.f64(n))).collect();

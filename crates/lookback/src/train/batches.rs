@@ -6,8 +6,8 @@ use super::{BufferReport, Event, Observer, TrainError};
 use crate::align::{GivenRows, PairLinks, WeightsOf};
 use crate::config::Config;
 use crate::data::{
-    Batch, BatchOptions, DataError, Epoch, EpochOptions, Epochs, Example, Fill, FilterReport, Limits, MergeDropout,
-    PairStream, StreamPosition, encode_pairs,
+    Batch, BatchOptions, BatchShape, DataError, Epoch, EpochOptions, Epochs, Example, Fill, FilterReport, Limits,
+    MergeDropout, PairStream, StreamPosition, encode_pairs,
 };
 use crate::text::Tokenizers;
 
@@ -115,6 +115,16 @@ impl Batches {
         };
         let pairs: Vec<Cow<'_, PairLinks>> = self.epochs.indices(&self.epoch, index).zip(examples).map(cut).collect();
         Some(GivenRows::new(pairs.iter().map(AsRef::as_ref), batch, *step))
+    }
+
+    /// The shapes of the epoch's batches.
+    pub(super) fn shapes(&self) -> Vec<BatchShape> {
+        self.epoch.shapes()
+    }
+
+    /// Tokens of the epoch, source and target.
+    pub(super) fn tokens(&self) -> u64 {
+        self.epoch.tokens()
     }
 
     pub(super) fn fill(&self) -> Fill {

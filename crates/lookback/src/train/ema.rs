@@ -6,7 +6,7 @@
 //! Polyak & Juditsky 1992; the smaller d of the first updates, so that the start is soon forgotten, is that of TensorFlow's and Marian's averages.
 
 use crate::backend::Backend;
-use crate::params::{ParamSpec, Params};
+use crate::params::Params;
 
 /// The moving average of a model's weights.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ impl<B: Backend> Ema<B> {
     /// The name of the averages in a training's state.
     pub(super) const SLOT: &'static str = "ema";
 
-    /// An average that stands at `values`.
-    pub(super) fn new(backend: &B, specs: &[ParamSpec], values: &[Vec<f32>], decay: f64) -> Self {
-        Self { params: Params::from_values(backend, specs.to_vec(), values), decay }
+    /// An average that stands at `params`.
+    pub(super) fn new(params: Params<B>, decay: f64) -> Self {
+        Self { params, decay }
     }
 
     /// Takes in the weights after update `update`, from 1.
@@ -56,7 +56,7 @@ mod tests {
             let len = start.len();
             let specs = [matrix(name, 1, len)];
             let mut params = Params::init(&cpu, specs.to_vec(), 0);
-            let mut ema = Ema::new(&cpu, &specs, &[vec![0.0; len]], limit);
+            let mut ema = Ema::new(Params::init(&cpu, specs.to_vec(), 0), limit);
             ema.params.set_exact(&cpu, &[start]);
             for (update, (weights, want)) in (1..).zip(weights.chunks(len).zip(want.chunks(len))) {
                 params.set_exact(&cpu, &[weights.to_vec()]);

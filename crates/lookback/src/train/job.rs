@@ -1,8 +1,8 @@
 //! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::batches::Batches;
@@ -19,11 +19,13 @@ use super::{
     Asked, Ending, Event, Job, Observer, OnDivergence, Outcome, Progress, StopFlag, TrainError, UpdateReport,
     Validation, learning_rate,
 };
-use crate::backend::{Cpu, GuidedLoss, Purpose};
-use crate::checkpoint::{Checkpoint, MODEL_FILE};
+use crate::align::GivenRows;
+use crate::backend::{Cpu, CrossEntropy, GuidedLoss, Purpose};
+use crate::checkpoint::{Checkpoint, CheckpointError, MODEL_FILE};
 use crate::config::{Config, Period, Reached};
+use crate::data::Batch;
 use crate::model::{Guidance, Seq2Seq};
-use crate::params::Gradients;
+use crate::params::{Gradients, ParamSpec};
 use crate::tape::{Graph, Recording, Tape};
 use crate::text::Tokenizers;
 
@@ -32,6 +34,11 @@ const SHORT_EPOCH: u64 = 50;
 
 /// The rate is halved no more than ten times.
 const LEAST_RATE_FACTOR: f64 = 1.0 / 1024.0;
+
+/// Seconds after which no further pass of a rehearsal begins.
+const REHEARSAL: f64 = 1.0;
+/// What clearing gradients, their norm and Adam take, by the time of the norm alone: as their memory traffic.
+const NORMS_OF_AN_UPDATE: f64 = 6.0;
 
 /// Trains a model and writes its folder.
 ///
@@ -136,13 +143,14 @@ impl Run {
             return Err(error);
         }
         let specs = self.learner.params.specs().to_vec();
-        let (position, kept) = State::load(&self.dir, &specs, &Learner::<Cpu>::slots(&self.config.train))?;
-        let rate_factor = position.rate_factor / 2.0;
+        let found = State::find(&self.dir, &specs, &Learner::<Cpu>::slots(&self.config.train))?;
+        let rate_factor = found.position.rate_factor / 2.0;
         if rate_factor < LEAST_RATE_FACTOR {
             return Err(error);
         }
-        self.learner = Learner::resume(&self.cpu, specs, kept, &self.config.train, position.update);
-        self.position = Position { rate_factor, ..position };
+        let read = |slot: &str, spec: &ParamSpec| found.values(slot, spec);
+        self.learner = Learner::resume(&self.cpu, specs, &self.config.train, found.position.update, read)?;
+        self.position = Position { rate_factor, ..found.position };
         self.last_epoch = self.position.epoch;
         self.batches.select(self.position.epoch, observer)?;
         self.metrics = Metrics::open(&self.dir, self.position.update, Tensorboard::of(&self.config.train))?;
@@ -249,25 +257,62 @@ impl Run {
         }
         let config = &self.config.train;
         drop_words(&mut batch, [config.word_dropout_src, config.word_dropout_tgt], self.config.seed, step);
-        let recording = Recording::On { seed: self.config.seed, step };
-        self.tape.reset();
-        let params = &self.learner.params;
-        let mut graph = Graph::training(&self.cpu, params, &mut self.tape, &mut self.gradients, recording);
-        let epsilon = config.label_smoothing;
-        let (loss, guided) = match (&given, config.guided_alignment_cost, config.guided_alignment_weight) {
-            (Some(given), Some(cost), Some(weight)) => {
-                let guidance = Guidance { given: given.rows(), cost: cost.into(), weight };
-                self.model.guided_loss(&mut graph, &batch, epsilon, guidance)
-            }
-            _ => (self.model.loss(&mut graph, &batch, epsilon), GuidedLoss::default()),
-        };
-        graph.backward();
+        let (loss, guided) = self.learn(&batch, given.as_ref(), step);
         sums.loss += loss.loss;
         sums.tokens += loss.tokens;
         sums.guided.loss += guided.loss;
         sums.guided.rows += guided.rows;
         sums.lines.extend(batch.lines.iter().take(8).copied());
         Ok(())
+    }
+
+    /// Forward and backward over a batch, whose attention may be drawn towards given rows.
+    fn learn(&mut self, batch: &Batch, given: Option<&GivenRows>, step: u64) -> (CrossEntropy, GuidedLoss) {
+        let recording = Recording::On { seed: self.config.seed, step };
+        self.tape.reset();
+        let params = &self.learner.params;
+        let mut graph = Graph::training(&self.cpu, params, &mut self.tape, &mut self.gradients, recording);
+        let config = &self.config.train;
+        let epsilon = config.label_smoothing;
+        let (loss, guided) = match (given, config.guided_alignment_cost, config.guided_alignment_weight) {
+            (Some(given), Some(cost), Some(weight)) => {
+                let guidance = Guidance { given: given.rows(), cost: cost.into(), weight };
+                self.model.guided_loss(&mut graph, batch, epsilon, guidance)
+            }
+            _ => (self.model.loss(&mut graph, batch, epsilon), GuidedLoss::default()),
+        };
+        graph.backward();
+        (loss, guided)
+    }
+
+    /// Seconds an epoch will take without its validation, from a few passes whose gradients are thrown away: nothing of the training changes.
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
+    pub(super) fn rehearse(&mut self) -> f64 {
+        let (count, clock) = (self.batches.count(), Instant::now());
+        if count == 0 {
+            return 0.0;
+        }
+        self.learner.params.prepare(&self.cpu, Purpose::Train);
+        let (mut seconds, mut tokens) = (0.0, 0);
+        // The first pass makes buffers and warms caches.
+        for (i, place) in [3, 3, 1, 5].into_iter().enumerate() {
+            if i > 1 && clock.elapsed().as_secs_f64() > REHEARSAL {
+                break;
+            }
+            let batch = self.batches.get(count * place / 6);
+            let given = self.batches.given(count * place / 6, &batch);
+            let start = Instant::now();
+            self.learn(&batch, given.as_ref(), 1);
+            if i > 0 {
+                seconds += start.elapsed().as_secs_f64();
+                tokens += batch.src_tokens + batch.tgt_tokens;
+            }
+        }
+        let start = Instant::now();
+        self.gradients.norm(&self.cpu);
+        let update = NORMS_OF_AN_UPDATE * start.elapsed().as_secs_f64();
+        let updates = count.div_ceil(self.config.train.accumulate) as f64;
+        seconds / tokens as f64 * self.batches.tokens() as f64 + updates * update
     }
 
     /// Moves to the next batch.
@@ -294,10 +339,8 @@ impl Run {
     /// Validates after an update of `epoch`.
     fn validate(&mut self, epoch: u64, observer: &mut dyn Observer) -> Result<(), TrainError> {
         observer.event(Event::Validating);
-        let shown = self.learner.shown();
-        let weights = shown.values(&self.cpu);
-        if let Some(tensor) = first_not_finite(shown.specs(), &weights) {
-            return Err(TrainError::NotFinite { update: self.position.update, tensor });
+        if let Some(tensor) = first_not_finite(&self.learner.model().tensors(&self.cpu, "")) {
+            return Err(TrainError::NotFinite { update: self.position.update, tensor: tensor.to_owned() });
         }
         let Self { cpu, model, learner, tape, tokenizers, config, .. } = self;
         let mut validation = self.valid.run(cpu, model, learner.shown(), tape, tokenizers, config)?;
@@ -310,33 +353,40 @@ impl Run {
         if validation.is_best {
             self.position.best = Some(Best::of(&validation));
             self.position.stale = 0;
-            Checkpoint::save_weights(&self.dir, self.learner.params.specs(), &weights)?;
+            Checkpoint::save_params(&self.dir, self.learner.model(), &self.cpu)?;
             self.sums.insert(MODEL_FILE.to_owned(), sum(&self.dir.join(MODEL_FILE))?);
         } else if self.position.update > self.config.train.warmup {
             // While the rate still rises, a validation that is not better says nothing.
             self.position.stale += 1;
             self.position.plateau *= self.config.train.decay;
         }
-        self.keep(&weights)?;
-        self.keep_best(&validation, &weights)?;
+        self.keep()?;
+        self.keep_best(&validation)?;
         self.metrics.validation(&validation)?;
         observer.event(Event::Validated(&validation));
         self.checkpoint(Asked::No, observer)
     }
 
     /// Keeps the model of a validation beside the others, if any are to be kept.
-    fn keep(&self, weights: &[Vec<f32>]) -> Result<(), TrainError> {
+    fn keep(&self) -> Result<(), TrainError> {
         let (count, update) = (self.config.train.keep_checkpoints, self.position.update);
         if count > 0 {
-            let (folder, specs) = (kept::folder(&self.dir, update), self.learner.params.specs());
-            Checkpoint::save_parts(&folder, &self.config, &self.tokenizers, specs, weights)?;
+            self.save_model(&kept::folder(&self.dir, update))?;
             kept::prune(&self.dir, count, update)?;
         }
         Ok(())
     }
 
+    /// Writes the model as it stands into a folder of its own.
+    fn save_model(&self, folder: &Path) -> Result<(), CheckpointError> {
+        let write = |source| CheckpointError::Write { path: folder.to_owned(), source };
+        fs::create_dir_all(folder).map_err(write)?;
+        Checkpoint::save_config(folder, &self.config, &self.tokenizers)?;
+        Checkpoint::save_params(folder, self.learner.model(), &self.cpu)
+    }
+
     /// Keeps the model of a validation that is the best by another metric, too.
-    fn keep_best(&mut self, validation: &Validation, weights: &[Vec<f32>]) -> Result<(), TrainError> {
+    fn keep_best(&mut self, validation: &Validation) -> Result<(), TrainError> {
         for &metric in &self.config.train.keep_best {
             let Some(score) = validation.score(metric) else { continue };
             let kept = self.position.kept_best.iter_mut().find(|(kept, _)| *kept == metric);
@@ -345,8 +395,7 @@ impl Run {
                 Some(_) => continue,
                 None => self.position.kept_best.push((metric, score)),
             }
-            let folder = self.dir.join(BEST).join(metric.key());
-            Checkpoint::save_parts(&folder, &self.config, &self.tokenizers, self.learner.params.specs(), weights)?;
+            self.save_model(&self.dir.join(BEST).join(metric.key()))?;
         }
         Ok(())
     }
@@ -360,9 +409,8 @@ impl Run {
     /// Writes the state, then the receipt: only the first is needed to go on.
     pub(super) fn save_state(&mut self) -> Result<(), TrainError> {
         self.metrics.sync()?;
-        let slots = self.learner.kept(&self.cpu, &self.config.train);
-        let state = State { origin: self.origin.clone(), position: self.position.clone(), slots };
-        state.save(&self.dir, self.learner.params.specs())?;
+        let tensors = self.learner.tensors(&self.cpu);
+        State { origin: &self.origin, position: &self.position, tensors }.save(&self.dir)?;
         self.write_receipt(None)
     }
 }

@@ -3,8 +3,12 @@
 use super::ema::Ema;
 use super::optimizer::Optimizer;
 use crate::backend::Backend;
+use crate::checkpoint::Tensor;
 use crate::config::TrainConfig;
 use crate::params::{Gradients, ParamSpec, Params};
+
+/// The name of the weights in a training's state.
+const WEIGHT: &str = "weight";
 
 /// Weights that learn.
 #[derive(Debug)]
@@ -15,47 +19,50 @@ pub(super) struct Learner<B: Backend> {
     ema: Option<Ema<B>>,
 }
 
-/// A tensor for every parameter.
-pub(super) type Values = Vec<Vec<f32>>;
-/// Tensors of every parameter, under the name of what they are.
-pub(super) type Slot = (&'static str, Values);
-
 impl<B: Backend> Learner<B> {
     /// The names of what is kept of a training with this configuration, besides its position.
     pub(super) fn slots(config: &TrainConfig) -> Vec<&'static str> {
         let ema = (config.ema > 0.0).then_some(Ema::<B>::SLOT);
-        std::iter::once("weight").chain(Optimizer::<B>::slots(config).iter().copied()).chain(ema).collect()
+        std::iter::once(WEIGHT).chain(Optimizer::<B>::slots(config).iter().copied()).chain(ema).collect()
     }
 
     /// Weights that have learned nothing yet.
     pub(super) fn start(backend: &B, params: Params<B>, config: &TrainConfig) -> Self {
         let optimizer = Optimizer::new(backend, params.specs(), config);
-        let ema = (config.ema > 0.0).then(|| Ema::new(backend, params.specs(), &params.values(backend), config.ema));
+        let ema = (config.ema > 0.0).then(|| {
+            let average = Params::from_values(backend, params.specs().to_vec(), &params.values(backend));
+            Ema::new(average, config.ema)
+        });
         Self { params, optimizer, ema }
     }
 
-    /// Weights after `updates` updates, from what was kept under [`Learner::slots`].
+    /// Weights after `updates` updates, from what `read` gives of each of [`Learner::slots`] and every parameter, one after another.
     ///
-    /// # Panics
-    /// If there are not as many as slots.
-    pub(super) fn resume(
+    /// # Errors
+    /// If it fails.
+    pub(super) fn resume<E>(
         backend: &B,
         specs: Vec<ParamSpec>,
-        mut kept: Vec<Values>,
         config: &TrainConfig,
         updates: u64,
-    ) -> Self {
-        let ema = (config.ema > 0.0).then(|| kept.pop().expect("averages"));
-        let ema = ema.map(|values| Ema::new(backend, &specs, &values, config.ema));
-        let optimizer = Optimizer::from_values(backend, config, &kept[1..], updates);
-        Self { params: Params::from_values(backend, specs, &kept[0]), optimizer, ema }
+        mut read: impl FnMut(&str, &ParamSpec) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        let optimizer = Optimizer::read(backend, &specs, config, updates, &mut read)?;
+        let ema = (config.ema > 0.0).then(|| {
+            let params = Params::read(backend, specs.clone(), |spec| read(Ema::<B>::SLOT, spec))?;
+            Ok(Ema::new(params, config.ema))
+        });
+        let ema = ema.transpose()?;
+        Ok(Self { params: Params::read(backend, specs, |spec| read(WEIGHT, spec))?, optimizer, ema })
     }
 
-    /// What is to be kept, by its names.
-    pub(super) fn kept(&self, backend: &B, config: &TrainConfig) -> Vec<Slot> {
-        let ema = self.ema.iter().map(|ema| ema.params.values(backend));
-        let values = std::iter::once(self.params.values(backend)).chain(self.optimizer.values(backend)).chain(ema);
-        Self::slots(config).into_iter().zip(values).collect()
+    /// What is to be kept: every slot of every parameter.
+    pub(super) fn tensors<'a>(&'a self, backend: &'a B) -> Vec<Tensor<'a>> {
+        let mut tensors = self.params.tensors(backend, &format!("{WEIGHT}."));
+        tensors.extend(self.optimizer.tensors(backend, self.params.specs()));
+        let ema = self.ema.iter().flat_map(|ema| ema.params.tensors(backend, &format!("{}.", Ema::<B>::SLOT)));
+        tensors.extend(ema);
+        tensors
     }
 
     /// One update; see [`Optimizer::step`].
@@ -65,6 +72,11 @@ impl<B: Backend> Learner<B> {
             ema.step(backend, &self.params, self.optimizer.updates());
         }
         norm
+    }
+
+    /// The weights that are validated and become the model, to be read.
+    pub(super) fn model(&self) -> &Params<B> {
+        self.ema.as_ref().map_or(&self.params, |ema| &ema.params)
     }
 
     /// The weights that are validated and become the model: the average, if there is one.

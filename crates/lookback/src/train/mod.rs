@@ -4,6 +4,7 @@
 
 mod batches;
 mod ema;
+mod estimate;
 mod events;
 mod folder;
 mod initial;
@@ -35,6 +36,7 @@ use crate::eval::EvalError;
 use crate::search::SearchError;
 use crate::text::{TextError, Tokenizers};
 
+pub use estimate::Estimate;
 pub use initial::{Initial, VectorFiles};
 pub use job::train;
 pub use optimizer::Optimizer;
@@ -225,6 +227,8 @@ pub struct Ready {
     pub vocab: [usize; 2],
     /// Parameters in all.
     pub parameters: usize,
+    /// What it will take.
+    pub estimate: Estimate,
     /// Batches per epoch; of a stream, in the buffer at hand.
     pub batches: usize,
     /// Whether the pairs come from a stream.

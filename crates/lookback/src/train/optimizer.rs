@@ -9,6 +9,7 @@
 //! Vectors (biases, the additive score's v) do not decay: they are few, and nothing is gained by pulling a bias to 0.
 
 use crate::backend::{AdamStep, Backend, Real, SgdStep};
+use crate::checkpoint::{Numbers, Tensor};
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::params::{Gradients, ParamSpec, Params};
 
@@ -45,27 +46,36 @@ impl<B: Backend> Optimizer<B> {
         Self { settings: config.clone(), slots, updates: 0 }
     }
 
-    /// An optimiser that remembers `values`, for each of its slots those of every parameter, after `updates` updates.
+    /// An optimiser that has made `updates` updates and remembers what `read` gives of a slot and a parameter.
     ///
-    /// # Panics
-    /// If there are not as many as it has slots.
-    #[must_use]
-    pub fn from_values(backend: &B, config: &TrainConfig, values: &[Vec<Vec<f32>>], updates: u64) -> Self {
-        assert_eq!(values.len(), Self::slots(config).len(), "values for every slot");
-        let upload = |values: &Vec<f32>| {
+    /// # Errors
+    /// If it fails.
+    pub(super) fn read<E>(
+        backend: &B,
+        specs: &[ParamSpec],
+        config: &TrainConfig,
+        updates: u64,
+        mut read: impl FnMut(&str, &ParamSpec) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        let mut tensor = |slot: &str, spec: &ParamSpec| {
+            let values: Vec<B::Elem> = read(slot, spec)?.iter().map(|&v| B::Elem::from_f64(f64::from(v))).collect();
             let mut tensor = backend.alloc(values.len());
-            let values: Vec<B::Elem> = values.iter().map(|&v| B::Elem::from_f64(f64::from(v))).collect();
             backend.upload(&mut tensor, &values);
-            tensor
+            Ok(tensor)
         };
-        let slots = values.iter().map(|slot| slot.iter().map(upload).collect()).collect();
-        Self { settings: config.clone(), slots, updates }
+        let slots = Self::slots(config).iter().map(|slot| specs.iter().map(|spec| tensor(slot, spec)).collect());
+        Ok(Self { settings: config.clone(), slots: slots.collect::<Result<_, E>>()?, updates })
     }
 
-    /// For each slot, the values of every parameter.
-    pub fn values(&self, backend: &B) -> Vec<Vec<Vec<f32>>> {
-        let narrow = |t: &B::Tensor| backend.download(t).into_iter().map(|v| v.to_f64() as f32).collect();
-        self.slots.iter().map(|slot| slot.iter().map(narrow).collect()).collect()
+    /// What is remembered of every parameter, to be written under the name of the slot and its own.
+    pub(super) fn tensors<'a>(&'a self, backend: &'a B, specs: &[ParamSpec]) -> Vec<Tensor<'a>> {
+        let tensor = |slot: &str, spec: &ParamSpec, x: &'a B::Tensor| Tensor {
+            name: format!("{slot}.{}", spec.name),
+            shape: spec.shape.clone(),
+            numbers: Numbers::Elsewhere(Box::new(move |from, to: &mut [f32]| backend.read(x, from, to))),
+        };
+        let slots = Self::slots(&self.settings).iter().zip(&self.slots);
+        slots.flat_map(|(slot, xs)| specs.iter().zip(xs).map(move |(spec, x)| tensor(slot, spec, x))).collect()
     }
 
     /// Updates made.
@@ -210,7 +220,8 @@ mod tests {
     fn an_optimizer_keeps_what_it_needs_and_no_more() {
         let kept = |optimizer, momentum| {
             let config = TrainConfig { optimizer, momentum, ..TrainConfig::default() };
-            Optimizer::<Cpu>::new(&Cpu::detect(1), &[matrix("w", 2, 3)], &config).values(&Cpu::detect(1)).len()
+            let (cpu, specs) = (Cpu::detect(1), [matrix("w", 2, 3)]);
+            Optimizer::<Cpu>::new(&cpu, &specs, &config).tensors(&cpu, &specs).len()
         };
         assert_eq!((kept(OptimizerKind::Adam, 0.0), kept(OptimizerKind::AdamW, 0.0)), (2, 2));
         assert_eq!((kept(OptimizerKind::Sgd, 0.9), kept(OptimizerKind::Sgd, 0.0)), (1, 0));

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::batches::{Batches, Guide};
+use super::estimate::{self, Estimate, Held};
 use super::folder::{clear, has_state, lock, need_folder, need_model, refuse_occupied, remove_halves};
 use super::job::Run;
 use super::learner::Learner;
@@ -16,9 +17,9 @@ use crate::align::{GivenLinks, PairLinks, WeightsOf};
 use crate::backend::Cpu;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, CorpusSize, GuidedStep, TextMode};
-use crate::data::{Corpus, Example, FilterReport, encode_corpus};
+use crate::data::{BatchOptions, Batcher, Corpus, Example, FilterReport, encode_corpus};
 use crate::model::Seq2Seq;
-use crate::params::Gradients;
+use crate::params::{Gradients, ParamSpec};
 use crate::tape::Tape;
 use crate::text::{Sharing, TokenizerSpec, Tokenizers};
 
@@ -47,6 +48,7 @@ impl Run {
             }
         };
         let cpu = config.train_on(cpu)?;
+        let mut fitted = config.clone();
         let origin = Origin::new(&config, &train, &valid, aligned.guide.as_ref());
         let resumed = start == Start::Resume;
         if resumed {
@@ -67,15 +69,25 @@ impl Run {
         let counts = &skipped_train.kept;
         let guide = aligned.guide.as_ref().map(|links| guide(links, &config, &train, &examples, counts, &tokenizers));
         let guide = guide.transpose()?;
+        let pairs = Held::new([&train, &valid], [&examples, &valid_examples]);
+        drop(train);
         if let Some(longest) = config.model.location_length {
             refuse_long(&valid, &tokenizers, longest)?;
         }
         let vocab = [tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size()];
+        let shapes = |tokens| {
+            let batcher = Batcher::new(&examples, BatchOptions { tokens, seed: config.seed });
+            batcher.shapes(&batcher.plan(1))
+        };
+        estimate::fit(&mut fitted, vocab, pairs, shapes)?;
+        let config = fitted;
         let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
         let (learner, mut position) = if goes_on {
-            let loaded = State::load(&dir, &specs, &Learner::<Cpu>::slots(&config.train));
-            let (position, kept) = loaded.map_err(|error| unfit(&dir, &changed, error))?;
-            (Learner::resume(&cpu, specs, kept, &config.train, position.update), position)
+            let found = State::find(&dir, &specs, &Learner::<Cpu>::slots(&config.train));
+            let found = found.map_err(|error| unfit(&dir, &changed, error))?;
+            let read = |slot: &str, spec: &ParamSpec| found.values(slot, spec);
+            let learner = Learner::resume(&cpu, specs, &config.train, found.position.update, read)?;
+            (learner, found.position)
         } else {
             let params = initial.params(&cpu, specs, config.seed, &tokenizers, observer)?;
             (Learner::start(&cpu, params, &config.train), Position::start())
@@ -105,13 +117,18 @@ impl Run {
             return Err(TrainError::Changed { dir, what: "the stream, in what was read of it,".to_owned() });
         }
         let position = Position { stream: batches.stream_position(), ..position };
-        let ready = Ready {
+        let mut ready = Ready {
             config: config.clone(),
             train_pairs,
             valid_pairs,
             skipped: [skipped_train, skipped_valid],
             vocab,
             parameters: learner.params.count(),
+            estimate: Estimate {
+                memory: estimate::memory(&config, vocab, &batches.shapes(), pairs),
+                model: 4 * learner.params.count() as u64,
+                epoch_seconds: 0.0,
+            },
             fill: batches.fill(),
             batches: batches.count(),
             is_stream: batches.is_stream(),
@@ -146,6 +163,7 @@ impl Run {
         if !goes_on {
             run.save_state()?;
         }
+        ready.estimate.epoch_seconds = run.rehearse();
         observer.event(Event::Ready(&ready));
         Ok(run)
     }

@@ -1,14 +1,12 @@
 //! The state of a training in one file, replaced atomically: weights, optimiser, position. Random streams need no state: they are named by seed and update.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::learner::{Slot, Values};
 use super::{TrainError, Validation};
 use crate::align::GivenLinks;
-use crate::checkpoint::{CheckpointError, Numbers, STATE_FILE, TensorFile, write_tensors};
+use crate::checkpoint::{CheckpointError, STATE_FILE, Tensor, TensorFile, write_tensors};
 use crate::config::{Config, Metric};
 use crate::data::{Corpus, StreamPosition, fingerprint};
 use crate::params::ParamSpec;
@@ -137,33 +135,39 @@ const HELD_OUT_BY: [&str; 2] = ["seed", "data.hold_out"];
 
 /// A training's state.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) origin: Origin,
-    pub(super) position: Position,
-    /// Weights, and what else is kept of every parameter.
-    pub(super) slots: Vec<Slot>,
+pub(super) struct State<'a> {
+    pub(super) origin: &'a Origin,
+    pub(super) position: &'a Position,
+    /// What is kept of every parameter, the weights first.
+    pub(super) tensors: Vec<Tensor<'a>>,
 }
 
-impl State {
+/// A state that was read as far as its header, and has every tensor that is wanted, in its shape.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) position: Position,
+    file: TensorFile,
+}
+
+impl Found {
+    /// What was kept of a parameter under the name of a slot.
+    pub(super) fn values(&self, slot: &str, spec: &ParamSpec) -> Result<Vec<f32>, TrainError> {
+        Ok(self.file.value(spec, &format!("{slot}."))?)
+    }
+}
+
+impl State<'_> {
     /// Writes the state, unless a number in it is not finite: then the last one stays.
-    pub(super) fn save(&self, dir: &Path, specs: &[ParamSpec]) -> Result<(), TrainError> {
-        if let Some(tensor) = self.slots.iter().find_map(|(_, values)| first_not_finite(specs, values)) {
+    pub(super) fn save(&self, dir: &Path) -> Result<(), TrainError> {
+        if let Some(tensor) = first_not_finite(&self.tensors) {
+            // A parameter, without the name of what is kept of it.
+            let tensor = tensor.split_once('.').map_or(tensor, |(_, name)| name).to_owned();
             return Err(TrainError::NotFinite { update: self.position.update, tensor });
         }
-        let tensors: Vec<(String, Vec<usize>, Numbers<'_>)> = self
-            .slots
-            .iter()
-            .flat_map(|(slot, values)| {
-                specs
-                    .iter()
-                    .zip(values)
-                    .map(move |(s, v)| (format!("{slot}.{}", s.name), s.shape.clone(), Numbers::F32(v)))
-            })
-            .collect();
         let json =
             |e: serde_json::Error| CheckpointError::Damaged { path: dir.join(STATE_FILE), message: e.to_string() };
-        let text = serde_json::to_string(&(&self.origin, &self.position)).map_err(json)?;
-        Ok(write_tensors(&dir.join(STATE_FILE), &tensors, HashMap::from([("training".to_owned(), text)]))?)
+        let text = serde_json::to_string(&(self.origin, self.position)).map_err(json)?;
+        Ok(write_tensors(&dir.join(STATE_FILE), &self.tensors, Some(("training", text)))?)
     }
 
     /// Origin and position of the state in `dir`, without its tensors.
@@ -180,23 +184,18 @@ impl State {
         Ok((file, origin, position))
     }
 
-    /// The position of the state in `dir`, and for each of `slots` the values of every parameter.
-    pub(super) fn load(
-        dir: &Path,
-        specs: &[ParamSpec],
-        slots: &[&'static str],
-    ) -> Result<(Position, Vec<Values>), TrainError> {
+    /// The state in `dir`, which must have each of `slots` of every parameter and nothing else. No tensor is read yet.
+    pub(super) fn find(dir: &Path, specs: &[ParamSpec], slots: &[&'static str]) -> Result<Found, TrainError> {
         let (file, _, position) = Self::read(dir)?;
-        let values = slots.iter().map(|slot| file.values(specs, &format!("{slot}."))).collect::<Result<_, _>>()?;
+        slots.iter().try_for_each(|slot| file.expect(specs, &format!("{slot}.")))?;
         file.expect_only(slots.iter().flat_map(|slot| specs.iter().map(move |s| format!("{slot}.{}", s.name))))?;
-        Ok((position, values))
+        Ok(Found { position, file })
     }
 }
 
-/// The first parameter with a value that is infinite or not a number.
-pub(super) fn first_not_finite(specs: &[ParamSpec], values: &[Vec<f32>]) -> Option<String> {
-    let is_bad = |values: &Vec<f32>| values.iter().any(|v| !v.is_finite());
-    specs.iter().zip(values).find(|(_, values)| is_bad(values)).map(|(spec, _)| spec.name.clone())
+/// The first tensor with a value that is infinite or not a number.
+pub(super) fn first_not_finite<'a>(tensors: &'a [Tensor<'_>]) -> Option<&'a str> {
+    tensors.iter().find(|tensor| !tensor.is_finite()).map(|tensor| tensor.name.as_str())
 }
 
 #[cfg(test)]

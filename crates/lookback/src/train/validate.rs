@@ -25,7 +25,7 @@ pub(super) struct ValidationSet {
 }
 
 /// Sentences translated at a time.
-const SENTENCES: usize = 64;
+pub(super) const SENTENCES: usize = 64;
 
 impl ValidationSet {
     pub(super) fn new(corpus: &Corpus, examples: Vec<Example>, tokenizers: &Tokenizers, config: &Config) -> Self {
