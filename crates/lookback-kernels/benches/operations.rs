@@ -239,7 +239,7 @@ fn pointwise(table: &mut Table<'_>) {
 fn output(table: &mut Table<'_>) {
     let exec = table.exec;
     linear(table, "output", 1, WIDTH, VOCABULARY);
-    let (mut logits, mut losses) = (values(ROWS * VOCABULARY), vec![[0.0; 2]; ROWS]);
+    let (mut logits, mut losses) = (values(ROWS * VOCABULARY), vec![[0.0; 3]; ROWS]);
     let targets: Vec<u32> = (0..ROWS as u32).map(|i| i * 7919 % VOCABULARY as u32).collect();
     let smoothing = Smoothing { epsilon: 0.0, ignore: u32::MAX };
     table.row("softmax and loss", 1, Work::Traffic(2 * logits.len()), || {

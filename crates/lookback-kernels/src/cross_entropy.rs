@@ -29,14 +29,20 @@ pub struct CrossEntropy {
     pub nll: f64,
     /// Targets that counted.
     pub tokens: u64,
+    /// Those of them that no other entry of the vocabulary is more probable than.
+    pub right: u64,
 }
 
+/// What a row adds to the sums: its nll and its loss in nats, and 1 if its target is right. Zeros where it is ignored.
+pub type RowLoss = [f64; 3];
+
 multiversion! {
-    fn row_loss<T>(row: &mut [T], target: usize, epsilon: T) -> [f64; 2] {
+    fn row_loss<T>(row: &mut [T], target: usize, epsilon: T) -> RowLoss {
         let vocabulary = T::from_f64(row.len() as f64);
         let logit = row[target].to_f64();
         let total = sum(row).to_f64();
         let (m, z) = exp_shifted(row);
+        let right = f64::from(u8::from(logit >= m.to_f64()));
         let log_z = m.to_f64() + ln(z.to_f64());
         let nll = log_z - logit;
         let uniform = log_z - total / row.len() as f64; // mean over the vocabulary of −log p
@@ -47,12 +53,12 @@ multiversion! {
         }
         row[target] -= T::ONE - epsilon;
         let epsilon = epsilon.to_f64();
-        [nll, (1.0 - epsilon) * nll + epsilon * uniform]
+        [nll, (1.0 - epsilon) * nll + epsilon * uniform, right]
     }
 }
 
-/// Turns `logits` (N, V) into the gradient of the summed loss with respect to them, in place, and returns the sums. `losses` (N,) is scratch for
-/// per-row values, in nats: it receives the nll and the loss of every row (0 where ignored).
+/// Turns `logits` (N, V) into the gradient of the summed loss with respect to them, in place, and returns the sums. `losses` (N,) receives what every
+/// row adds to them.
 ///
 /// # Panics
 /// If the shapes disagree or a target is outside the vocabulary.
@@ -62,7 +68,7 @@ pub fn cross_entropy_rows<T: Real>(
     targets: &[u32],
     vocabulary: usize,
     smoothing: Smoothing,
-    losses: &mut [[f64; 2]],
+    losses: &mut [RowLoss],
 ) -> CrossEntropy {
     assert!(logits.len() == targets.len() * vocabulary && losses.len() == targets.len(), "one target per row");
     let epsilon = T::from_f64(f64::from(smoothing.epsilon));
@@ -75,7 +81,7 @@ pub fn cross_entropy_rows<T: Real>(
                 let (row, loss) = unsafe { (logits.part(n * vocabulary, vocabulary), losses.part(n, 1)) };
                 if targets[n] == smoothing.ignore {
                     row.fill(T::ZERO);
-                    loss[0] = [0.0; 2];
+                    loss[0] = [0.0; 3];
                 } else {
                     assert!((targets[n] as usize) < vocabulary, "target {} of {vocabulary}", targets[n]);
                     loss[0] = row_loss(exec.isa, row, targets[n] as usize, epsilon);
@@ -84,10 +90,11 @@ pub fn cross_entropy_rows<T: Real>(
         });
     }
     let mut sums = CrossEntropy::default();
-    for (&[nll, loss], &target) in losses.iter().zip(targets) {
+    for (&[nll, loss, right], &target) in losses.iter().zip(targets) {
         sums.nll += nll;
         sums.loss += loss;
         sums.tokens += u64::from(target != smoothing.ignore);
+        sums.right += u64::from(right > 0.0);
     }
     sums
 }
@@ -104,7 +111,7 @@ mod tests {
     fn run<T: Real>(exec: Exec<'_>, logits: &[T], epsilon: f32) -> (Vec<T>, CrossEntropy) {
         let mut x = logits.to_vec();
         let smoothing = Smoothing { epsilon, ignore: 0 };
-        let sums = cross_entropy_rows(exec, &mut x, &TARGETS, V, smoothing, &mut [[0.0; 2]; 4]);
+        let sums = cross_entropy_rows(exec, &mut x, &TARGETS, V, smoothing, &mut [[0.0; 3]; 4]);
         (x, sums)
     }
 
@@ -121,6 +128,24 @@ mod tests {
             assert!(error < 1e-5, "ε = {epsilon}: {error}");
             assert!(grad[V..2 * V].iter().all(|&g| g == 0.0), "an ignored row has no gradient");
         }
+    }
+
+    #[test]
+    fn a_target_is_right_where_nothing_is_more_probable() {
+        let pool = Pool::new(2);
+        let mut logits = vec![0.0f32; 4 * V];
+        // Right; ignored, though it would be right; wrong by a hair; equal to another.
+        for (n, v, logit) in [(0, 3, 1.0), (1, 0, 1.0), (2, 36, 1.0), (2, 5, 1.000_001), (3, 1, 2.0), (3, 30, 2.0)] {
+            logits[n * V + v] = logit;
+        }
+        for isa in Isa::available() {
+            for epsilon in [0.0, 0.1] {
+                let sums = run(Exec::new(&pool, isa), &logits, epsilon).1;
+                assert_eq!((sums.right, sums.tokens), (2, 3), "{isa:?}");
+            }
+        }
+        let unknown = run(Exec::new(&pool, Isa::PORTABLE), &vec![f32::NAN; 4 * V], 0.0).1;
+        assert_eq!(unknown.right, 0, "what is no number is not right");
     }
 
     #[test]

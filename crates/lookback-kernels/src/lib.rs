@@ -42,7 +42,7 @@ pub use attention::{
     attend_backward_weights, window_centres, window_centres_backward,
 };
 pub use bf16::{Products, from_bf16, round_to_bf16, to_bf16};
-pub use cross_entropy::{CrossEntropy, Smoothing, cross_entropy_rows};
+pub use cross_entropy::{CrossEntropy, RowLoss, Smoothing, cross_entropy_rows};
 pub use elementwise::{
     add, add_assign, concat_columns, dropout, fill, mean_rows, mean_rows_backward, split_columns_add, tanh,
     tanh_backward,

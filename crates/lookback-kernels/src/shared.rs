@@ -126,14 +126,14 @@ pub(crate) fn with_scratch<T: AnyBits, R>(area: Area, len: usize, work: impl FnO
     result
 }
 
-/// Runs `work` on scratch memory for a block of `logits` numbers and `rows` pairs of losses. Contents are unspecified on entry; the memory is kept, so a
+/// Runs `work` on scratch memory for a block of `logits` numbers and `rows` rows of losses. Contents are unspecified on entry; the memory is kept, so a
 /// steady sequence of calls allocates nothing.
 pub fn with_loss_buffers<T: crate::Real, R>(
     logits: usize,
     rows: usize,
-    work: impl FnOnce(&mut [T], &mut [[f64; 2]]) -> R,
+    work: impl FnOnce(&mut [T], &mut [crate::RowLoss]) -> R,
 ) -> R {
     with_scratch(Area::Logits, logits, |logits: &mut [T]| {
-        with_scratch(Area::Losses, rows.saturating_mul(2), |losses: &mut [f64]| work(logits, losses.as_chunks_mut().0))
+        with_scratch(Area::Losses, rows.saturating_mul(3), |losses: &mut [f64]| work(logits, losses.as_chunks_mut().0))
     })
 }

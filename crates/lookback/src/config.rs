@@ -320,7 +320,7 @@ pub struct TrainConfig {
     pub keep_checkpoints: usize,
     /// Write the training state every so many updates, or as "10Mt", "10min", and at every validation.
     pub checkpoint_every: Period,
-    /// A line of the log every so many updates, or as "1e", "10Mt", "5min"; every ten seconds if not given.
+    /// A line of the log, of metrics.jsonl and of the TensorBoard events every so many updates, or as "1e", "10Mt"; every ten seconds in the log if not given. Where the log goes by time, the files have every tenth update.
     pub log_every: Option<Period>,
     /// Write what is in metrics.jsonl as TensorBoard events, too.
     pub tensorboard: bool,

@@ -161,6 +161,51 @@ fn any_reported_metric_decides_and_the_best_by_others_is_kept_loadable() {
     assert!(!dir.path().join("best/loss").exists());
 }
 
+/// The lines of the metrics of a kind.
+fn lines(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(read(dir.join("metrics.jsonl"))).expect("text");
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    lines.filter(|line| line["kind"] == kind).collect()
+}
+
+#[test]
+fn token_accuracy_is_measured_and_can_decide() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let best = run(job(dir.path(), &["train.metric=accuracy", "train.validate_every=3"], 1, Start::Fresh)).best;
+    let best = best.expect("validated");
+    let mut highest = (0, f64::MIN);
+    for line in lines(dir.path(), "validation") {
+        let accuracy = line["accuracy"].as_f64().expect("a number");
+        if accuracy > highest.1 {
+            highest = (line["update"].as_u64().expect("a number"), accuracy);
+        }
+    }
+    assert_eq!((best.update, best.score(Metric::Accuracy)), (highest.0, Some(highest.1)));
+    assert!(highest.1 > 0.0 && highest.1 < 1.0, "{highest:?}");
+}
+
+#[test]
+fn metrics_of_updates_come_as_often_as_lines_of_the_log_unless_the_clock_decides() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let updates = |sets: &[&str]| -> Vec<u64> {
+        run(job(dir.path(), sets, 1, Start::Overwrite));
+        lines(dir.path(), "update").iter().map(|line| line["update"].as_u64().expect("a number")).collect()
+    };
+    assert_eq!(updates(&["train.log_every=4u"]), [4, 8, 12]);
+    assert_eq!(updates(&["train.log_every=1"]), (1..=12).collect::<Vec<_>>());
+    for sets in [&[][..], &["train.log_every=1s"]] {
+        assert_eq!(updates(sets), [10]);
+    }
+    // A run that is moved on has the lines of one that was not.
+    let by_tokens = ["train.log_every=500t", "train.max_updates=12"];
+    let whole = updates(&by_tokens);
+    assert!(whole.len() > 2, "{whole:?}");
+    run(job(dir.path(), &["train.log_every=500t", "train.max_updates=5"], 1, Start::Overwrite));
+    run(job(dir.path(), &by_tokens, 1, Start::Resume));
+    let again: Vec<_> = lines(dir.path(), "update").iter().map(|line| line["update"].as_u64()).collect();
+    assert_eq!(again, whole.into_iter().map(Some).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_run_without_metrics_of_translations_does_not_translate() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -254,9 +299,11 @@ fn event_files_have_the_numbers_of_the_metrics_under_joeynmts_names() {
     let found = events(dir.path());
     let names = [
         ("update", "train/batch_loss", "loss"),
+        ("update", "train/batch_acc", "accuracy"),
         ("update", "train/learning_rate", "learning_rate"),
         ("validation", "valid/loss", "nll"),
         ("validation", "valid/ppl", "perplexity"),
+        ("validation", "valid/accuracy", "accuracy"),
         ("validation", "valid/bleu", "bleu"),
     ];
     for (kind, tag, key) in names {

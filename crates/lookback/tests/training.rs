@@ -359,6 +359,7 @@ fn it_learns_eight_pairs_by_heart() {
     (job.train, job.valid) = (Corpus::from_pairs(pairs.clone()), Corpus::from_pairs(pairs));
     let best = run(job).best.expect("it was validated");
     assert!(best.nll < 0.01, "{} nats per token", best.nll);
+    assert!(best.accuracy >= 1.0, "{} of the tokens", best.accuracy);
     let exact = best.score(Metric::Exact).expect("it is reported");
     assert!((exact - 1.0).abs() < 1e-9, "{exact} exactly right");
 }

@@ -227,11 +227,12 @@ impl TrainingDisplay {
         }
         let best = if v.is_best { " : new best" } else { "" };
         let text = format!(
-            "Ep. {} : Up. {} : valid nll {:.4} : ppl {:.2} : {}Time {:.1}s{best}",
+            "Ep. {} : Up. {} : valid nll {:.4} : ppl {:.2} : accuracy {} : {}Time {:.1}s{best}",
             v.epoch,
             v.update,
             v.nll,
             v.nll.exp(),
+            Metric::Accuracy.show(v.accuracy),
             v.scores.iter().map(|(m, score)| format!("{} {} : ", m.label(), m.show(*score))).collect::<String>(),
             v.seconds,
         );
@@ -321,6 +322,7 @@ mod tests {
         epoch: 2,
         loss: 3.0,
         guided_alignment: None,
+        accuracy: 0.4,
         gradient_norm: 0.8,
         learning_rate: 5.8e-4,
         tokens: 2000,

@@ -408,8 +408,9 @@ impl<T: Real> Backend for Cpu<T> {
                 sums.loss += part.loss;
                 sums.nll += part.nll;
                 sums.tokens += part.tokens;
+                sums.right += part.right;
                 if let Some(row_nll) = &mut row_nll {
-                    row_nll.extend(losses.iter().map(|&[nll, _]| nll));
+                    row_nll.extend(losses.iter().map(|&[nll, ..]| nll));
                 }
                 if let Some(g) = &mut gradients {
                     let dlogits = MatRef::new(&*logits, n, vocabulary);

@@ -3,6 +3,9 @@
 use serde::de::{Deserializer, Error, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
+use super::resolve::invalid;
+use super::{Config, ConfigError, TrainConfig};
+
 /// What is meant by a better validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -25,12 +28,24 @@ pub enum Metric {
     Loss,
     /// Lower perplexity, which is the loss on another scale.
     Ppl,
+    /// More target tokens that, after the written ones before them, the model finds most probable.
+    Accuracy,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 9] =
-        [Self::Bleu, Self::Chrf, Self::Ter, Self::Wer, Self::Cer, Self::Per, Self::Exact, Self::Loss, Self::Ppl];
+    pub const ALL: [Self; 10] = [
+        Self::Bleu,
+        Self::Chrf,
+        Self::Ter,
+        Self::Wer,
+        Self::Cer,
+        Self::Per,
+        Self::Exact,
+        Self::Loss,
+        Self::Ppl,
+        Self::Accuracy,
+    ];
 
     /// As a configuration spells it.
     #[must_use]
@@ -45,6 +60,7 @@ impl Metric {
             Self::Exact => "exact",
             Self::Loss => "loss",
             Self::Ppl => "ppl",
+            Self::Accuracy => "accuracy",
         }
     }
 
@@ -61,6 +77,7 @@ impl Metric {
             Self::Exact => "exact",
             Self::Loss => "nll",
             Self::Ppl => "ppl",
+            Self::Accuracy => "accuracy",
         }
     }
 
@@ -68,7 +85,7 @@ impl Metric {
     #[must_use]
     pub fn show(self, score: f64) -> String {
         match self {
-            Self::Exact => format!("{:.1} %", 100.0 * score),
+            Self::Exact | Self::Accuracy => format!("{:.1} %", 100.0 * score),
             Self::Loss => format!("{score:.4}"),
             _ => format!("{score:.2}"),
         }
@@ -78,7 +95,7 @@ impl Metric {
     #[must_use]
     pub fn is_better(self, new: f64, old: f64) -> bool {
         match self {
-            Self::Bleu | Self::Chrf | Self::Exact => new > old,
+            Self::Bleu | Self::Chrf | Self::Exact | Self::Accuracy => new > old,
             Self::Ter | Self::Wer | Self::Cer | Self::Per | Self::Loss | Self::Ppl => new < old,
         }
     }
@@ -86,7 +103,33 @@ impl Metric {
     /// Whether it is a score of translations.
     #[must_use]
     pub fn is_of_translations(self) -> bool {
-        !matches!(self, Self::Loss | Self::Ppl)
+        !matches!(self, Self::Loss | Self::Ppl | Self::Accuracy)
+    }
+}
+
+impl TrainConfig {
+    /// What is counted on translations, in the order of the configuration: what is reported, what decides, what a best model is kept by.
+    #[must_use]
+    pub fn reported(&self) -> Vec<Metric> {
+        let mut metrics: Vec<Metric> = Vec::new();
+        for metric in self.validate_metrics.iter().copied().chain([self.metric]).chain(self.keep_best.iter().copied()) {
+            if metric.is_of_translations() && !metrics.contains(&metric) {
+                metrics.push(metric);
+            }
+        }
+        metrics
+    }
+}
+
+impl Config {
+    /// What cannot combine.
+    pub(super) fn check_validation(&self) -> Result<(), ConfigError> {
+        if self.train.validate_sentences > 0 && self.train.reported().is_empty() {
+            let message = "nothing is translated in validation; leave it out, or name a metric of translations in \
+                           `train.validate_metrics`, as `bleu`";
+            return invalid("train.validate_sentences", message.into());
+        }
+        Ok(())
     }
 }
 

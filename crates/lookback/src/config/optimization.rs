@@ -88,6 +88,12 @@ impl Schedule {
         matches!(self, Self::Linear | Self::Cosine | Self::Luong5 | Self::Luong10 | Self::Luong234)
     }
 
+    /// Whether it multiplies the rate by `decay`.
+    #[must_use]
+    pub fn decays(self) -> bool {
+        matches!(self, Self::Plateau | Self::Exponential)
+    }
+
     /// Whether it counts epochs.
     #[must_use]
     pub fn counts_epochs(self) -> bool {
@@ -182,16 +188,28 @@ impl Config {
         if train.decay_every == 0 {
             return invalid("train.decay_every", "0 is not a number of epochs; 1 is every epoch".into());
         }
-        if train.decay_every != default.decay_every && !schedule.counts_epochs() {
+        let of_epochs = [
+            ("train.decay_from", train.decay_from, default.decay_from),
+            ("train.decay_every", train.decay_every, default.decay_every),
+        ];
+        let touched = of_epochs.into_iter().find(|(_, value, default)| value != default);
+        if let Some((key, ..)) = touched.filter(|_| !schedule.counts_epochs()) {
             let message = format!(
                 "`{}` does not count epochs; leave it out, or set `train.schedule = \"exponential\"` or `\"halving\"`",
                 schedule.name()
             );
-            return invalid("train.decay_every", message);
+            return invalid(key, message);
         }
         if train.decay != default.decay && schedule == Schedule::Halving {
             let message = "`halving` halves; leave it out, or set `train.schedule = \"exponential\"`";
             return invalid("train.decay", message.into());
+        }
+        if train.decay != default.decay && !schedule.decays() {
+            let message = format!(
+                "`{}` has a course of its own; leave it out, or set `train.schedule = \"plateau\"` or `\"exponential\"`",
+                schedule.name()
+            );
+            return invalid("train.decay", message);
         }
         Ok(())
     }
@@ -253,6 +271,13 @@ mod tests {
             (&["train.decay_every=0"], "train.decay_every: 0"),
             (&["train.decay_every=2"], "train.decay_every: `inverse_sqrt` does not"),
             (&["train.decay=0.9", "train.schedule=halving"], "train.decay: `halving` halves"),
+            (&["train.decay=0.3", "train.schedule=cosine"], "train.decay: `cosine` has a course"),
+            (&["train.decay=0.3", "train.schedule=constant"], "train.decay: `constant` has a course"),
+            (&["train.decay=0.1"], "train.decay: `inverse_sqrt` has a course"),
+            (&["train.decay=0.1", "train.schedule=luong5"], "train.decay: `luong5` has a course"),
+            (&["train.decay_from=3", "train.schedule=constant"], "train.decay_from: `constant` does not"),
+            (&["train.decay_from=9", "train.schedule=cosine"], "train.decay_from: `cosine` does not"),
+            (&["train.decay_from=2", "train.schedule=plateau"], "train.decay_from: `plateau` does not"),
         ];
         for (sets, start) in cases {
             let message = resolved(sets).expect_err("refused").to_string();

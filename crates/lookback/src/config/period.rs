@@ -21,7 +21,7 @@ pub struct Reached {
 
 /// A stretch of a training: so many updates, epochs, target tokens or seconds.
 ///
-/// Written as a number and a unit: `u` updates, `e` epochs, `t` target tokens, `s`, `min` and `h` for time; `k`, `M` and `G` before the unit are thousands, millions and
+/// Written as a number and a unit: `u` updates, `e` epochs, `t` target tokens, `s`, `min` and `h` for time; `k` (or `K`), `M` and `G` before the unit are thousands, millions and
 /// milliards. A number alone is updates.
 ///
 /// ```
@@ -113,7 +113,7 @@ impl FromStr for Period {
         let (number, unit) = text.split_at(end);
         let number: f64 = number.parse().map_err(|_| wrong())?;
         let (scale, unit) = match unit.as_bytes().first() {
-            Some(b'k') => (1e3, &unit[1..]),
+            Some(b'k' | b'K') => (1e3, &unit[1..]),
             Some(b'M') => (1e6, &unit[1..]),
             Some(b'G') => (1e9, &unit[1..]),
             _ => (1.0, unit),
@@ -185,6 +185,8 @@ mod tests {
             ("0.5e", Period::Epochs(0.5)),
             ("10Mt", Period::Tokens(10_000_000)),
             ("1.5kt", Period::Tokens(1_500)),
+            ("10Kt", Period::Tokens(10_000)),
+            ("3K", Period::Updates(3_000)),
             ("5min", Period::Seconds(300.0)),
             ("2h", Period::Seconds(7_200.0)),
             ("7s", Period::Seconds(7.0)),

@@ -1,7 +1,7 @@
 //! What a recipe leaves open is chosen from the data; what cannot be is refused with the remedy.
 
 use super::{
-    AttentionKind, Bridge, Config, ConfigError, Period, ScheduledSampling, Sharing, TextConfig, TextMode,
+    AttentionKind, Bridge, Config, ConfigError, DataConfig, Period, ScheduledSampling, Sharing, TextConfig, TextMode,
     TiedEmbeddings,
 };
 
@@ -40,7 +40,16 @@ impl Config {
     ///
     /// # Errors
     /// If values exclude each other or are out of range.
-    pub fn resolve(mut self, corpus: CorpusSize) -> Result<Self, ConfigError> {
+    pub fn resolve(self, corpus: CorpusSize) -> Result<Self, ConfigError> {
+        if self.data.stream_buffer != DataConfig::default().stream_buffer {
+            let message = "files are read whole; leave it out, or give the pairs as a stream on standard input, `-`";
+            invalid("data.stream_buffer", message.into())?;
+        }
+        self.chosen(corpus)
+    }
+
+    /// With what is open chosen, and the whole checked.
+    fn chosen(mut self, corpus: CorpusSize) -> Result<Self, ConfigError> {
         let short = corpus.words < 2.5 || (corpus.words < 5.0 && corpus.characters < 30.0);
         let mode = *self.text.mode.get_or_insert(if short { TextMode::Char } else { TextMode::Bpe });
         let sizes = [(5_000, 1_000), (20_000, 2_000), (50_000, 4_000), (1_000_000, 8_000)];
@@ -106,7 +115,7 @@ impl Config {
             invalid("train.scheduled_sampling", message.into())?;
         }
         self.train.max_epochs = Some(1);
-        self.resolve(buffer)
+        self.chosen(buffer)
     }
 
     /// Checks values against each other and their ranges.
@@ -123,6 +132,7 @@ impl Config {
         self.check_precision()?;
         self.check_ranges()?;
         self.check_optimization()?;
+        self.check_validation()?;
         self.check_regularization()
     }
 
@@ -373,6 +383,8 @@ mod tests {
         assert!(of(&["train.schedule=linear", "train.max_updates=9"]).is_ok());
         assert!(of(&["train.schedule=linear", "train.stop_after=1Mt"]).is_ok());
         assert!(refused("train.stop_after=2e").starts_with("train.stop_after: it counts passes"));
+        assert!(refused("data.stream_buffer=1").starts_with("data.stream_buffer: 1 pairs are too few"));
+        assert!(of(&["data.stream_buffer=100"]).is_ok());
         assert_eq!(of(&[]).expect("defaults are valid").train.max_epochs, Some(1));
     }
 
@@ -404,7 +416,11 @@ mod tests {
             (&["data.corpus_weights=[1, 0]"], "data.corpus_weights: 0 is outside"),
             (&["data.max_ratio=0.5"], "data.max_ratio: 0.5"),
             (&["data.sample=0"], "data.sample: 0"),
-            (&["data.stream_buffer=1"], "data.stream_buffer: 1"),
+            (&["data.stream_buffer=100"], "data.stream_buffer: files are read whole"),
+            (
+                &["train.validate_sentences=9", "train.validate_metrics=loss", "train.metric=ppl"],
+                "train.validate_sentences: nothing is translated",
+            ),
             (&["data.min_length=200"], "data.min_length: 200 is above"),
             (&["text.mode=unigram", "text.min_frequency=2"], "text.min_frequency: `unigram`"),
         ];

@@ -9,7 +9,7 @@ use super::batches::Batches;
 use super::folder::BEST;
 use super::kept;
 use super::learner::Learner;
-use super::metrics::{Metrics, Tensorboard};
+use super::metrics::Metrics;
 use super::receipt::{Provenance, sum};
 use super::sampling;
 use super::state::{Best, Origin, Position, State, first_not_finite};
@@ -86,6 +86,8 @@ pub(super) struct Run {
 #[derive(Debug, Default)]
 struct Sums {
     loss: f64,
+    /// Tokens that the model found most probable.
+    right: u64,
     tokens: u64,
     guided: GuidedLoss,
     /// The first lines of each batch.
@@ -123,7 +125,7 @@ impl Run {
         let report = self.update(observer)?;
         self.last_epoch = report.epoch;
         let is_epoch_over = self.position.epoch != report.epoch;
-        self.metrics.update(&report)?;
+        self.metrics.update(&before, &report)?;
         observer.event(Event::Update(&report));
         let is_asked = stop.take_checkpoint();
         if self.validation_is_due(is_epoch_over, &before, &report.reached) {
@@ -153,7 +155,7 @@ impl Run {
         self.position = Position { rate_factor, ..found.position };
         self.last_epoch = self.position.epoch;
         self.batches.select(self.position.epoch, observer)?;
-        self.metrics = Metrics::open(&self.dir, self.position.update, Tensorboard::of(&self.config.train))?;
+        self.metrics = Metrics::open(&self.dir, self.position.update, &self.config.train)?;
         observer.event(Event::RolledBack { error: &error, update: self.position.update, rate_factor });
         self.save_state()
     }
@@ -212,9 +214,9 @@ impl Run {
             let step = (update - 1) * self.config.train.accumulate as u64 + part as u64 + 1;
             self.pass(step, sampled, &mut sums, observer)?;
         }
-        let Sums { loss, tokens, guided, lines } = sums;
+        let Sums { loss, right, tokens, guided, lines } = sums;
         #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
-        let loss = loss / tokens.max(1) as f64;
+        let (loss, accuracy) = (loss / tokens.max(1) as f64, right as f64 / tokens.max(1) as f64);
         let norm = self.learner.step(&self.cpu, &self.gradients, rate, tokens);
         #[allow(clippy::cast_precision_loss, reason = "positions of a batch are far below 2⁵²")]
         let guided_alignment = (guided.rows > 0).then(|| guided.loss / guided.rows as f64);
@@ -229,6 +231,7 @@ impl Run {
             epoch,
             loss,
             guided_alignment,
+            accuracy,
             gradient_norm: norm,
             learning_rate: rate,
             tokens,
@@ -259,6 +262,7 @@ impl Run {
         drop_words(&mut batch, [config.word_dropout_src, config.word_dropout_tgt], self.config.seed, step);
         let (loss, guided) = self.learn(&batch, given.as_ref(), step);
         sums.loss += loss.loss;
+        sums.right += loss.right;
         sums.tokens += loss.tokens;
         sums.guided.loss += guided.loss;
         sums.guided.rows += guided.rows;

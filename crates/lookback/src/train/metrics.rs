@@ -1,4 +1,4 @@
-//! `metrics.jsonl`: one JSON object a line, for every tenth update and every validation.
+//! `metrics.jsonl`: one JSON object a line, for every validation and for updates as often as the log has lines.
 //!
 //! Times stand under keys that begin with `seconds` or end with `per_second`; all else is the same in a repeated or resumed run.
 
@@ -10,25 +10,12 @@ use serde_json::{Value, json};
 
 use super::events::Events;
 use super::{TrainError, UpdateReport, Validation};
-use crate::config::TrainConfig;
+use crate::config::{Period, Reached, TrainConfig};
 
-/// Updates between two lines.
-const EVERY: u64 = 10;
+/// Updates between two lines, where the log goes by time or nothing is said of it: what the clock decides would differ in a resumed run.
+const EVERY: Period = Period::Updates(10);
 /// The file's name in the model folder.
 pub(super) const METRICS_FILE: &str = "metrics.jsonl";
-
-/// Whether there is an event file, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tensorboard {
-    Yes,
-    No,
-}
-
-impl Tensorboard {
-    pub(super) fn of(config: &TrainConfig) -> Self {
-        if config.tensorboard { Self::Yes } else { Self::No }
-    }
-}
 
 /// The metrics file of a run.
 #[derive(Debug)]
@@ -36,12 +23,14 @@ pub(super) struct Metrics {
     path: PathBuf,
     file: File,
     events: Option<Events>,
+    /// How often an update has a line.
+    every: Period,
 }
 
 impl Metrics {
     /// Opens the file of a run that has made `updates` updates: later lines, of a run that was cut off, are dropped.
-    /// With `tensorboard` its numbers go to an event file, too.
-    pub(super) fn open(dir: &Path, updates: u64, tensorboard: Tensorboard) -> Result<Self, TrainError> {
+    /// With `train.tensorboard` its numbers go to an event file, too.
+    pub(super) fn open(dir: &Path, updates: u64, config: &TrainConfig) -> Result<Self, TrainError> {
         let path = dir.join(METRICS_FILE);
         let write = |source| TrainError::Write { path: path.clone(), source };
         let before = match std::fs::read_to_string(&path) {
@@ -56,28 +45,29 @@ impl Metrics {
         let kept: String = before.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
         crate::checkpoint::write_atomic(&path, kept.as_bytes())?;
         let file = OpenOptions::new().append(true).open(&path).map_err(write)?;
-        let events = match tensorboard {
-            Tensorboard::Yes => Some(Events::create(dir, updates)?),
-            Tensorboard::No => None,
-        };
-        Ok(Self { path, file, events })
+        let events = if config.tensorboard { Some(Events::create(dir, updates)?) } else { None };
+        let every = config.log_every.filter(|every| !every.is_time()).unwrap_or(EVERY);
+        Ok(Self { path, file, events, every })
     }
 
-    pub(super) fn update(&mut self, u: &UpdateReport) -> Result<(), TrainError> {
-        if !u.update.is_multiple_of(EVERY) {
+    /// Takes an update that began where the training had come to `before`.
+    pub(super) fn update(&mut self, before: &Reached, u: &UpdateReport) -> Result<(), TrainError> {
+        if !self.every.is_met(before, &u.reached) {
             return Ok(());
         }
         #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
         let speed = u.tokens as f64 / u.seconds.max(1e-9);
         let mut scalars = vec![
             ("train/batch_loss".to_owned(), u.loss),
+            ("train/batch_acc".to_owned(), u.accuracy),
             ("train/learning_rate".to_owned(), u.learning_rate),
             ("train/grad_norm".to_owned(), u.gradient_norm),
             ("train/tokens_per_sec".to_owned(), speed),
         ];
         let mut line = json!({
-            "kind": "update", "update": u.update, "epoch": u.epoch, "loss": u.loss, "gradient_norm": u.gradient_norm,
-            "learning_rate": u.learning_rate, "tokens": u.tokens, "seconds": u.reached.seconds, "tokens_per_second": speed,
+            "kind": "update", "update": u.update, "epoch": u.epoch, "loss": u.loss, "accuracy": u.accuracy,
+            "gradient_norm": u.gradient_norm, "learning_rate": u.learning_rate, "tokens": u.tokens,
+            "seconds": u.reached.seconds, "tokens_per_second": speed,
         });
         if let Some(cost) = u.guided_alignment {
             line["guided_alignment"] = json!(cost);
@@ -90,13 +80,14 @@ impl Metrics {
     pub(super) fn validation(&mut self, v: &Validation) -> Result<(), TrainError> {
         let mut line = json!({
             "kind": "validation", "update": v.update, "epoch": v.epoch, "nll": v.nll, "perplexity": v.nll.exp(),
-            "is_best": v.is_best, "seconds": v.seconds,
+            "accuracy": v.accuracy, "is_best": v.is_best, "seconds": v.seconds,
         });
         for (metric, score) in &v.scores {
             line[metric.key()] = json!(score);
         }
         let scores = v.scores.iter().map(|(metric, score)| (format!("valid/{}", metric.key()), *score));
-        let loss = [("valid/loss".to_owned(), v.nll), ("valid/ppl".to_owned(), v.nll.exp())];
+        let loss = [("loss", v.nll), ("ppl", v.nll.exp()), ("accuracy", v.accuracy)];
+        let loss = loss.map(|(name, value)| (format!("valid/{name}"), value));
         let scalars: Vec<(String, f64)> = loss.into_iter().chain(scores).collect();
         self.events(v.update, &scalars)?;
         self.write(&line)

@@ -269,6 +269,8 @@ pub struct UpdateReport {
     pub loss: f64,
     /// What the attention weights cost against given links, per target position that has any, if they are guided.
     pub guided_alignment: Option<f64>,
+    /// The share of target tokens, 0..=1, that the model found most probable, with its dropout.
+    pub accuracy: f64,
     /// Norm of the gradient per target token, before clipping.
     pub gradient_norm: f64,
     /// Learning rate used.
@@ -292,6 +294,8 @@ pub struct Validation {
     pub epoch: u64,
     /// Negative log-likelihood per target token, unsmoothed, in nats.
     pub nll: f64,
+    /// The share of target tokens, 0..=1, that the model finds most probable after the written ones before them.
+    pub accuracy: f64,
     /// Scores of greedy translations. Exact matches are a share, 0..=1, all others as the evaluation prints them.
     pub scores: Vec<(Metric, f64)>,
     /// Whether it is the best so far, and became the model.
@@ -307,6 +311,7 @@ impl Validation {
         match metric {
             Metric::Loss => Some(self.nll),
             Metric::Ppl => Some(self.nll.exp()),
+            Metric::Accuracy => Some(self.accuracy),
             _ => self.scores.iter().find(|(measured, _)| *measured == metric).map(|(_, score)| *score),
         }
     }

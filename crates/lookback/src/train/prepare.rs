@@ -8,7 +8,7 @@ use super::estimate::{self, Estimate, Held};
 use super::folder::{clear, has_state, lock, need_folder, need_model, refuse_occupied, remove_halves};
 use super::job::Run;
 use super::learner::Learner;
-use super::metrics::{Metrics, Tensorboard};
+use super::metrics::Metrics;
 use super::receipt::{Receipt, sums};
 use super::state::{Origin, Position, State};
 use super::validate::ValidationSet;
@@ -139,7 +139,7 @@ impl Run {
         };
         let mut run = Self {
             valid: ValidationSet::new(&valid, valid_examples, &tokenizers, &config),
-            metrics: Metrics::open(&dir, position.update, Tensorboard::of(&config.train))?,
+            metrics: Metrics::open(&dir, position.update, &config.train)?,
             gradients: Gradients::zeros(&cpu, &learner.params),
             tape: Tape::new(),
             sums: sums(&dir)?,

@@ -72,17 +72,20 @@ pub(super) struct Best {
     update: u64,
     epoch: u64,
     nll: f64,
+    /// States of older versions do not have it.
+    #[serde(default)]
+    accuracy: f64,
     scores: Vec<(Metric, f64)>,
 }
 
 impl Best {
     pub(super) fn of(v: &Validation) -> Self {
-        Self { update: v.update, epoch: v.epoch, nll: v.nll, scores: v.scores.clone() }
+        Self { update: v.update, epoch: v.epoch, nll: v.nll, accuracy: v.accuracy, scores: v.scores.clone() }
     }
 
     pub(super) fn validation(&self) -> Validation {
-        let Self { update, epoch, nll, scores } = self.clone();
-        Validation { update, epoch, nll, scores, is_best: true, seconds: 0.0 }
+        let Self { update, epoch, nll, accuracy, scores } = self.clone();
+        Validation { update, epoch, nll, accuracy, scores, is_best: true, seconds: 0.0 }
     }
 }
 

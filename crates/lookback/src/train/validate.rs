@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{TrainError, Validation};
 use crate::backend::{Cpu, Purpose};
-use crate::config::{Config, Metric, SearchConfig, TrainConfig};
+use crate::config::{Config, Metric, SearchConfig};
 use crate::data::{Batch, BatchOptions, Batcher, Corpus, Example};
 use crate::eval::{self, BleuMetric, ChrfMetric, ExactMetric, Rate, RateMetric, Statistics, TerMetric};
 use crate::model::Seq2Seq;
@@ -54,15 +54,16 @@ impl ValidationSet {
     ) -> Result<Validation, TrainError> {
         let start = Instant::now();
         params.prepare(cpu, Purpose::Decode);
-        let (mut nll, mut tokens) = (0.0, 0);
+        let (mut nll, mut right, mut tokens) = (0.0, 0, 0);
         for plan in &self.plan {
             let examples: Vec<&Example> = plan.iter().map(|&i| &self.examples[i as usize]).collect();
             tape.reset();
             let loss = model.loss(&mut Graph::inference(cpu, params, tape), &Batch::new(&examples), 0.0);
             nll += loss.nll;
+            right += loss.right;
             tokens += loss.tokens;
         }
-        let metrics = reported(&config.train);
+        let metrics = config.train.reported();
         let mut scores = Vec::new();
         if !metrics.is_empty() {
             let translations = self.translate(cpu, model, params, tape, tokenizers, config)?;
@@ -72,8 +73,9 @@ impl ValidationSet {
         }
         tape.reset();
         #[allow(clippy::cast_precision_loss, reason = "tokens are far below 2⁵²")]
-        let nll = nll / tokens.max(1) as f64;
-        Ok(Validation { update: 0, epoch: 0, nll, scores, is_best: false, seconds: start.elapsed().as_secs_f64() })
+        let (nll, accuracy) = (nll / tokens.max(1) as f64, right as f64 / tokens.max(1) as f64);
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(Validation { update: 0, epoch: 0, nll, accuracy, scores, is_best: false, seconds })
     }
 
     /// Greedy translations, in the order of the references.
@@ -111,17 +113,6 @@ impl ValidationSet {
     }
 }
 
-/// What is counted on translations, in the order of the configuration: what is reported, what decides, what a best model is kept by.
-pub(super) fn reported(train: &TrainConfig) -> Vec<Metric> {
-    let mut metrics: Vec<Metric> = Vec::new();
-    for metric in train.validate_metrics.iter().copied().chain([train.metric]).chain(train.keep_best.iter().copied()) {
-        if metric.is_of_translations() && !metrics.contains(&metric) {
-            metrics.push(metric);
-        }
-    }
-    metrics
-}
-
 /// The measure of a metric, with its usual settings; none for those of the loss.
 pub(super) fn scorer(metric: Metric) -> Option<Box<dyn eval::Metric>> {
     let rate = |rate| -> Box<dyn eval::Metric> { Box::new(RateMetric { rate, lowercase: false }) };
@@ -133,6 +124,6 @@ pub(super) fn scorer(metric: Metric) -> Option<Box<dyn eval::Metric>> {
         Metric::Cer => rate(Rate::Cer),
         Metric::Per => rate(Rate::Per),
         Metric::Exact => Box::new(ExactMetric),
-        Metric::Loss | Metric::Ppl => return None,
+        Metric::Loss | Metric::Ppl | Metric::Accuracy => return None,
     })
 }
