@@ -1,55 +1,54 @@
 //! `lookback align`.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use lookback::Translator;
 use lookback::align::{Link, merge};
 use lookback::view::{Links, pharaoh_line};
+use lookback::{TranslateError, Translator};
 
 use crate::args::{AlignArgs, Common};
+use crate::data::is_stream;
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
+use crate::input::up_to_too_long;
 use crate::pairs::{Pairs, Place};
-use crate::written::spare;
+use crate::written::{output, spare};
 
 pub(crate) fn run(args: &AlignArgs, common: Common) -> anyhow::Result<Done> {
     if args.batch == 0 {
         return Err(Usage("--batch must be at least 1".into()).into());
     }
     let read = [&args.pairs, &args.src, &args.tgt].into_iter().filter_map(Option::as_deref);
+    if read.clone().filter(|path| is_stream(path)).count() > 1 {
+        return Err(Usage("`-` is standard input, which is read once; give it for one file only".into()).into());
+    }
     spare(args.output.as_deref(), read)?;
     let aligner = Aligner::load(args, common)?;
     let place = Place { pairs: args.pairs.as_deref(), sides: args.src.as_deref().zip(args.tgt.as_deref()) };
     let mut pairs = Pairs::open(place, args.columns, args.batch)?;
-    let mut out = open(args.output.as_deref())?;
+    let mut out = BufWriter::new(output(args.output.as_deref())?);
     let mut screen = Screen::new(common);
     let (mut seen, mut found) = (0, 0);
     while let Some(round) = pairs.next()? {
         let given: Vec<(&str, &str)> = round.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();
-        let aligned = aligner.align(&given).with_context(|| format!("among the pairs from line {}", seen + 1))?;
+        let (aligned, too_long) = up_to_too_long(&given, |given| aligner.align(given))
+            .map_err(|error| pairs.place(error, round.len()))
+            .with_context(|| format!("among the pairs from line {}", seen + 1))?;
         for links in &aligned {
             writeln!(out, "{}", pharaoh_line(links)).context("cannot write links")?;
             found += links.len();
         }
         out.flush().context("cannot write links")?;
+        if let Some(error) = too_long {
+            return Err(pairs.place(error, round.len()));
+        }
         seen += round.len();
         screen.live(|_| format!("{} aligned", counted(seen, "pair")));
     }
     screen.line(&format!("{} between the words of {}", counted(found, "link"), counted(seen, "pair")));
     Ok(Done::Whole)
-}
-
-fn open(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
-    Ok(match path {
-        Some(path) => {
-            let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
-            Box::new(BufWriter::new(file))
-        }
-        None => Box::new(BufWriter::new(io::stdout().lock())),
-    })
 }
 
 /// One model, or two that translate in opposite directions.
@@ -70,7 +69,7 @@ impl<'a> Aligner<'a> {
         Ok(Self { args, forward: load(&args.model)?, backward })
     }
 
-    fn align(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<Vec<Link>>> {
+    fn align(&self, pairs: &[(&str, &str)]) -> Result<Vec<Vec<Link>>, TranslateError> {
         let links = self.args.threshold.map_or(Links::Strongest, Links::Above);
         let weights = self.args.weights.into();
         let forward = self.forward.align_pairs(pairs, weights, links)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use lookback::config::Period;
 use lookback::data::Columns;
 use lookback::train::OnDivergence;
@@ -23,7 +23,7 @@ mod study;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use align::AlignArgs;
-pub(crate) use attention::{Alignment, AttendArgs, Drawing, Format};
+pub(crate) use attention::{Alignment, AttendArgs, Drawing, Format, alignment};
 pub(crate) use convert::ConvertArgs;
 pub(crate) use decoding::{ScoreArgs, SearchArgs, TranslateArgs};
 pub(crate) use doctor::DoctorArgs;
@@ -57,7 +57,15 @@ Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 data, 130 or 143 inte
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Common {
     /// Threads; one per core if not given. They never change a result.
-    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true, display_order = 900)]
+    #[arg(
+        long,
+        global = true,
+        alias = "cpu-threads",
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        display_order = 900
+    )]
     pub(crate) threads: usize,
     /// Say nothing but results and errors.
     #[arg(short, long, global = true, display_order = 901)]
@@ -168,7 +176,9 @@ Examples:
   lookback train pairs.tsv.gz --columns 2,1 -o my-model --set train.max_epochs=9
   lookback train pairs.tsv --dump-config > run.toml
   lookback train domain.tsv --init-from my-model --out tuned --set train.learning_rate=1e-4
-  lookback train pairs.tsv --out my-model --resume";
+  lookback train pairs.tsv --out my-model --resume
+
+Ctrl-C and SIGTERM write the state and stop; SIGUSR1 writes it and goes on.";
 
 #[derive(Debug, Args)]
 #[command(after_help = TRAIN, override_usage = "lookback train [OPTIONS] --out DIR PAIRS...\n       lookback train [OPTIONS] --out DIR --src FILE --tgt FILE")]
@@ -240,8 +250,8 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "UPDATES", num_args = 0..=1, require_equals = true, default_missing_value = "100", hide_short_help = true,
         value_parser = clap::value_parser!(u64).range(2..), conflicts_with_all = ["out", "resume", "overwrite", "dump_config"])]
     pub(crate) verify_resume: Option<u64>,
-    /// Print the effective configuration as TOML instead of training.
-    #[arg(long, conflicts_with_all = ["out", "resume", "overwrite"])]
+    /// Print the effective configuration as TOML instead of training; no folder is needed or written.
+    #[arg(long, conflicts_with_all = ["resume", "overwrite"])]
     pub(crate) dump_config: bool,
 }
 
@@ -325,9 +335,10 @@ Examples:
 Gives back what `tokenize` was given, normalised as the vocabulary is; of words, white space is not kept.";
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("vocabulary").required(true).args(["model", "tokenizer"])))]
 pub(crate) struct TokenizeArgs {
     /// The model folder.
-    #[arg(short, long, value_name = "DIR", required_unless_present = "tokenizer", conflicts_with = "tokenizer")]
+    #[arg(short, long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
     /// A tokenizer.json instead.
     #[arg(long, value_name = "FILE")]
@@ -341,6 +352,9 @@ pub(crate) struct TokenizeArgs {
     /// Read this file instead of standard input.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    /// Write this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

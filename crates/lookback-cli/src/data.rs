@@ -23,7 +23,7 @@ pub(crate) fn lines(path: &Path) -> Result<Vec<String>, DataError> {
     if !is_stream(path) {
         return Ok(read_lines(path)?.0);
     }
-    let mut lines = Lines::new(path.to_owned(), BufReader::new(io::stdin()));
+    let mut lines = Lines::of_stream(path.to_owned(), BufReader::new(io::stdin()))?;
     let mut all = Vec::new();
     while let Some((_, text)) = lines.next_line()? {
         all.push(text.to_owned());
@@ -74,6 +74,11 @@ impl PairArgs {
             let (src, tgt) = (self.src.len(), self.tgt.len());
             return Err(Usage(format!("--src was given {src} times and --tgt {tgt} times; each corpus has both")));
         }
+        if self.src.iter().chain(&self.tgt).any(|path| is_stream(path)) {
+            let message = "a stream on standard input has both sides, `source TAB target`, and is given as `-` alone; \
+                           --src and --tgt are files";
+            return Err(Usage(message.into()));
+        }
         if self.pairs.iter().any(|path| is_stream(path)) {
             return match self.pairs.len() {
                 1 => Ok(Sources::Stream(self.columns)),
@@ -107,7 +112,7 @@ impl Sources {
                 Ok((Corpus::concat(corpora), None))
             }
             Self::Stream(columns) => {
-                let mut stream = PairStream::new("-".into(), Box::new(BufReader::new(io::stdin())), *columns);
+                let mut stream = PairStream::new("-".into(), BufReader::new(io::stdin()), *columns)?;
                 let first = stream.next_buffer(buffer)?;
                 screen.line(&told(stream.report()));
                 let report = ReadReport { files: vec![stream.report().clone()] };

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use lookback::checkpoint::AverageError;
+use lookback::checkpoint::{AverageError, CheckpointError};
 use lookback::config::ConfigError;
 use lookback::data::DataError;
 use lookback::data::doctor::DoctorError;
@@ -76,8 +76,12 @@ fn code(error: &anyhow::Error) -> u8 {
 }
 
 fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    if let Some(AverageError::Configuration { .. } | AverageError::Tokenizers { .. } | AverageError::TooFew(_)) =
-        cause.downcast_ref()
+    if let Some(
+        AverageError::Configuration { .. }
+        | AverageError::Tokenizers { .. }
+        | AverageError::TooFew(_)
+        | AverageError::Checkpoint(CheckpointError::Converted { .. }),
+    ) = cause.downcast_ref()
     {
         return Some(2);
     }
@@ -125,8 +129,8 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Some(DoctorError::Beyond { .. } | DoctorError::Data(_) | DoctorError::Changed { .. }) => return Some(3),
         _ => {}
     }
-    // The vocabulary's size is a value of the configuration.
-    if let Some(TextError::VocabTooSmall { .. }) = cause.downcast_ref() {
+    // What a vocabulary is made by are values of the configuration.
+    if let Some(TextError::VocabTooSmall { .. } | TextError::TooRare { .. }) = cause.downcast_ref() {
         return Some(2);
     }
     match cause.downcast_ref::<TrainError>()? {
@@ -137,7 +141,8 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         | TrainError::Converted { .. }
         | TrainError::Unchangeable { .. }
         | TrainError::NothingToResume { .. } => Some(2),
-        TrainError::Text(TextError::VocabTooSmall { .. }) | TrainError::Search(SearchError::Option { .. }) => Some(2),
+        TrainError::Text(TextError::VocabTooSmall { .. } | TextError::TooRare { .. })
+        | TrainError::Search(SearchError::Option { .. }) => Some(2),
         TrainError::Data(_)
         | TrainError::Eval(_)
         | TrainError::NothingLeft { .. }

@@ -2,12 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use lookback::TranslateError;
 use lookback::data::{DataError, Lines};
+use lookback::search::SearchError;
+
+use crate::data::is_stream;
 
 /// The input pauses if nothing comes for so long.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -23,23 +27,23 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// The lines of `file`, or of standard input, at most `most` a round.
+    /// The lines of `file`, or of standard input, also as `-`, at most `most` a round.
     pub(crate) fn open(file: Option<&Path>, most: usize) -> Result<Self, DataError> {
-        // What is compressed is known by its first bytes; a pipe's are not waited for, and an empty file has none.
+        // An empty file has no lines, and is no error here.
         let is_file = |p: &Path| p.metadata().is_ok_and(|m| m.is_file() && m.len() > 0);
         let (send, lines) = sync_channel(AHEAD);
-        match file {
+        match file.filter(|path| !is_stream(path)) {
             Some(path) if is_file(path) => {
                 let lines = Lines::open(path)?;
                 thread::spawn(move || forward(lines, &send));
             }
             Some(path) => {
                 let file = File::open(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-                let lines = Lines::new(path.to_owned(), BufReader::new(file));
-                thread::spawn(move || forward(lines, &send));
+                let name = path.to_owned();
+                thread::spawn(move || forward_stream(name, BufReader::new(file), &send));
             }
             None => {
-                thread::spawn(move || forward(Lines::new("standard input".into(), BufReader::new(io::stdin())), &send));
+                thread::spawn(move || forward_stream("standard input".into(), BufReader::new(io::stdin()), &send));
             }
         }
         Ok(Self { lines, most, failed: None })
@@ -75,6 +79,30 @@ impl Rounds {
             next = self.lines.recv_timeout(PAUSE).ok();
         }
         Ok((!round.is_empty()).then_some(round))
+    }
+}
+
+/// What `work` makes of `round`, up to the first source that is too long for the model, and the error of that one.
+pub(crate) fn up_to_too_long<T, R>(
+    round: &[T],
+    work: impl Fn(&[T]) -> Result<Vec<R>, TranslateError>,
+) -> Result<(Vec<R>, Option<TranslateError>), TranslateError> {
+    match work(round) {
+        Ok(all) => Ok((all, None)),
+        Err(TranslateError::Search(SearchError::SourceTooLong { sentence, source })) => {
+            let before = if sentence > 0 { work(&round[..sentence])? } else { Vec::new() };
+            Ok((before, Some(SearchError::SourceTooLong { sentence, source }.into())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// As [`forward`], of what is compressed if its first bytes say so; they are waited for here.
+fn forward_stream(name: PathBuf, reader: impl BufRead + Send + 'static, to: &SyncSender<Result<String, DataError>>) {
+    match Lines::of_stream(name, reader) {
+        Ok(lines) => forward(lines, to),
+        // Nobody may be listening any more.
+        Err(error) => drop(to.send(Err(error))),
     }
 }
 

@@ -23,6 +23,7 @@ mod score;
 mod shells;
 #[cfg_attr(not(unix), path = "signals_elsewhere.rs")]
 mod signals;
+mod spelling;
 mod study;
 mod tokenize;
 mod train;
@@ -37,7 +38,9 @@ use args::{Cli, Colour, Verb};
 use exit::Done;
 
 fn main() -> ExitCode {
-    let matches = help::command().color(help_colour(std::env::args_os())).get_matches();
+    let args = spelling::hyphenated(std::env::args_os());
+    let command = help::command().color(help_colour(args.iter().cloned()));
+    let matches = command.try_get_matches_from(args).unwrap_or_else(|error| spelling::pointed(error).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(&cli) {
         Ok(done) => done.code(),

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use lookback::TranslateError;
 use lookback::data::{Columns, DataError};
+use lookback::search::SearchError;
 
+use crate::exit::BadData;
 use crate::input::Rounds;
 
 /// Where pairs come from: two files, one, or standard input.
@@ -37,6 +40,21 @@ impl Pairs {
         }
         let path = place.pairs.map_or_else(|| "standard input".into(), Path::to_owned);
         Ok(Self::Table { rounds: Rounds::open(place.pairs, most)?, path, columns, seen: 0 })
+    }
+
+    /// An error of a pair of the last round, `round` of them, with the line where its source stands.
+    pub(crate) fn place(&self, error: TranslateError, round: usize) -> anyhow::Error {
+        let (path, seen) = match self {
+            Self::Table { path, seen, .. } => (path, *seen),
+            Self::Files { src, .. } => (&src.path, src.seen),
+        };
+        let line = |sentence: usize| seen - round as u64 + sentence as u64 + 1;
+        match error {
+            TranslateError::Search(SearchError::SourceTooLong { sentence, source }) => {
+                BadData(format!("{}:{}: {source}", path.display(), line(sentence))).into()
+            }
+            other => other.into(),
+        }
     }
 
     /// The next pairs, at least one; none at the end.

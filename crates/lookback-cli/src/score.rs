@@ -8,8 +8,10 @@ use lookback::{PairScore, Translator};
 use serde_json::json;
 
 use crate::args::{Common, ScoreArgs};
+use crate::data::is_stream;
 use crate::display::{Screen, counted, grouped};
 use crate::exit::{Done, Usage};
+use crate::input::up_to_too_long;
 use crate::pairs::{Pairs, Place};
 
 mod n_best;
@@ -19,6 +21,10 @@ pub(crate) use n_best::BadEntry;
 pub(crate) fn run(args: &ScoreArgs, common: Common) -> anyhow::Result<Done> {
     if args.batch == 0 {
         return Err(Usage("--batch must be at least 1".into()).into());
+    }
+    let read = [&args.pairs, &args.src, &args.tgt, &args.n_best];
+    if read.into_iter().flatten().filter(|path| is_stream(path)).count() > 1 {
+        return Err(Usage("`-` is standard input, which is read once; give it for one file only".into()).into());
     }
     let translator = Translator::load_ensemble(&args.model, &args.processor.cpu(common)?)?;
     if let (Some(list), Some(src)) = (&args.n_best, &args.src) {
@@ -30,8 +36,12 @@ pub(crate) fn run(args: &ScoreArgs, common: Common) -> anyhow::Result<Done> {
     let mut total = Total::default();
     while let Some(round) = pairs.next()? {
         let given: Vec<(&str, &str)> = round.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();
-        let scores = translator.score_pairs(&given)?;
+        let (scores, too_long) = up_to_too_long(&given, |given| translator.score_pairs(given))
+            .map_err(|error| pairs.place(error, round.len()))?;
         write(total.pairs, &round, &scores, args, &translator).context("cannot write scores")?;
+        if let Some(error) = too_long {
+            return Err(pairs.place(error, round.len()));
+        }
         scores.iter().for_each(|score| total.take(score));
     }
     total.tell(&mut Screen::new(common));

@@ -1,7 +1,7 @@
 //! `lookback tokenize` and `lookback detokenize`.
 
 use std::collections::HashMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
 use anyhow::Context;
 use lookback::text::{Tokenizer, Tokenizers};
@@ -10,6 +10,7 @@ use crate::args::{TextSide, TokenizeArgs};
 use crate::exit::{Done, Usage};
 use crate::input::Rounds;
 use crate::translate::one_line;
+use crate::written::{output, spare};
 
 /// Lines of a round at most; a pause ends one earlier.
 const ROUND: usize = 4096;
@@ -67,10 +68,12 @@ impl Unknown {
 /// Writes `of` of every line, in the order of the lines.
 fn each_line(args: &TokenizeArgs, of: impl Fn(u64, &str) -> Result<String, Unknown>) -> anyhow::Result<Done> {
     let name = args.input.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
+    spare(args.output.as_deref(), args.input.as_deref())?;
     let mut rounds = Rounds::open(args.input.as_deref(), ROUND)?;
+    let mut to = output(args.output.as_deref())?;
     let mut number = 0;
     while let Some(lines) = rounds.next()? {
-        let mut out = BufWriter::new(io::stdout());
+        let mut out = BufWriter::new(&mut to);
         for line in lines {
             number += 1;
             match of(number, &line) {

@@ -11,7 +11,7 @@ use lookback::text::{TextError, Tokenizer, Tokenizers};
 use lookback::train::{Aligned, Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, train};
 
 use crate::args::{Common, Divergence, TrainArgs};
-use crate::data::{Source, Sources, shell, tell_hold_out};
+use crate::data::{Source, Sources, is_stream, shell, tell_hold_out};
 use crate::display::{Screen, TrainingDisplay, counted};
 use crate::doctor::glance;
 use crate::exit::{Done, Usage};
@@ -24,6 +24,14 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     let mut config = configuration(args, &initial)?;
     if args.pairs.columns.is_some() && args.pairs.pairs.is_empty() && args.valid.is_none() {
         return Err(Usage("--columns is for PAIRS and --valid; files of one side have no columns".into()).into());
+    }
+    if config.data.hold_out.is_some() && validation(args).is_some() {
+        let message = "`data.hold_out` holds pairs out where no pairs to validate on are given; leave it out, or them";
+        return Err(Usage(message.into()).into());
+    }
+    let validated = [&args.valid, &args.valid_src, &args.valid_tgt];
+    if validated.into_iter().flatten().any(|path| is_stream(path)) {
+        return Err(Usage("pairs to validate on are read from files; `-` is for the pairs to learn from".into()).into());
     }
     let sources = args.pairs.sources()?;
     if let Some(updates) = args.verify_resume {
@@ -117,7 +125,22 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     Ok(if outcome.ending == Ending::Stopped { watch.done() } else { Done::Whole })
 }
 
+/// Refuses a value that is said twice.
+fn check_twice(args: &TrainArgs) -> Result<(), Usage> {
+    let flags = [
+        (args.seed.is_some(), "--seed", "seed"),
+        (!args.corpus_weights.is_empty(), "--corpus-weights", "data.corpus_weights"),
+        (args.checkpoint_every.is_some(), "--checkpoint-every", "train.checkpoint_every"),
+    ];
+    let set = |key: &str| args.set.iter().any(|set| set.split('=').next().is_some_and(|set| set.trim() == key));
+    match flags.into_iter().find(|(is_given, _, key)| *is_given && set(key)) {
+        Some((_, flag, key)) => Err(Usage(format!("{flag} and --set {key}= say the same; leave one of them out"))),
+        None => Ok(()),
+    }
+}
+
 fn configuration(args: &TrainArgs, initial: &Initial) -> anyhow::Result<Config> {
+    check_twice(args)?;
     let mut files = Vec::new();
     for path in &args.config {
         let text = fs::read_to_string(path).map_err(|e| Usage(format!("cannot read `{}`: {e}", path.display())))?;

@@ -1,6 +1,5 @@
 //! `lookback translate`.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -9,11 +8,11 @@ use lookback::data::{DataError, read_lines};
 use lookback::search::{Constraints, KeepWeights, SearchOptions};
 use lookback::{Request, TranslateError, Translation, Translator};
 
-use crate::args::{Common, TranslateArgs};
+use crate::args::{Common, TranslateArgs, alignment};
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
-use crate::input::Rounds;
-use crate::written::spare;
+use crate::input::{Rounds, up_to_too_long};
+use crate::written::{output, spare};
 
 mod json;
 mod looks;
@@ -32,18 +31,21 @@ pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> 
     let mut lines = Lines::open(args)?;
     // Nothing that can be known to fail fails after this: what stood in these files is gone.
     let mut looks = Looks::open(args, common, &translator)?;
-    let mut out: Box<dyn Write> = match &args.output {
-        Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?),
-        None => Box::new(io::stdout()),
-    };
+    let mut out = output(args.output.as_deref())?;
     let mut counts = Counts::default();
     while let Some(round) = lines.next()? {
         let requests: Vec<Request> = round.iter().map(|line| line.request.clone()).collect();
-        let translations =
-            translator.translate_requests(&requests, &options).map_err(|error| lines.place(error, &round))?;
+        let (translations, too_long) =
+            up_to_too_long(&requests, |requests| translator.translate_requests(requests, &options))
+                .map_err(|error| lines.place(error, &round))?;
         counts.take(&translations);
-        let alignments = looks.take(&translator, &round, &translations)?;
-        write(&mut out, &round, &translations, &alignments, args, &translator).context("cannot write translations")?;
+        let answered = &round[..translations.len()];
+        let alignments = looks.take(&translator, answered, &translations)?;
+        write(&mut out, answered, &translations, &alignments, args, &translator)
+            .context("cannot write translations")?;
+        if let Some(error) = too_long {
+            return Err(lines.place(error, &round));
+        }
     }
     lines.finish()?;
     looks.finish()?;
@@ -52,8 +54,15 @@ pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> 
 }
 
 fn check(args: &TranslateArgs) -> Result<(), Usage> {
-    if args.batch == 0 || args.n_best == 0 {
-        return Err(Usage("--batch and --n-best must be at least 1".into()));
+    for (value, flag) in [(args.batch, "--batch"), (args.n_best, "--n-best")] {
+        if value == 0 {
+            return Err(Usage(format!("{flag} must be at least 1")));
+        }
+    }
+    if let (Some(_), Some(word)) = (args.alignment, args.sentences.first().filter(|word| alignment(word).is_ok())) {
+        return Err(Usage(format!(
+            "`{word}` would be a sentence to translate; write --alignment={word}, or the sentence on standard input"
+        )));
     }
     if let Some(dir) = model_folder(&args.sentences) {
         return Err(Usage(format!("`{dir}` is a model folder; give every model its own -m")));
@@ -77,7 +86,7 @@ pub(crate) fn model_folder(sentences: &[String]) -> Option<&str> {
 fn options(args: &TranslateArgs, translator: &Translator) -> Result<SearchOptions, Usage> {
     let mut config = args.search.over(&translator.config().search);
     let sampling = args.sample.sampling();
-    if args.n_best > config.beam_size && sampling.is_none() {
+    if args.n_best > config.beam_size && args.n_best > 1 && sampling.is_none() {
         if let Some(beam) = args.search.beam_size {
             let n_best = args.n_best;
             return Err(Usage(format!("--n-best {n_best} needs --beam-size {n_best} or more; it is {beam}")));
@@ -212,10 +221,12 @@ impl Counts {
     fn tell(&self, screen: &mut Screen) {
         let all = counted(self.translations, "translation");
         if self.cut > 0 {
-            screen.line(&format!("{} of {all} met the length limit and are cut", self.cut));
+            let (met, are) = (self.cut, if self.cut == 1 { "is" } else { "are" });
+            screen.line(&format!("{met} of {all} met the length limit and {are} cut"));
         }
         if self.unmet > 0 {
-            screen.line(&format!("{} of {all} lack words that must be said", self.unmet));
+            let (unmet, lack) = (self.unmet, if self.unmet == 1 { "lacks" } else { "lack" });
+            screen.line(&format!("{unmet} of {all} {lack} words that must be said"));
         }
     }
 }

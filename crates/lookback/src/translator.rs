@@ -327,17 +327,20 @@ impl Translator {
         }
     }
 
-    /// Refuses sources that are too long to be read as one sentence.
+    /// Refuses the first source that is too long to be read as one sentence, or for what a model has weights for.
     fn check_lengths(&self, mut lengths: impl Iterator<Item = usize>) -> Result<(), TranslateError> {
         let trained = self.models.iter().map(|loaded| loaded.config.data.max_src).max().unwrap_or(0);
-        let longest = trained.max(LONGEST_SOURCE);
+        let in_memory = (trained.max(LONGEST_SOURCE), LengthLimit::Memory);
+        let positions = self.models.iter().filter_map(|loaded| loaded.model.max_positions());
+        let limits = positions.map(|most| (most - 1, LengthLimit::Location)).chain([in_memory]);
+        let (longest, because) = limits.min_by_key(|(longest, _)| *longest).unwrap_or(in_memory);
         let mut pieces = 0;
         let too_long = lengths.position(|length| {
             pieces = length;
             length > longest
         });
         too_long.map_or(Ok(()), |sentence| {
-            let source = TooLong { pieces, longest, because: LengthLimit::Memory };
+            let source = TooLong { pieces, longest, because };
             Err(SearchError::SourceTooLong { sentence, source }.into())
         })
     }

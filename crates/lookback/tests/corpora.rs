@@ -148,7 +148,7 @@ fn streaming(dir: &Path, sets: &[&str], start: Start, change: fn(&mut Vec<dates:
     let mut pairs = dates::dates(180, 7);
     change(&mut pairs);
     let text: String = pairs.iter().map(|(src, tgt)| format!("{src}\t{tgt}\n")).collect();
-    let mut stream = PairStream::new("-".into(), Box::new(std::io::Cursor::new(text)), None);
+    let mut stream = PairStream::new("-".into(), std::io::Cursor::new(text), None).expect("memory");
     let stream_sets = ["text.mode=char", "data.stream_buffer=50", "train.max_updates=1000"];
     let mut job = job(dir, &[stream_sets.as_slice(), sets].concat(), start);
     job.train.pairs = stream.next_buffer(50).expect("pairs").pairs;

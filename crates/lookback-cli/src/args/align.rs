@@ -55,7 +55,7 @@ pub(crate) struct AlignArgs {
     #[arg(long, value_enum, value_name = "STEP", default_value_t = Step::Write)]
     pub(crate) weights: Step,
     /// Align at most so many pairs at once.
-    #[arg(long, value_name = "N", default_value_t = 512, hide_short_help = true)]
+    #[arg(long, value_name = "N", alias = "batch-size", default_value_t = 512, hide_short_help = true)]
     pub(crate) batch: usize,
 }
 

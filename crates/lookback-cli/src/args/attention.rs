@@ -33,7 +33,7 @@ pub(crate) struct AttendArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
     /// Read lines of `source TAB target`; nothing is searched.
-    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["input", "beam_size", "length_penalty", "coverage_penalty", "no_repeat_ngram_size", "min_length_ratio", "max_length_ratio"])]
+    #[arg(long, value_name = "PAIRS", conflicts_with_all = ["input", "beam_size", "length_penalty", "coverage_penalty", "no_repeat_ngram_size", "min_length_ratio", "max_length_ratio", "max_length_extra"])]
     pub(crate) pairs: Option<PathBuf>,
     /// Columns of source and target in PAIRS, from 1.
     #[arg(long, value_name = "S,T", value_parser = columns, requires = "pairs", conflicts_with = "input")]
@@ -89,7 +89,7 @@ pub(crate) enum Alignment {
 }
 
 /// `soft`, `hard`, or a weight.
-pub(super) fn alignment(text: &str) -> Result<Alignment, String> {
+pub(crate) fn alignment(text: &str) -> Result<Alignment, String> {
     match text {
         "soft" => Ok(Alignment::Soft),
         "hard" => Ok(Alignment::Hard(Links::Strongest)),

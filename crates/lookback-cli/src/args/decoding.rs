@@ -7,8 +7,7 @@ use lookback::config::SearchConfig;
 use lookback::data::Columns;
 use lookback::search::Sampling;
 
-use super::attention::alignment;
-use super::{Alignment, Format, ProcessorArgs, columns};
+use super::{Alignment, Format, ProcessorArgs, alignment, columns};
 
 /// How to search; what is not given is the model's own.
 #[derive(Debug, Args)]
@@ -29,9 +28,15 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "R", hide_short_help = true)]
     pub(crate) min_length_ratio: Option<f64>,
     /// Longest translation, as a multiple of the source's pieces.
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", alias = "max-len-a")]
     pub(crate) max_length_ratio: Option<f64>,
+    /// And so many pieces more, the end counted; 1, the end, if only a ratio is given.
+    #[arg(long, value_name = "N", alias = "max-len-b", hide_short_help = true)]
+    pub(crate) max_length_extra: Option<usize>,
 }
+
+/// Room for the end of a translation.
+const END: usize = 1;
 
 impl SearchArgs {
     /// Whether anything about the search was given.
@@ -43,14 +48,18 @@ impl SearchArgs {
             no_repeat_ngram_size,
             min_length_ratio,
             max_length_ratio,
+            max_length_extra,
         } = self;
         let penalties = length_penalty.is_some() || coverage_penalty.is_some();
-        let lengths = min_length_ratio.is_some() || max_length_ratio.is_some();
+        let longest = max_length_ratio.is_some() || max_length_extra.is_some();
+        let lengths = min_length_ratio.is_some() || longest;
         beam_size.is_some() || no_repeat_ngram_size.is_some() || penalties || lengths
     }
 
     /// The model's own search, changed by what was given.
+    /// A ratio alone is what it says: what the model's own search adds to its ratio is not added.
     pub(crate) fn over(&self, own: &SearchConfig) -> SearchConfig {
+        let extra = if self.max_length_ratio.is_some() { END } else { own.max_length_extra };
         SearchConfig {
             beam_size: self.beam_size.unwrap_or(own.beam_size),
             length_penalty: self.length_penalty.unwrap_or(own.length_penalty),
@@ -58,7 +67,7 @@ impl SearchArgs {
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(own.no_repeat_ngram_size),
             min_length_ratio: self.min_length_ratio.unwrap_or(own.min_length_ratio),
             max_length_ratio: self.max_length_ratio.unwrap_or(own.max_length_ratio),
-            ..own.clone()
+            max_length_extra: self.max_length_extra.unwrap_or(extra),
         }
     }
 }
@@ -141,11 +150,12 @@ With --n-best: `line ||| text ||| F0= log-probability ||| score`, lines from 0; 
 With --json, an object per line: id, translation, log_prob (nats, all pieces), score
 (what hypotheses are compared by), cut (the length limit came first), tokens; unmet
 (words of --must that are missing) where there are any, n_best where several were
-asked for. With --json-input, lines are objects: text, and if wanted prefix, must,
-must_not (lists); they add to the flags. Other keys are passed through.
+asked for. With --json-input, lines are objects: text, and if wanted prefix, which takes
+the place of --prefix, and must and must_not (lists), which add to the flags. Other keys
+are passed through.
 
 --alignment adds ` ||| 0-0 1-2` (source-target, words from 0), in an n-best list after the
-text, in JSON as `alignment`; soft adds all weights. `lookback help formats` has the forms.
+text, in JSON as `alignment`; =soft adds all weights. `lookback help formats` has the forms.
 
 A prefix is how the text starts; its last word may go on (`Häu` → `Häuser`) unless a
 space follows it. Words that must be said need a beam some times wider than they
@@ -192,7 +202,7 @@ pub(crate) struct TranslateArgs {
     #[arg(long, value_name = "WORD")]
     pub(crate) must_not: Vec<String>,
     /// Add links of words to each translation: hard, soft, or all above a weight.
-    #[arg(long, value_name = "HOW", num_args = 0..=1, default_missing_value = "hard", value_parser = alignment)]
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "hard", value_parser = alignment)]
     pub(crate) alignment: Option<Alignment>,
     /// Write where the decoder looked to this file, for every translation.
     #[arg(long, value_name = "FILE")]
@@ -210,7 +220,7 @@ pub(crate) struct TranslateArgs {
     #[command(flatten)]
     pub(crate) sample: SampleArgs,
     /// Translate at most so many lines at once.
-    #[arg(long, value_name = "N", default_value_t = 512, hide_short_help = true)]
+    #[arg(long, value_name = "N", alias = "batch-size", default_value_t = 512, hide_short_help = true)]
     pub(crate) batch: usize,
 }
 
@@ -262,6 +272,6 @@ pub(crate) struct ScoreArgs {
     #[arg(long, value_name = "A", visible_alias = "normalize", requires = "n_best", conflicts_with = "weights")]
     pub(crate) length_penalty: Option<f64>,
     /// Score at most so many pairs at once.
-    #[arg(long, value_name = "N", default_value_t = 512)]
+    #[arg(long, value_name = "N", alias = "batch-size", default_value_t = 512)]
     pub(crate) batch: usize,
 }

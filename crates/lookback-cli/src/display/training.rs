@@ -150,6 +150,14 @@ impl TrainingDisplay {
 
     fn vectors(&mut self, report: &VectorReport) {
         let VectorReport { side, path, found, words, vectors } = report;
+        if *found == 0 {
+            self.screen.line(&format!(
+                "warning: {} has no vector of any of the {}: are they of this language, in this spelling, for whole words (`text.mode = \"word\"`)?",
+                path.display(),
+                counted(*words, &format!("{side} word")),
+            ));
+            return;
+        }
         self.screen.line(&format!(
             "vectors of {} of {} found among the {} of {}; the others start at random",
             grouped(*found),

@@ -72,7 +72,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "FILE", requires = "by_length", hide_short_help = true)]
     pub(crate) svg: Option<PathBuf>,
     /// The N most frequent substitutions, and so many other errors [default: 20].
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20")]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "20")]
     pub(crate) confusions: Option<usize>,
     /// What they are errors of.
     #[arg(long, value_enum, requires = "confusions", default_value_t = ConfusionUnit::Words, hide_short_help = true)]

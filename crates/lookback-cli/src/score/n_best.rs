@@ -4,11 +4,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use lookback::Translator;
-use lookback::data::read_lines;
+use lookback::search::SearchError;
+use lookback::{TranslateError, Translator};
 
 use crate::args::ScoreArgs;
-use crate::exit::Usage;
+use crate::data::lines;
+use crate::exit::{BadData, Usage};
 use crate::input::Rounds;
 use crate::translate::{ESCAPED_BARS, one_field};
 
@@ -48,13 +49,14 @@ impl Entry {
 
     /// The values of all features, in their order.
     fn values(&self) -> Result<Vec<f64>, String> {
-        let values = self.features.split_whitespace().filter(|word| !word.ends_with('='));
+        let values = self.features.split_whitespace().filter(|word| !word.ends_with(['=', ':']));
         values.map(|word| word.parse().map_err(|_| format!("the feature `{word}` is not a number"))).collect()
     }
 
     /// Adds `F<n>= value`, n the first that is free.
     fn add(&mut self, value: f64) {
-        let is_free = |n: &usize| !self.features.split_whitespace().any(|word| word == format!("F{n}="));
+        let is_taken = |word: &str, n: &usize| word.trim_end_matches(['=', ':']) == format!("F{n}");
+        let is_free = |n: &usize| !self.features.split_whitespace().any(|word| is_taken(word, n));
         let n = (0..).find(is_free).unwrap_or(0);
         let space = if self.features.is_empty() { "" } else { " " };
         self.features += &format!("{space}F{n}= {value:.6}");
@@ -118,7 +120,7 @@ impl Groups {
 
 /// Writes the list again, scored by the model and best first.
 pub(super) fn run(args: &ScoreArgs, translator: &Translator, list: &Path, src: &Path) -> anyhow::Result<()> {
-    let (sources, _) = read_lines(src)?;
+    let sources = lines(src)?;
     let mut groups = Groups::open(list, args.batch)?;
     let alpha = args.length_penalty.unwrap_or(translator.config().search.length_penalty);
     if !(alpha.is_finite() && alpha >= 0.0) || args.weights.iter().any(|weight| !weight.is_finite()) {
@@ -134,9 +136,15 @@ pub(super) fn run(args: &ScoreArgs, translator: &Translator, list: &Path, src: &
             let (id, path, lines) = (first.id, src.display(), sources.len());
             groups.wrong(first.line, format!("no source for id {id}: {path} has {lines} lines, which count from 0"))
         })?;
+        let first = first.id;
         for part in group.chunks_mut(args.batch) {
             let pairs: Vec<(&str, &str)> = part.iter().map(|entry| (source.as_str(), entry.text.as_str())).collect();
-            let scores = translator.score_pairs(&pairs)?;
+            let scores = translator.score_pairs(&pairs).map_err(|error| match error {
+                TranslateError::Search(SearchError::SourceTooLong { source, .. }) => {
+                    BadData(format!("{}:{}: {source}", src.display(), first + 1)).into()
+                }
+                other => anyhow::Error::from(other),
+            })?;
             for (entry, score) in part.iter_mut().zip(scores) {
                 let wrong = |message| groups.wrong(entry.line, message);
                 let values = entry.values().map_err(wrong)?;
@@ -188,6 +196,14 @@ mod tests {
         let mut empty = Entry::parse(1, "0 |||  |||  ||| 0").expect("valid");
         empty.add(-1.0);
         assert_eq!(written(&empty), "0 |||  ||| F0= -1.000000 ||| 0.000000\n");
+    }
+
+    #[test]
+    fn features_are_named_as_by_moses_too() {
+        let mut entry = Entry::parse(1, "0 ||| a ||| F0: -7 lm: -1 -2 tm: 3 ||| 0").expect("valid");
+        assert_eq!(entry.values(), Ok(vec![-7.0, -1.0, -2.0, 3.0]));
+        entry.add(-4.0);
+        assert_eq!(entry.features, "F0: -7 lm: -1 -2 tm: 3 F1= -4.000000");
     }
 
     #[test]

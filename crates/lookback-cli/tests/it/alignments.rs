@@ -32,9 +32,9 @@ fn a_translation_is_followed_by_its_alignment() {
     let plain = translate("");
     for (how, of) in [
         ("--alignment", (|map| to_pharaoh(map, Links::Strongest)) as fn(&AttentionMap) -> String),
-        ("--alignment hard", |map| to_pharaoh(map, Links::Strongest)),
-        ("--alignment 0.1", |map| to_pharaoh(map, Links::Above(0.1))),
-        ("--alignment soft", to_marian),
+        ("--alignment=hard", |map| to_pharaoh(map, Links::Strongest)),
+        ("--alignment=0.1", |map| to_pharaoh(map, Links::Above(0.1))),
+        ("--alignment=soft", to_marian),
     ] {
         let mut alignments: Vec<String> = best(&maps).map(of).collect();
         alignments.insert(2, String::new());

@@ -86,7 +86,8 @@ fn usage_errors_exit_with_2() {
         "attend -m m -o a.npz --pieces",
         "attend -m m -o a.jsonl --threshold 0.5",
         "attend -m m -o a.pharaoh --threshold 1",
-        "translate -m m --alignment sharp",
+        "translate -m m --alignment=sharp",
+        "translate -m m --alignment soft",
         "translate -m m --attention-format npz",
         "help nothing",
         "completions tcsh",
@@ -153,7 +154,9 @@ fn a_dumped_configuration_reproduces_itself() {
     fs::write(dir.path().join("run.toml"), &first).unwrap();
     let second = run(dir.path(), "train p.tsv --dump-config -c run.toml", "").ok();
     assert_eq!(first, second);
-    for ignored in ["--out m", "--resume", "--overwrite"] {
+    let added = run(dir.path(), "train p.tsv --out m --dump-config -c run.toml", "").ok();
+    assert_eq!(first, added, "a command of a training can be asked for its configuration");
+    for ignored in ["--resume", "--overwrite"] {
         let said = run(dir.path(), &format!("train p.tsv --dump-config {ignored}"), "").failed(2);
         assert!(said.contains("cannot be used with"), "{ignored}: {said}");
     }

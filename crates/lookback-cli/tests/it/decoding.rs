@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Ran, command, run, trained};
+use crate::program::{Ran, SMALL, command, run, trained};
 
 const SOURCES: &str = "3 May 1999\n\n2001/2/3\n1987년 3월 5일\n";
 
@@ -126,6 +126,67 @@ fn what_is_cut_or_lacks_words_is_counted_at_the_end() {
     assert_eq!(quiet.err, "");
     let lines = objects(&quiet.out);
     assert_eq!((&lines[0]["cut"], &lines[0]["unmet"]), (&Value::from(true), &serde_json::json!(["1234567"])));
+}
+
+#[test]
+fn a_longest_length_is_what_it_says() {
+    let pieces = |args: &str| -> Vec<usize> {
+        let lines = objects(&translate(&format!("--json {args}"), SOURCES).ok());
+        let pieces = |line: &Value| {
+            line["tokens"].as_array().unwrap().iter().filter(|token| **token != Value::from("</s>")).count()
+        };
+        lines.iter().map(pieces).collect()
+    };
+    let sources: Vec<usize> = SOURCES.lines().map(|line| line.chars().count()).collect();
+    for (args, ratio, more) in [
+        ("--max-length-ratio 0.5 --min-length-ratio 0.4", 0.5, 1),
+        ("--max-length-ratio 0.5 --max-length-extra 0", 0.5, 0),
+        ("--max-length-extra 1 --max-length-ratio 0", 0.0, 1),
+        ("--max-length-extra 2", 1.0, 2),
+    ] {
+        let found = pieces(args);
+        for (pieces, source) in found.iter().zip(&sources) {
+            assert!(*pieces <= (ratio * *source as f64) as usize + more, "{args}: {found:?} for {sources:?}");
+        }
+    }
+    let own = pieces("");
+    assert!(own.iter().zip(&sources).any(|(pieces, source)| *pieces > source / 2 + 1), "{own:?}: nothing would be cut");
+}
+
+#[test]
+fn a_flag_with_an_optional_value_leaves_the_next_word_alone() {
+    let with = translate("--alignment 2001/2/3", "").ok();
+    assert_eq!(with, translate("2001/2/3 --alignment", "").ok());
+    assert_eq!(with, translate("--alignment=hard 2001/2/3", "").ok());
+    let said = translate("--alignment soft", "2001/2/3\n").failed(2);
+    assert!(said.contains("write --alignment=soft"), "{said}");
+    let counted = run(trained(), "eval -m m --confusions pairs.tsv -b 1 -q", "").ok();
+    assert!(counted.contains("confusions of words"), "{counted}");
+}
+
+#[test]
+fn a_source_that_is_too_long_for_the_model_does_not_lose_those_before_it() {
+    let args = format!(
+        "train pairs.tsv --out located {SMALL} --set train.max_updates=2 --set model.attention=location --set data.max_src=40 -q"
+    );
+    run(trained(), &args, "").ok();
+    let dir = TempDir::new().unwrap();
+    let long = "1".repeat(41);
+    fs::write(dir.path().join("src"), format!("3 May 1999\n2001/2/3\n{long}\n4\n")).unwrap();
+    fs::write(dir.path().join("tgt"), "1999-05-03\n2001-02-03\n1\n2\n").unwrap();
+    fs::write(dir.path().join("list"), "0 ||| 1 ||| F0= 1 ||| 1\n2 ||| 1 ||| F0= 1 ||| 1\n").unwrap();
+    let model = trained().join("located").display().to_string();
+    for (args, lines) in [
+        ("translate -i src", 2),
+        ("score --src src --tgt tgt", 2),
+        ("align --src src --tgt tgt", 2),
+        ("score --src src --n-best list", 1),
+    ] {
+        let ran = run(dir.path(), &format!("{args} -m {model}"), "");
+        assert_eq!(ran.out.lines().count(), lines, "{args}: {}", ran.out);
+        let said = ran.failed(3);
+        assert!(said.contains("error: src:3: 41 pieces are more than the 40"), "{args}: {said}");
+    }
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn settings_that_would_be_ignored_are_refused() {
         "--src f --by-length 5,3",
         "--src f --by-length 5 --samples 0",
         "--sentence-level --confusions",
-        "--confusions 0",
+        "--confusions=0",
         "--metrics chrf --chrf-char-order 0",
         "--hyp-out x",
         "--columns 1,2",
@@ -241,7 +241,7 @@ fn scores_by_length_have_intervals_and_a_picture() {
 #[test]
 fn the_most_frequent_confusions_come_first_and_cannot_steer_the_terminal() {
     let dir = folder(&[("hyp", "K AE T\nB AE T S\n\u{1b}[31m\n"), ("ref", "K AH T\nB AH T\nx\n")]);
-    let said = run(dir.path(), "eval --ref ref --hyp hyp --metrics wer --confusions 2", "").ok();
+    let said = run(dir.path(), "eval --ref ref --hyp hyp --metrics wer --confusions=2", "").ok();
     assert!(
         said.contains("\nconfusions of words: 3 substitutions; 2 of 2 kinds, the most frequent first\n")
             && said.contains("\n0 deletions, 1 insertion of words; 1 of 1 kind, the most frequent first\n"),

@@ -123,7 +123,7 @@ fn no_verb_minds_a_reader_that_leaves() {
         "train pairs.tsv --dump-config -q",
         "doctor pairs.tsv",
         "translate -m m -i long",
-        "translate -m m -i long --alignment soft",
+        "translate -m m -i long --alignment=soft",
         "translate -m m -i long --json",
         "score -m m pairs.tsv -q",
         "eval --ref long --hyp long",

@@ -19,7 +19,20 @@ pub struct Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` from {} to {}", self.key, self.before, self.now)
+        write!(f, "`{}` from {} to {}", self.key, Shown(&self.before), Shown(&self.now))
+    }
+}
+
+/// A value as it was written: a number that came from single precision has the digits it needs there.
+struct Shown<'a>(&'a Value);
+
+impl fmt::Display for Shown<'_> {
+    #[allow(clippy::cast_possible_truncation, clippy::float_cmp, reason = "whether anything is lost is what is asked")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_f64().filter(|_| self.0.is_f64()) {
+            Some(number) if f64::from(number as f32) == number => write!(f, "{}", number as f32),
+            _ => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -83,9 +96,9 @@ mod tests {
             let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
             Config::from_layers(&[], &sets).expect("the keys exist")
         };
-        let (before, now) = (of(&["seed=1"]), of(&["seed=2", "model.hidden=64", "model.dropout=0.5"]));
+        let (before, now) = (of(&["seed=1"]), of(&["seed=2", "model.hidden=64", "model.dropout=0.3"]));
         let said: Vec<String> = now.changes(&before).iter().map(Change::to_string).collect();
-        assert_eq!(said, ["`model.dropout` from null to 0.5", "`model.hidden` from null to 64", "`seed` from 1 to 2"]);
+        assert_eq!(said, ["`model.dropout` from null to 0.3", "`model.hidden` from null to 64", "`seed` from 1 to 2"]);
         let said: Vec<String> =
             now.architecture().changes(&before.architecture()).iter().map(Change::to_string).collect();
         assert_eq!(said, ["`model.hidden` from null to 64"]);

@@ -60,7 +60,10 @@ fn parse(origin: &str, text: &str) -> Result<Tree, ConfigError> {
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(text).map(without_folder).map_err(|e| syntax(e.to_string()));
     }
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(e.to_string().trim_end().to_owned()))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let hint = "a configuration is TOML, `key = value` under `[section]`, or JSON, which starts with `{`";
+        syntax(format!("{hint}\n{}", e.to_string().trim_end()))
+    })?;
     finite(origin, &toml::Value::Table(table.clone()))?;
     serde_json::to_value(table).map_err(|e| syntax(e.to_string()))
 }
@@ -170,7 +173,8 @@ fn fits(origin: &str, layer: &Tree) -> Result<(), ConfigError> {
         };
         for (key, alone) in keys {
             serde_json::from_value::<Config>(alone).map_err(|e| {
-                let message = format!("`{key}`: {}", in_words(&e.to_string()));
+                let said = e.to_string();
+                let message = format!("`{key}`: {}{}", in_words(&said), elsewhere(&key, &said));
                 ConfigError::Value { origin: origin.to_owned(), message }
             })?;
         }
@@ -190,6 +194,18 @@ fn in_words(message: &str) -> String {
         _ => return message.to_owned(),
     };
     format!("{found}expected {expected}")
+}
+
+/// What is meant by a word that other toolkits have for a value.
+fn elsewhere(key: &str, message: &str) -> &'static str {
+    let words = [
+        ("bahdanau", "; Bahdanau's is `concat` with `model.decoder = \"bahdanau\"`"),
+        ("luong", "; Luong's are `dot`, `general`, `concat` and `location`"),
+        ("additive", "; that is `concat`"),
+        ("mlp", "; that is `concat`"),
+    ];
+    let is_meant = |word: &str| key == "model.attention" && message.contains(&format!("unknown variant `{word}`"));
+    words.into_iter().find(|(word, _)| is_meant(word)).map_or("", |(_, meant)| meant)
 }
 
 fn merge(base: &mut Tree, layer: Tree) {
@@ -272,6 +288,10 @@ mod tests {
         }
         let message = read("", &["model.attention=dott"]).expect_err("no such score").to_string();
         assert!(message.contains("unknown variant `dott`, expected one of `dot`, `scaled_dot`, "), "{message}");
+        let message = read("", &["model.attention=bahdanau"]).expect_err("no such score").to_string();
+        assert!(message.ends_with("; Bahdanau's is `concat` with `model.decoder = \"bahdanau\"`"), "{message}");
+        let yaml = read("model:\n  hidden: 3\n", &[]).expect_err("not TOML").to_string();
+        assert!(yaml.starts_with("run.toml: a configuration is TOML, "), "{yaml}");
         let message = read("", &["model.dropout=nan"]).expect_err("not finite").to_string();
         assert_eq!(message, "--set model.dropout=nan: NaN is not a finite number");
         assert!(read("a = ", &[]).expect_err("syntax").to_string().starts_with("run.toml: "));

@@ -3,7 +3,7 @@ use std::io::{BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::DataError;
-use super::packed::open;
+use super::packed::{open, recognised};
 
 /// The longest line, in bytes: nothing that is learned or translated as one sentence is longer.
 pub const MAX_LINE: usize = 1_000_000;
@@ -93,6 +93,15 @@ impl Lines<Box<dyn BufRead + Send>> {
     /// If it cannot be read, is empty, or its name and its content do not agree about compression.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         Ok(Self::new(path.to_owned(), open(path)?))
+    }
+
+    /// The lines of a stream called `name` in messages, plain or compressed as its first bytes say. No more is waited for than the first of them to arrive.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn of_stream(name: PathBuf, reader: impl BufRead + Send + 'static) -> Result<Self, DataError> {
+        let reader = recognised(reader).map_err(|source| DataError::Io { path: name.clone(), source })?;
+        Ok(Self::new(name, reader))
     }
 }
 
@@ -196,6 +205,20 @@ mod tests {
         let crc = gz.len() - 8;
         gz[crc] ^= 1;
         assert!(read("a.gz", &gz).unwrap_err().starts_with("a.gz: "));
+    }
+
+    #[test]
+    fn a_stream_is_compressed_if_it_begins_so() {
+        let text = "ein Haus\n".repeat(5000);
+        for content in [text.clone().into_bytes(), gzip(text.as_bytes()), zstd(text.as_bytes())] {
+            let mut lines = Lines::of_stream("-".into(), std::io::Cursor::new(content)).unwrap();
+            while let Some((_, line)) = lines.next_line().unwrap() {
+                assert_eq!(line, "ein Haus");
+            }
+            assert_eq!(lines.report().lines, 5000);
+        }
+        let mut none = Lines::of_stream("-".into(), std::io::empty()).unwrap();
+        assert_eq!(none.next_line().unwrap(), None);
     }
 
     #[test]

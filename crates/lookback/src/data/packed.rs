@@ -56,12 +56,21 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
     if named != found {
         return Err(DataError::Compression { path: path.to_owned(), named: named.name(), found: found.name() });
     }
-    let whole = BufReader::new(io::Cursor::new(start).chain(file));
-    Ok(match found {
-        Format::Plain => Box::new(whole),
-        Format::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(whole))),
-        Format::Zstd => Box::new(BufReader::new(Zstd::new(whole))),
-    })
+    Ok(unpacked(found, BufReader::new(io::Cursor::new(start).chain(file))))
+}
+
+/// The text of a stream, plain or compressed as its first bytes say.
+pub(super) fn recognised(mut packed: impl BufRead + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+    let found = Format::of_content(packed.fill_buf()?);
+    Ok(unpacked(found, packed))
+}
+
+fn unpacked(found: Format, packed: impl BufRead + Send + 'static) -> Box<dyn BufRead + Send> {
+    match found {
+        Format::Plain => Box::new(packed),
+        Format::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(packed))),
+        Format::Zstd => Box::new(BufReader::new(Zstd::new(packed))),
+    }
 }
 
 /// All frames of a Zstandard file. `ruzstd` neither passes over skippable frames nor compares checksums, so that is done here.

@@ -12,7 +12,7 @@ use super::digest::hex;
 use super::hold_out::key;
 use super::{Columns, Corpus, DataError, FileReport, Lines, Pair};
 
-/// Lines of `source TAB target` from a reader; the rules are those of [`read_tsv`](super::read_tsv), compression aside.
+/// Lines of `source TAB target` from a reader; the rules are those of [`read_tsv`](super::read_tsv).
 pub struct PairStream {
     lines: Lines<Box<dyn BufRead + Send>>,
     columns: Option<Columns>,
@@ -41,9 +41,17 @@ pub struct Buffer {
 }
 
 impl PairStream {
-    /// A stream called `name` in messages.
-    pub fn new(name: PathBuf, reader: Box<dyn BufRead + Send>, columns: Option<Columns>) -> Self {
-        Self { lines: Lines::new(name, reader), columns, hash: Sha256::new(), kept_out: Default::default() }
+    /// A stream called `name` in messages, plain or compressed as its first bytes say.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn new(
+        name: PathBuf,
+        reader: impl BufRead + Send + 'static,
+        columns: Option<Columns>,
+    ) -> Result<Self, DataError> {
+        let lines = Lines::of_stream(name, reader)?;
+        Ok(Self { lines, columns, hash: Sha256::new(), kept_out: Default::default() })
     }
 
     /// From now on leaves out pairs that have a source or target of `corpus` (compared as [`hold_out`](super::hold_out) does).
@@ -127,7 +135,7 @@ mod tests {
     use super::*;
 
     fn stream(text: &'static str) -> PairStream {
-        PairStream::new("-".into(), Box::new(text.as_bytes()), None)
+        PairStream::new("-".into(), text.as_bytes(), None).expect("memory can be read")
     }
 
     fn sources(buffer: &Buffer) -> Vec<&str> {

@@ -130,7 +130,7 @@ pub enum LengthLimit {
 }
 
 /// Whether a model can read sources of these positions, the end counted.
-pub(crate) fn check_lengths(model: &Seq2Seq, src_len: &[u32]) -> Result<(), SearchError> {
+fn check_lengths(model: &Seq2Seq, src_len: &[u32]) -> Result<(), SearchError> {
     let Some(most) = model.max_positions() else { return Ok(()) };
     let Some(sentence) = src_len.iter().position(|&len| len as usize > most) else { return Ok(()) };
     let source = TooLong { pieces: src_len[sentence] as usize - 1, longest: most - 1, because: LengthLimit::Location };

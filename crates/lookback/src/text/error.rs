@@ -14,6 +14,16 @@ pub enum TextError {
         /// What comes first.
         what: &'static str,
     },
+    /// No word is frequent enough to be in the vocabulary.
+    #[error(
+        "no word is seen {min} times, as `text.min_frequency` asks, so there would be nothing to write; the most frequent one is seen {most} times, set it to that or less"
+    )]
+    TooRare {
+        /// How often a word must be seen.
+        min: u64,
+        /// How often the most frequent one is.
+        most: u64,
+    },
     /// The training of `tokenizers` failed.
     #[error("cannot train a tokenizer: {reason}")]
     Train {

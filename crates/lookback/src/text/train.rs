@@ -60,7 +60,11 @@ fn words_of(spec: &TokenizerSpec, texts: &[String]) -> Result<Vec<String>, TextE
         counts.remove(special);
     }
     let min = spec.min_frequency.unwrap_or(1);
+    let most = counts.values().copied().max().unwrap_or(0);
     let mut ranked: Vec<(&str, u64)> = counts.into_iter().filter(|&(_, count)| count >= min).collect();
+    if ranked.is_empty() {
+        return Err(TextError::TooRare { min, most });
+    }
     ranked.sort_by_key(|&(word, count)| (std::cmp::Reverse(count), word));
     let words = ranked.into_iter().map(|(word, _)| word);
     Ok(SPECIALS.into_iter().chain(words).take(spec.vocab_size).map(str::to_owned).collect())

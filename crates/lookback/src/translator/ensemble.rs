@@ -1,7 +1,7 @@
 //! Several models that translate together.
 
 #[cfg(feature = "files")]
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Translator;
 #[cfg(feature = "files")]
@@ -21,6 +21,17 @@ pub enum EnsembleError {
     /// No model was named.
     #[error("no model; name at least one model folder")]
     Empty,
+    /// A folder that does not go with the first.
+    #[cfg(feature = "files")]
+    #[error("`{}` does not go with `{}`: {source}", dir.display(), first.display())]
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// The first one.
+        first: PathBuf,
+        /// Why not.
+        source: Box<EnsembleError>,
+    },
     /// The vocabularies are not equally large.
     #[error("model {number}: its {side} vocabulary has {found} pieces, that of model 1 has {expected}; {REMEDY}")]
     Size {
@@ -70,7 +81,12 @@ impl Translator {
         let (first, others) = dirs.split_first().ok_or(EnsembleError::Empty)?;
         let mut ensemble = Self::from_checkpoint(Checkpoint::load(first.as_ref())?, cpu.clone());
         for dir in others {
-            ensemble = ensemble.join(Self::from_checkpoint(Checkpoint::load(dir.as_ref())?, cpu.clone()))?;
+            let other = Self::from_checkpoint(Checkpoint::load(dir.as_ref())?, cpu.clone());
+            ensemble = ensemble.join(other).map_err(|source| EnsembleError::Folder {
+                dir: dir.as_ref().to_owned(),
+                first: first.as_ref().to_owned(),
+                source: Box::new(source),
+            })?;
         }
         Ok(ensemble)
     }

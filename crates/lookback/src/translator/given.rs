@@ -2,7 +2,6 @@
 
 use super::{TranslateError, Translator, batches, side};
 use crate::data::{Batch, Example};
-use crate::search::check_lengths;
 use crate::tape::Graph;
 use crate::text::{EOS, Tokenizers};
 use crate::view::AttentionMap;
@@ -62,10 +61,6 @@ impl Translator {
         let mut results: Vec<Option<R>> = pairs.iter().map(|_| None).collect();
         for numbers in batches {
             let batch = Batch::new(&numbers.iter().map(|&i| &examples[i]).collect::<Vec<_>>());
-            for loaded in &self.models {
-                check_lengths(&loaded.model, &batch.src_len)
-                    .map_err(|error| error.of_sentence(|sentence| numbers[sentence]))?;
-            }
             let (log_probs, weights) = self.read(&batch);
             for (row, &number) in numbers.iter().enumerate() {
                 let steps = batch.tgt_len[row] as usize;
