@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::program::{pairs, run};
+use crate::program::{pairs, run, trained};
 
 #[test]
 fn every_help_has_examples_and_the_short_one_fits_one_screen() {
@@ -177,4 +177,43 @@ fn a_missing_model_is_an_error_that_names_its_file() {
         let said = run(dir.path(), args, "x\n").failed(1);
         assert!(said.contains("nowhere/config.json") || said.contains("nowhere\\config.json"), "{args}: {said}");
     }
+}
+
+#[test]
+fn a_value_is_said_once_and_what_does_nothing_is_refused() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("p.tsv"), pairs()).unwrap();
+    for (args, said) in [
+        ("--corpus-weights 2 --set data.corpus_weights=[3]", "--corpus-weights and --set data.corpus_weights= say"),
+        ("--seed 2 --set seed=3", "--seed and --set seed= say"),
+        ("--checkpoint-every 5u --set train.checkpoint_every=9", "--checkpoint-every and --set"),
+        ("--valid p.tsv --set data.hold_out=9", "`data.hold_out` holds pairs out where"),
+        ("--set data.stream_buffer=100", "data.stream_buffer: files are read whole"),
+        ("--valid -", "pairs to validate on are read from files"),
+        ("--set text.mode=word --set text.min_frequency=1000", "no word is seen 1000 times"),
+    ] {
+        let error = run(dir.path(), &format!("train p.tsv --out m {args}"), "").failed(2);
+        assert!(error.contains(said), "{args}: {error}");
+    }
+    let error = run(dir.path(), "train --src - --tgt p.tsv --out m", "").failed(2);
+    assert!(error.contains("given as `-` alone"), "{error}");
+}
+
+#[test]
+fn words_of_other_toolkits_are_understood_or_lead_to_ours() {
+    let translate = |args: &str| run(trained(), &format!("translate -m m {args}"), "3 May 1999\n");
+    assert_eq!(translate("--n_best=2 --beam_size 4 --cpu-threads 1").ok(), translate("--n-best 2 -b 4").ok());
+    assert_eq!(translate("--batch-size 1").ok(), translate("").ok());
+    let error = translate("--max-length 9").failed(2);
+    assert!(error.contains("--max-length-extra N"), "{error}");
+    for (flag, key) in [("--batch-size", "train.batch_tokens"), ("--max_epochs", "train.max_epochs")] {
+        let error = run(trained(), &format!("train pairs.tsv --out x {flag} 9"), "").failed(2);
+        assert!(error.contains(&format!("--set {key}=…")), "{error}");
+    }
+    let error = translate("-b 0").failed(2);
+    assert!(error.contains("beam_size: 0 is outside"), "{error}");
+    let error = translate("--n-best 0").failed(2);
+    assert!(error.contains("--n-best must") && !error.contains("--batch"), "{error}");
+    let error = run(trained(), "tokenize", "").failed(2);
+    assert!(error.contains("--model") && error.contains("--tokenizer"), "{error}");
 }

@@ -264,6 +264,8 @@ fn a_list_scored_by_its_own_model_keeps_its_order() {
         assert!(scores.len() == 4 && scores.windows(2).all(|pair| pair[0] >= pair[1]), "{rescored}");
     }
     assert!(fields(&rescored).iter().all(|f| f[2].starts_with("F0= ") && f[2].contains(" F1= ")), "{rescored}");
+    let from_input = run(dir.path(), &format!("score -m {} --src src --n-best -", model()), &list).ok();
+    assert_eq!(from_input, rescored);
     let weighted = run(dir.path(), &format!("score -m {} --src src --n-best list --weights 1,0", model()), "").ok();
     for f in fields(&weighted) {
         let first: f64 = f[2].split(' ').nth(1).unwrap().parse().unwrap();

@@ -112,3 +112,15 @@ fn a_stream_is_trained_on_as_it_comes() {
     assert!(said.contains("train.max_epochs"), "{said}");
     assert!(!dir.path().join("u").exists());
 }
+
+#[test]
+fn pieces_can_be_written_to_a_file() {
+    let out = run(trained(), "tokenize -m m", "3 May 1999\n").ok();
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("in"), "3 May 1999\n").unwrap();
+    let model = trained().join("m").display().to_string();
+    assert_eq!(run(dir.path(), &format!("tokenize -m {model} -i in -o out"), "").ok(), "");
+    assert_eq!(fs::read_to_string(dir.path().join("out")).unwrap(), out);
+    let said = run(dir.path(), &format!("tokenize -m {model} -i in -o in"), "").failed(2);
+    assert!(said.contains("write to another name"), "{said}");
+}
