@@ -125,7 +125,7 @@ impl Config {
     /// What cannot combine.
     pub(super) fn check_validation(&self) -> Result<(), ConfigError> {
         if self.train.validate_sentences > 0 && self.train.reported().is_empty() {
-            let message = "nothing is translated in validation; leave it out, or name a metric of translations in \
+            let message = "nothing is translated in validation; leave it out or at 0, or name a metric of translations in \
                            `train.validate_metrics`, as `bleu`";
             return invalid("train.validate_sentences", message.into());
         }
