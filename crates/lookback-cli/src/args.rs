@@ -176,9 +176,7 @@ Examples:
   lookback train pairs.tsv.gz --columns 2,1 -o my-model --set train.max_epochs=9
   lookback train pairs.tsv --dump-config > run.toml
   lookback train domain.tsv --init-from my-model --out tuned --set train.learning_rate=1e-4
-  lookback train pairs.tsv --out my-model --resume
-
-Ctrl-C and SIGTERM write the state and stop; SIGUSR1 writes it and goes on.";
+  lookback train pairs.tsv --out my-model --resume";
 
 #[derive(Debug, Args)]
 #[command(after_help = TRAIN, override_usage = "lookback train [OPTIONS] --out DIR PAIRS...\n       lookback train [OPTIONS] --out DIR --src FILE --tgt FILE")]
@@ -240,7 +238,7 @@ pub(crate) struct TrainArgs {
     /// Resume although this changed: `data`, `tokenizer`, or keys as `train.learning_rate`.
     #[arg(long, value_name = "WHAT,…", value_delimiter = ',', requires = "resume", hide_short_help = true)]
     pub(crate) allow_changed: Vec<String>,
-    /// Write the state so often: 500u (updates), 1e (epochs), 10Mt (target tokens), 10min.
+    /// Write the state so often: 500u (updates), 1e (epochs), 10Mt (target tokens), 10min. SIGUSR1 writes it at once, and the training goes on.
     #[arg(long, value_name = "PERIOD", hide_short_help = true)]
     pub(crate) checkpoint_every: Option<Period>,
     /// When loss, gradient or weights are no numbers any more: stop, or go back to the last state with half the rate.

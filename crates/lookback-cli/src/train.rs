@@ -25,10 +25,6 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     if args.pairs.columns.is_some() && args.pairs.pairs.is_empty() && args.valid.is_none() {
         return Err(Usage("--columns is for PAIRS and --valid; files of one side have no columns".into()).into());
     }
-    if config.data.hold_out.is_some() && validation(args).is_some() {
-        let message = "`data.hold_out` holds pairs out where no pairs to validate on are given; leave it out, or them";
-        return Err(Usage(message.into()).into());
-    }
     let validated = [&args.valid, &args.valid_src, &args.valid_tgt];
     if validated.into_iter().flatten().any(|path| is_stream(path)) {
         return Err(Usage("pairs to validate on are read from files; `-` is for the pairs to learn from".into()).into());

@@ -187,7 +187,6 @@ fn a_value_is_said_once_and_what_does_nothing_is_refused() {
         ("--corpus-weights 2 --set data.corpus_weights=[3]", "--corpus-weights and --set data.corpus_weights= say"),
         ("--seed 2 --set seed=3", "--seed and --set seed= say"),
         ("--checkpoint-every 5u --set train.checkpoint_every=9", "--checkpoint-every and --set"),
-        ("--valid p.tsv --set data.hold_out=9", "`data.hold_out` holds pairs out where"),
         ("--set data.stream_buffer=100", "data.stream_buffer: files are read whole"),
         ("--valid -", "pairs to validate on are read from files"),
         ("--set text.mode=word --set text.min_frequency=1000", "no word is seen 1000 times"),
