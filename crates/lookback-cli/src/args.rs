@@ -248,7 +248,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "UPDATES", num_args = 0..=1, require_equals = true, default_missing_value = "100", hide_short_help = true,
         value_parser = clap::value_parser!(u64).range(2..), conflicts_with_all = ["out", "resume", "overwrite", "dump_config"])]
     pub(crate) verify_resume: Option<u64>,
-    /// Print the effective configuration as TOML instead of training; no folder is needed or written.
+    /// Print the effective configuration as TOML instead of training.
     #[arg(long, conflicts_with_all = ["resume", "overwrite"])]
     pub(crate) dump_config: bool,
 }
