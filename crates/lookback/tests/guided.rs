@@ -68,7 +68,7 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
         dir: dir.to_owned(),
         cpu: Cpu::detect(threads),
         start,
-        aligned: Aligned { guide },
+        aligned: Aligned { guide, gold: None },
         options: RunOptions::default(),
     }
 }

@@ -25,12 +25,24 @@ pub enum Metric {
     Loss,
     /// Lower perplexity, which is the loss on another scale.
     Ppl,
+    /// Lower alignment error rate on pairs with known links (`--align-pairs`, `--align-gold`).
+    Aer,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 9] =
-        [Self::Bleu, Self::Chrf, Self::Ter, Self::Wer, Self::Cer, Self::Per, Self::Exact, Self::Loss, Self::Ppl];
+    pub const ALL: [Self; 10] = [
+        Self::Bleu,
+        Self::Chrf,
+        Self::Ter,
+        Self::Wer,
+        Self::Cer,
+        Self::Per,
+        Self::Exact,
+        Self::Loss,
+        Self::Ppl,
+        Self::Aer,
+    ];
 
     /// As a configuration spells it.
     #[must_use]
@@ -45,6 +57,7 @@ impl Metric {
             Self::Exact => "exact",
             Self::Loss => "loss",
             Self::Ppl => "ppl",
+            Self::Aer => "aer",
         }
     }
 
@@ -61,6 +74,7 @@ impl Metric {
             Self::Exact => "exact",
             Self::Loss => "nll",
             Self::Ppl => "ppl",
+            Self::Aer => "AER",
         }
     }
 
@@ -79,14 +93,14 @@ impl Metric {
     pub fn is_better(self, new: f64, old: f64) -> bool {
         match self {
             Self::Bleu | Self::Chrf | Self::Exact => new > old,
-            Self::Ter | Self::Wer | Self::Cer | Self::Per | Self::Loss | Self::Ppl => new < old,
+            Self::Ter | Self::Wer | Self::Cer | Self::Per | Self::Loss | Self::Ppl | Self::Aer => new < old,
         }
     }
 
     /// Whether it is a score of translations.
     #[must_use]
     pub fn is_of_translations(self) -> bool {
-        !matches!(self, Self::Loss | Self::Ppl)
+        !matches!(self, Self::Loss | Self::Ppl | Self::Aer)
     }
 }
 

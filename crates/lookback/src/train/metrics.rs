@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::events::Events;
 use super::{TrainError, UpdateReport, Validation};
 use crate::config::TrainConfig;
+use crate::eval::AttentionHealth;
 
 /// Updates between two lines.
 const EVERY: u64 = 10;
@@ -95,7 +96,12 @@ impl Metrics {
         for (metric, score) in &v.scores {
             line[metric.key()] = json!(score);
         }
+        let attention = v.attention.iter().flat_map(AttentionHealth::named);
+        for (name, number) in attention.clone() {
+            line[name] = json!(number);
+        }
         let scores = v.scores.iter().map(|(metric, score)| (format!("valid/{}", metric.key()), *score));
+        let scores = scores.chain(attention.map(|(name, number)| (format!("valid/{name}"), number)));
         let loss = [("valid/loss".to_owned(), v.nll), ("valid/ppl".to_owned(), v.nll.exp())];
         let scalars: Vec<(String, f64)> = loss.into_iter().chain(scores).collect();
         self.events(v.update, &scalars)?;
