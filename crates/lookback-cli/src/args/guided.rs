@@ -16,7 +16,7 @@ use crate::eval::{base, read_gold};
 #[group(skip)]
 pub(crate) struct GuidedArgs {
     /// Draw the attention towards these links: a line `0-0 1-2 …` for each pair, words between white space from 0; one file for each corpus, `-` for one without.
-    #[arg(long = "guided-alignment", value_name = "FILE")]
+    #[arg(long = "guided-alignment", value_name = "FILE", hide_short_help = true)]
     pub(crate) files: Vec<PathBuf>,
     /// How weights are compared with them: cross-entropy (if not given), mean squared error, logarithm of the product.
     #[arg(long = "guided-alignment-cost", value_enum, value_name = "COST", requires = "files", hide_short_help = true)]
