@@ -147,6 +147,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         | TrainError::Eval(_)
         | TrainError::NothingLeft { .. }
         | TrainError::OtherWords(_)
+        | TrainError::Links(_)
         | TrainError::ValidationTooLong { .. } => Some(3),
         _ => None,
     }

@@ -59,6 +59,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     let (corpus, mut rest) = sources.read_aloud(config.data.stream_buffer, &mut screen)?;
     // Before pairs are held out: the files have a line for each of them.
     let guide = args.guided.read(&corpus)?;
+    let gold = args.guided.gold(config.train.gold_base.unwrap_or(0))?;
     // What was told when the training began need not be told again.
     let is_new = !args.resume && !common.quiet;
     let (corpus, valid) = match validation(args) {
@@ -84,6 +85,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     if args.dump_config {
         let size = CorpusSize::of(&corpus);
         let config = if guide.is_some() { config.guided()? } else { config.unguided()? };
+        let config = if gold.is_some() { config.with_gold()? } else { config.without_gold()? };
         let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
         io::stdout().write_all(config.to_toml()?.as_bytes())?;
         return Ok(Done::Whole);
@@ -104,7 +106,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         provenance: provenance(args)?,
     };
     let cpu = args.processor.cpu(common)?;
-    let (dir_of, aligned) = (dir.clone(), Aligned { guide });
+    let (dir_of, aligned) = (dir.clone(), Aligned { guide, gold });
     let job =
         Job { config, train: corpus, rest, tokenizers, initial, valid, dir: dir_of, cpu, start, aligned, options };
     let mut display = TrainingDisplay::new(screen);

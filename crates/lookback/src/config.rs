@@ -300,6 +300,8 @@ pub struct TrainConfig {
     pub guided_alignment_weight: Option<f64>,
     /// Whose weights are a target word's; `write` if not given, as `lookback align` takes them.
     pub guided_alignment_step: Option<GuidedStep>,
+    /// Where positions start in the known links of `--align-gold`, 0 or 1; 0 if not given.
+    pub gold_base: Option<u8>,
     /// Stop after so much, whatever the unit: "10Mt", "2h". With time a run cannot be repeated exactly.
     pub stop_after: Option<Period>,
     /// Validate every so many updates, or as "1e", "10Mt", "5min"; once an epoch if not given, with at least 50 updates between.
@@ -361,6 +363,7 @@ impl Default for TrainConfig {
             guided_alignment_cost: None,
             guided_alignment_weight: None,
             guided_alignment_step: None,
+            gold_base: None,
             stop_after: None,
             validate_every: None,
             patience: 5,

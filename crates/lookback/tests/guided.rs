@@ -7,10 +7,12 @@ use std::path::Path;
 use lookback::Translator;
 use lookback::align::{GivenLinks, WeightsOf};
 use lookback::backend::Cpu;
-use lookback::config::Config;
+use lookback::config::{Config, Metric};
 use lookback::data::Corpus;
+use lookback::eval::{AlignmentErrorRate, Alignments, Base, Gold, LinkFile};
 use lookback::train::{
-    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, train,
+    Aligned, Ending, Event, GoldPairs, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag,
+    TrainError, train,
 };
 use lookback::view::Links;
 
@@ -68,7 +70,7 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
         dir: dir.to_owned(),
         cpu: Cpu::detect(threads),
         start,
-        aligned: Aligned { guide },
+        aligned: Aligned { guide, gold: None },
         options: RunOptions::default(),
     }
 }
@@ -180,6 +182,53 @@ fn guidance_makes_the_attention_the_links_and_none_is_needed_for_other_pairs() {
         let [right, all] = links.fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
         assert!(right * 10 >= all * 9, "{step}: {right} of {all} links are right");
     }
+}
+
+/// Every `aer` of a run, as its metrics tell it.
+fn error_rates(dir: &Path) -> Vec<f64> {
+    let metrics = fs::read_to_string(dir.join("metrics.jsonl")).expect("metrics");
+    let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    lines.filter(|line| line["kind"] == "validation").map(|line| line["aer"].as_f64().expect("an aer")).collect()
+}
+
+#[test]
+fn the_error_rate_told_is_that_of_align_decides_and_is_the_same_in_a_resumed_run() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (corpus, links) = pairs(20, 2);
+    let file = |lines| LinkFile { path: Path::new("gold"), lines, base: Base::Zero, lengths: None };
+    let gold = Gold::pharaoh(&file(&links)).expect("links");
+    let known = GoldPairs { pairs: corpus.clone(), gold: gold.clone(), path: "gold".into() };
+    for (step, weights) in [("write", WeightsOf::Writing), ("read", WeightsOf::Reading)] {
+        let of = format!("train.guided_alignment_step={step}");
+        let sets = [&of, "train.metric=aer", "train.max_updates=30", "train.learning_rate=0.01", "model.heads=2"];
+        let with_gold = |out: &Path, start| {
+            let mut job = job(out, &sets, 1, start);
+            job.aligned.gold = Some(known.clone());
+            job
+        };
+        let whole = dir.path().join(step);
+        let outcome = run(with_gold(&whole, Start::Fresh));
+        let rates = error_rates(&whole);
+        let best = outcome.best.expect("validated");
+        let least = rates.iter().copied().fold(f64::INFINITY, f64::min);
+        assert!(rates.len() == 5 && best.score(Metric::Aer) == Some(least), "{rates:?}");
+        // The model kept is the best one: its links, as `align` finds them, have that rate.
+        let texts: Vec<(&str, &str)> = corpus.pairs.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
+        let translator = Translator::load(&whole).expect("a model");
+        let found = translator.align_pairs(&texts, weights, Links::Strongest).expect("links");
+        let found = Alignments::of_links("found".into(), found);
+        let rate = AlignmentErrorRate::corpus(Path::new("gold"), &gold, &found).expect("as many").score();
+        assert!((rate - least).abs() < 1e-9, "{step}: {rate}, not {least}");
+        let parts = dir.path().join(format!("{step}-parts"));
+        let stop = StopFlag::default();
+        let mut watching = Watching { stop_after: Some((14, &stop)), ..Watching::default() };
+        train(with_gold(&parts, Start::Fresh), &stop, &mut watching).expect("the first part");
+        run(with_gold(&parts, Start::Resume));
+        assert!(error_rates(&parts) == rates && contents(&parts) == contents(&whole), "{step}: resumed");
+    }
+    let error =
+        train(job(&dir.path().join("none"), &["train.metric=aer"], 1, Start::Fresh), &StopFlag::default(), &mut Silent);
+    assert!(error.expect_err("refused").to_string().starts_with("train.metric: no known links"));
 }
 
 #[test]

@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use lookback::align::GivenLinks;
-use lookback::data::Corpus;
+use lookback::data::{Corpus, read_tsv};
+use lookback::eval::LinkFile;
+use lookback::train::GoldPairs;
 
 use crate::data::{is_stream, lines};
+use crate::eval::{base, read_gold};
 
 /// Links of the pairs to learn from, and how the attention is drawn towards them.
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(crate) struct GuidedArgs {
     /// Draw the attention towards these links: a line `0-0 1-2 …` for each pair, words between white space from 0; one file for each corpus, `-` for one without.
-    #[arg(long = "guided-alignment", value_name = "FILE")]
+    #[arg(long = "guided-alignment", value_name = "FILE", hide_short_help = true)]
     pub(crate) files: Vec<PathBuf>,
     /// How weights are compared with them: cross-entropy (if not given), mean squared error, logarithm of the product.
     #[arg(long = "guided-alignment-cost", value_enum, value_name = "COST", requires = "files", hide_short_help = true)]
@@ -24,6 +27,15 @@ pub(crate) struct GuidedArgs {
     /// Guide the steps that write a word (if not given), or the next ones, which read it: for `align --weights read`.
     #[arg(long = "guided-alignment-step", value_enum, value_name = "STEP", requires = "files", hide_short_help = true)]
     step: Option<super::align::Step>,
+    /// Pairs with known links, `source TAB target`: the alignment error rate is told at every validation (`train.metric=aer` to go by it).
+    #[arg(long, value_name = "PAIRS", requires = "align_gold", hide_short_help = true)]
+    pub(crate) align_pairs: Option<PathBuf>,
+    /// Their links, as `eval --aer` reads them: Pharaoh with `p` for possible ones, or NAACL (`.wa`).
+    #[arg(long, value_name = "FILE", requires = "align_pairs", hide_short_help = true)]
+    pub(crate) align_gold: Option<PathBuf>,
+    /// Where positions start there, 0 (if not given) or 1.
+    #[arg(long, value_name = "N", requires = "align_gold", value_parser = clap::value_parser!(u8).range(..=1), hide_short_help = true)]
+    gold_base: Option<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,7 +52,11 @@ impl GuidedArgs {
         let cost = word(self.cost.as_ref().and_then(ValueEnum::to_possible_value));
         let step = word(self.step.as_ref().and_then(ValueEnum::to_possible_value));
         let values = [("cost", cost), ("weight", self.weight.map(|weight| weight.to_string())), ("step", step)];
-        values.into_iter().filter_map(|(key, value)| Some(format!("train.guided_alignment_{key}={}", value?)))
+        let base = self.gold_base.map(|base| format!("train.gold_base={base}"));
+        values
+            .into_iter()
+            .filter_map(|(key, value)| Some(format!("train.guided_alignment_{key}={}", value?)))
+            .chain(base)
     }
 
     /// The links of `corpus`, if there are any.
@@ -50,6 +66,17 @@ impl GuidedArgs {
             links.insert(number, corpus, path, &lines(path)?)?;
         }
         Ok((!self.files.is_empty()).then_some(links))
+    }
+
+    /// The pairs with known links, if there are any; positions start at `first`.
+    pub(crate) fn gold(&self, first: u8) -> anyhow::Result<Option<GoldPairs>> {
+        let (Some(pairs), Some(path)) = (&self.align_pairs, &self.align_gold) else { return Ok(None) };
+        let (pairs, links) = (read_tsv(pairs, None)?, lines(path)?);
+        let words = |text: &str| text.split_whitespace().count();
+        let lengths: Vec<_> = pairs.pairs.iter().map(|pair| (words(&pair.src), words(&pair.tgt))).collect();
+        let file = LinkFile { path, lines: &links, base: base(first), lengths: Some(&lengths) };
+        let gold = read_gold(&file, None, pairs.pairs.len())?;
+        Ok(Some(GoldPairs { pairs, gold, path: path.clone() }))
     }
 
     /// Whether all corpora are without links.

@@ -235,13 +235,14 @@ impl TrainingDisplay {
         }
         let best = if v.is_best { " : new best" } else { "" };
         let text = format!(
-            "Ep. {} : Up. {} : valid nll {:.4} : ppl {:.2} : accuracy {} : {}Time {:.1}s{best}",
+            "Ep. {} : Up. {} : valid nll {:.4} : ppl {:.2} : accuracy {} : {}{}Time {:.1}s{best}",
             v.epoch,
             v.update,
             v.nll,
             v.nll.exp(),
             Metric::Accuracy.show(v.accuracy),
             v.scores.iter().map(|(m, score)| format!("{} {} : ", m.label(), m.show(*score))).collect::<String>(),
+            v.attention.map(|attention| format!("entropy {:.2} : ", attention.entropy())).unwrap_or_default(),
             v.seconds,
         );
         if v.is_best {

@@ -78,7 +78,7 @@ fn systems(args: &EvalArgs, common: Common, test: &Test) -> anyhow::Result<Vec<S
     }
     if !args.model.is_empty() {
         let models: Vec<String> = args.model.iter().map(|dir| dir.display().to_string()).collect();
-        systems.push(System { name: models.join(" + "), lists: read::translations(args, common, test)? });
+        systems.push(System { name: models.join(" + "), lists: read::translations(args, common, test)?.lists });
     }
     Ok(systems)
 }

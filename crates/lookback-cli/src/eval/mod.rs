@@ -25,7 +25,7 @@ pub(crate) use args::{EvalArgs, GoldFormat};
 pub(crate) use read::best_of;
 
 use measures::Measured;
-use read::Test;
+use read::{Test, Translations};
 
 pub(crate) fn run(args: &EvalArgs, common: Common) -> anyhow::Result<Done> {
     if let (Some(gold), Some(hyp)) = (&args.alignment.aer, &args.hyp) {
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &EvalArgs, common: Common) -> anyhow::Result<Done> {
         out.flush()?;
         return Ok(Done::Whole);
     }
-    let lists = read::translations(args, common, &test)?;
+    let Translations { lists, attention } = read::translations(args, common, &test)?;
     let pool = Pool::new(common.threads);
     let all: Vec<Measured> =
         measures.into_iter().map(|measure| measure.measure(&lists, &test, &pool)).collect::<anyhow::Result<_>>()?;
@@ -61,11 +61,13 @@ pub(crate) fn run(args: &EvalArgs, common: Common) -> anyhow::Result<Done> {
     }
     if args.json {
         let mut json = report::json(&all, lists.len());
+        json.extend(attention.map(|health| ("attention".to_owned(), report::attention_json(&health))));
         json.extend(by_length.map(|report| ("by_length".to_owned(), report.json())));
         json.extend(confusions.map(|report| ("confusions".to_owned(), report.json())));
         writeln!(out, "{:#}", serde_json::Value::Object(json))?;
     } else {
         report::text(&all, &mut out)?;
+        attention.map_or(Ok(()), |health| report::attention_text(&health, &mut out))?;
         by_length.map_or(Ok(()), |report| report.text(&mut out))?;
         confusions.map_or(Ok(()), |report| report.text(&mut out))?;
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use lookback::Translator;
 use lookback::data::{DataError, read_tsv};
-use lookback::eval::{NbestFormat, parse_nbest};
-use lookback::search::SearchOptions;
+use lookback::eval::{AttentionHealth, NbestFormat, parse_nbest};
+use lookback::search::{KeepWeights, SearchOptions};
 
 use super::args::{EvalArgs, Nbest};
 use crate::args::Common;
@@ -101,10 +101,19 @@ pub(super) fn once<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), 
     }
 }
 
-/// Translations of each sentence, the best one first, from the file or the model that was named.
-pub(super) fn translations(args: &EvalArgs, common: Common, test: &Test) -> anyhow::Result<Vec<Vec<String>>> {
+/// What is scored.
+#[derive(Debug)]
+pub(super) struct Translations {
+    /// Of each sentence, the best one first.
+    pub(super) lists: Vec<Vec<String>>,
+    /// How a model that has attention looked while it wrote the best ones.
+    pub(super) attention: Option<AttentionHealth>,
+}
+
+/// Translations from the file or the model that was named.
+pub(super) fn translations(args: &EvalArgs, common: Common, test: &Test) -> anyhow::Result<Translations> {
     match (&args.hyp, args.n_best) {
-        (Some(hyp), n_best) => test.lists(hyp, n_best),
+        (Some(hyp), n_best) => Ok(Translations { lists: test.lists(hyp, n_best)?, attention: None }),
         (None, Some(Nbest::Moses)) => {
             Err(Usage("--n-best moses says how files are written; with --model give a number".into()).into())
         }
@@ -114,7 +123,7 @@ pub(super) fn translations(args: &EvalArgs, common: Common, test: &Test) -> anyh
 }
 
 /// The model's translations.
-fn translated(args: &EvalArgs, common: Common, test: &Test, nbest: usize) -> anyhow::Result<Vec<Vec<String>>> {
+fn translated(args: &EvalArgs, common: Common, test: &Test, nbest: usize) -> anyhow::Result<Translations> {
     let sources = test.sources.as_ref().ok_or_else(|| Usage("give PAIRS, or --src and --ref".into()))?;
     let translator = Translator::load_ensemble(&args.model, &args.processor.cpu(common)?)?;
     let mut config = args.search.over(&translator.config().search);
@@ -124,15 +133,16 @@ fn translated(args: &EvalArgs, common: Common, test: &Test, nbest: usize) -> any
         }
         config.beam_size = nbest;
     }
-    let options = SearchOptions { nbest, ..config.into() };
+    let weights = if translator.need_attention().is_ok() { KeepWeights::Yes } else { KeepWeights::No };
+    let options = SearchOptions { nbest, weights, ..config.into() };
     let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
     let mut screen = Screen::new(common);
-    let lists = lists_of(&translator, &sources, &options, &mut screen)?;
+    let found = lists_of(&translator, &sources, &options, &mut screen)?;
     if let Some(path) = &args.hyp_out {
-        let text: String = lists.iter().flat_map(|list| [first(list), "\n"]).collect();
+        let text: String = found.lists.iter().flat_map(|list| [first(list), "\n"]).collect();
         fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
-    Ok(lists)
+    Ok(found)
 }
 
 /// The best of a list.
@@ -146,15 +156,20 @@ fn lists_of(
     sources: &[&str],
     options: &SearchOptions,
     screen: &mut Screen,
-) -> anyhow::Result<Vec<Vec<String>>> {
-    let mut lists = Vec::with_capacity(sources.len());
+) -> anyhow::Result<Translations> {
+    let (mut lists, mut attention) = (Vec::with_capacity(sources.len()), None::<AttentionHealth>);
     for round in sources.chunks(ROUND) {
         screen.progress("translating", lists.len(), sources.len());
         let found = translator.translate_with(round, options)?;
+        for best in found.iter().filter_map(|list| list.first()) {
+            if let Some(weights) = best.hypothesis.weights.as_ref().filter(|weights| !weights.is_empty()) {
+                attention.get_or_insert_default().add(weights, best.src_ids.len());
+            }
+        }
         lists.extend(found.iter().map(|list| list.iter().map(|t| one_line(&t.text)).collect::<Vec<_>>()));
     }
     screen.clear();
-    Ok(lists)
+    Ok(Translations { lists, attention })
 }
 
 /// The best translation of each source, a line each.
@@ -164,6 +179,6 @@ pub(crate) fn best_of(
     options: &SearchOptions,
     screen: &mut Screen,
 ) -> anyhow::Result<Vec<String>> {
-    let lists = lists_of(translator, sources, options, screen)?;
+    let lists = lists_of(translator, sources, options, screen)?.lists;
     Ok(lists.into_iter().map(|list| list.into_iter().next().unwrap_or_default()).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use lookback::eval::ExactMatch;
+use lookback::eval::{AttentionHealth, ExactMatch};
 use serde_json::{Map, Value, json};
 
 use super::args::MetricName;
@@ -19,6 +19,21 @@ pub(super) fn text(all: &[Measured], out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{}", measured.details().map_or_else(String::new, |details| format!(" {details}")))?;
     }
     Ok(())
+}
+
+/// A line of how the model looked.
+pub(super) fn attention_text(health: &AttentionHealth, out: &mut impl Write) -> io::Result<()> {
+    let (entropy, deviation, absent) = (health.entropy(), health.coverage_deviation(), health.absentmindedness());
+    let diagonal = health.diagonality().map(|diagonal| format!(" diagonality = {diagonal:.2}")).unwrap_or_default();
+    writeln!(
+        out,
+        "Attention: entropy = {entropy:.2} nats coverage deviation = {deviation:.2} absent-mindedness = {absent:.2}{diagonal}"
+    )
+}
+
+/// The same as an object.
+pub(super) fn attention_json(health: &AttentionHealth) -> Value {
+    Value::Object(health.named().into_iter().map(|(name, number)| (name.to_owned(), json!(number))).collect())
 }
 
 /// sacreBLEU's objects under `metrics`; the first of them, BLEU and exact match once more at the top.

@@ -73,12 +73,12 @@ impl GivenLinks {
 /// A text whose words are others once the tokenizer has normalised it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "pair of line {line} of corpus {corpus}: the vocabulary's normalisation makes {found} words of the {expected} between the white space of {text:?}, so its links \
+    "pair of line {line} of {of}: the vocabulary's normalisation makes {found} words of the {expected} between the white space of {text:?}, so its links \
      could not be counted; normalise the text before"
 )]
 pub struct OtherWords {
-    /// The corpus, from 1.
-    pub corpus: u32,
+    /// What the pair is of.
+    pub of: String,
     /// The line, from 1.
     pub line: u64,
     /// The text.
@@ -103,6 +103,18 @@ fn word_starts(tokenizer: &Tokenizer, text: &str, ids: &[u32]) -> Box<[u32]> {
     spaced(tokenizer.words(ids), text).iter().map(|word| start(word.start)).collect()
 }
 
+/// As [`word_starts`]; fails if there are not as many words as in the text.
+pub(crate) fn checked_starts(
+    tokenizer: &Tokenizer,
+    (text, ids): (&str, &[u32]),
+    line: u64,
+    of: impl Fn() -> String,
+) -> Result<Box<[u32]>, OtherWords> {
+    let (starts, expected) = (word_starts(tokenizer, text, ids), text.split_whitespace().count());
+    let other = || OtherWords { of: of(), line, text: text.to_owned(), found: starts.len(), expected };
+    if starts.len() == expected { Ok(starts) } else { Err(other()) }
+}
+
 impl PairLinks {
     /// The links of `examples`, which were encoded from pairs of `corpus` in their order; `counts[c]` of them are from corpus c.
     pub(crate) fn of_examples(
@@ -121,14 +133,9 @@ impl PairLinks {
                 break;
             };
             let links = given.of(number, example.line).into();
-            let side = |tokenizer, text: &str, ids| {
-                let (starts, expected) = (word_starts(tokenizer, text, ids), text.split_whitespace().count());
-                let (corpus, line, found) = (number + 1, example.line, starts.len());
-                let other = || OtherWords { corpus, line, text: text.to_owned(), found, expected };
-                (found == expected).then_some(starts).ok_or_else(other)
-            };
-            let src = side(&tokenizers.src, &pair.src, &example.src)?;
-            let tgt = side(&tokenizers.tgt, &pair.tgt, &example.tgt)?;
+            let of = || format!("corpus {}", number + 1);
+            let src = checked_starts(&tokenizers.src, (&pair.src, &example.src), example.line, of)?;
+            let tgt = checked_starts(&tokenizers.tgt, (&pair.tgt, &example.tgt), example.line, of)?;
             found.push(Self { links, src, tgt });
         }
         debug_assert_eq!(found.len(), examples.len(), "every example is of a pair");

@@ -15,7 +15,7 @@ use crate::view::{AttentionMap, Links, links_of};
 #[cfg(feature = "train")]
 pub use given::{GivenLinks, OtherWords};
 #[cfg(feature = "train")]
-pub(crate) use given::{GivenRows, PairLinks};
+pub(crate) use given::{GivenRows, PairLinks, checked_starts};
 pub use merge::{Merge, merge};
 
 /// A link: positions of words in source and target, from 0.

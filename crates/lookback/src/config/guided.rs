@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttentionKind, Config, ConfigError};
+use super::{AttentionKind, Config, ConfigError, Metric};
 use crate::backend::GuidedCost;
 
 /// How attention weights α are compared with those of given links, A, at a target position (Chen et al. 2016).
@@ -57,6 +57,45 @@ impl Config {
         Ok(self)
     }
 
+    /// Chooses what is open of known links, for a training that is given some.
+    ///
+    /// # Errors
+    /// If there is no attention to compare with them, or positions start nowhere.
+    pub fn with_gold(mut self) -> Result<Self, ConfigError> {
+        if self.model.attention == AttentionKind::None {
+            let message = "known links were given to compare the attention with, and there is none; give no links, or set another `model.attention`";
+            return Err(ConfigError::Invalid { key: "model.attention", message: message.into() });
+        }
+        match *self.train.gold_base.get_or_insert(0) {
+            0 | 1 => Ok(self),
+            base => {
+                let message = format!("{base} is neither 0 nor 1");
+                Err(ConfigError::Invalid { key: "train.gold_base", message })
+            }
+        }
+    }
+
+    /// Fails if something needs known links, for a training without.
+    ///
+    /// # Errors
+    /// In that case.
+    pub fn without_gold(self) -> Result<Self, ConfigError> {
+        let train = &self.train;
+        let needed = [
+            ("train.metric", train.metric == Metric::Aer),
+            ("train.validate_metrics", train.validate_metrics.contains(&Metric::Aer)),
+            ("train.keep_best", train.keep_best.contains(&Metric::Aer)),
+            ("train.gold_base", train.gold_base.is_some()),
+        ];
+        match needed.iter().find(|(_, is_needed)| *is_needed) {
+            Some(&(key, _)) => {
+                let message = "no known links were given to compare with; give them with --align-pairs and --align-gold, or leave it out";
+                Err(ConfigError::Invalid { key, message: message.into() })
+            }
+            None => Ok(self),
+        }
+    }
+
     /// Fails if something is said of guided alignment, for a training without links.
     ///
     /// # Errors
@@ -107,6 +146,21 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn what_needs_known_links_is_refused_without_them() {
+        for set in ["metric=aer", "validate_metrics=bleu,aer", "keep_best=aer", "gold_base=1"] {
+            let set = format!("train.{set}");
+            let message = config(&[&set]).without_gold().expect_err("refused").to_string();
+            assert!(message.starts_with(set.split('=').next().expect("a key")) && message.contains("--align-gold"));
+            config(&[&set]).with_gold().expect("there are some");
+        }
+        assert_eq!(config(&[]).with_gold().expect("chosen").train.gold_base, Some(0));
+        assert_eq!(config(&[]).without_gold().expect("nothing needs them"), config(&[]));
+        let said = |set: &str| config(&[set]).with_gold().expect_err("refused").to_string();
+        assert!(said("train.gold_base=2").starts_with("train.gold_base: 2"));
+        assert!(said("model.attention=none").starts_with("model.attention: known links"));
     }
 
     #[test]

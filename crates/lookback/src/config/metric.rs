@@ -30,11 +30,13 @@ pub enum Metric {
     Ppl,
     /// More target tokens that, after the written ones before them, the model finds most probable.
     Accuracy,
+    /// Lower alignment error rate on pairs with known links (`--align-pairs`, `--align-gold`).
+    Aer,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Bleu,
         Self::Chrf,
         Self::Ter,
@@ -45,6 +47,7 @@ impl Metric {
         Self::Loss,
         Self::Ppl,
         Self::Accuracy,
+        Self::Aer,
     ];
 
     /// As a configuration spells it.
@@ -61,6 +64,7 @@ impl Metric {
             Self::Loss => "loss",
             Self::Ppl => "ppl",
             Self::Accuracy => "accuracy",
+            Self::Aer => "aer",
         }
     }
 
@@ -78,6 +82,7 @@ impl Metric {
             Self::Loss => "nll",
             Self::Ppl => "ppl",
             Self::Accuracy => "accuracy",
+            Self::Aer => "AER",
         }
     }
 
@@ -96,14 +101,14 @@ impl Metric {
     pub fn is_better(self, new: f64, old: f64) -> bool {
         match self {
             Self::Bleu | Self::Chrf | Self::Exact | Self::Accuracy => new > old,
-            Self::Ter | Self::Wer | Self::Cer | Self::Per | Self::Loss | Self::Ppl => new < old,
+            Self::Ter | Self::Wer | Self::Cer | Self::Per | Self::Loss | Self::Ppl | Self::Aer => new < old,
         }
     }
 
     /// Whether it is a score of translations.
     #[must_use]
     pub fn is_of_translations(self) -> bool {
-        !matches!(self, Self::Loss | Self::Ppl | Self::Accuracy)
+        !matches!(self, Self::Loss | Self::Ppl | Self::Accuracy | Self::Aer)
     }
 }
 

@@ -102,6 +102,17 @@ impl Batch {
         Self::of_sources(sources.iter().map(Vec::as_slice))
     }
 
+    /// The attention weights (T, S) of sentence `b` without padding, of those of the batch (T, B, S).
+    ///
+    /// # Panics
+    /// If the weights are not those of the batch.
+    #[must_use]
+    pub fn weights_of(&self, weights: &[f32], b: usize) -> Vec<f32> {
+        assert_eq!(weights.len(), self.tgt_max * self.batch * self.src_max, "weights of the batch");
+        let rows = (0..self.tgt_len[b] as usize).map(|t| (t * self.batch + b) * self.src_max);
+        rows.flat_map(|start| &weights[start..][..self.src_len[b] as usize]).copied().collect()
+    }
+
     fn of_sources<'a>(sources: impl Iterator<Item = &'a [u32]>) -> Self {
         let sources: Vec<&[u32]> = sources.collect();
         assert!(!sources.is_empty(), "a batch needs at least one sentence");

@@ -67,6 +67,12 @@ pub struct Alignments {
 }
 
 impl Alignments {
+    /// Links that were found rather than read; `path` is for messages.
+    #[must_use]
+    pub fn of_links(path: PathBuf, links: impl IntoIterator<Item = Vec<Link>>) -> Self {
+        Self { path, sentences: links.into_iter().map(|links| links.into_iter().collect()).collect(), duplicates: 0 }
+    }
+
     /// The links of every sentence.
     #[must_use]
     pub fn sentences(&self) -> &[BTreeSet<Link>] {
@@ -130,6 +136,11 @@ impl Gold {
         }
         gold.unmentioned = mentioned.iter().filter(|mentioned| !**mentioned).count();
         Ok(gold.closed())
+    }
+
+    /// The links of every sentence, sure and possible, the sure ones among them.
+    pub fn sentences(&self) -> impl Iterator<Item = [&BTreeSet<Link>; 2]> {
+        self.sentences.iter().map(|gold| [&gold.sure, &gold.possible])
     }
 
     /// Sentences.

@@ -4,6 +4,7 @@
 //! it and of resampled corpora follow.
 
 mod aer;
+mod attention;
 mod bleu;
 mod by_length;
 mod chrf;
@@ -25,6 +26,7 @@ mod tokenize;
 mod tokens;
 
 pub use aer::{AlignmentErrorRate, LinkError};
+pub use attention::AttentionHealth;
 pub use bleu::{Bleu, BleuMetric, BleuSmoothing};
 pub use by_length::{EdgesError, LengthBucket, PartScore, by_length, part_difference, part_score};
 pub use chrf::ChrfMetric;

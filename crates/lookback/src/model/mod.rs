@@ -148,9 +148,20 @@ impl Seq2Seq {
 
     /// The summed loss of `tgt_out` (T, B) given the words before, in nats; padding does not count.
     pub fn loss<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch, epsilon: f32) -> CrossEntropy {
-        let attentional = self.forced(g, batch).attentional;
+        self.loss_and_weights(g, batch, epsilon).0
+    }
+
+    /// [`Seq2Seq::loss`], and with attention its weights.
+    pub fn loss_and_weights<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        batch: &Batch,
+        epsilon: f32,
+    ) -> (CrossEntropy, Option<HeadWeights>) {
+        let decoding = self.forced(g, batch);
         let targets = g.ids(&batch.tgt_out);
-        self.decoder.output().cross_entropy(g, attentional, targets, Smoothing { epsilon, ignore: PAD })
+        let smoothing = Smoothing { epsilon, ignore: PAD };
+        (self.decoder.output().cross_entropy(g, decoding.attentional, targets, smoothing), decoding.weights)
     }
 
     /// [`Seq2Seq::loss`] without smoothing, and a probe (S, B, ·) for each direction of the encoder's last layer: after the backward pass its gradient is the total ∂L/∂h_i, by all ways
@@ -175,11 +186,8 @@ impl Seq2Seq {
         epsilon: f32,
         guidance: Guidance<'_>,
     ) -> (CrossEntropy, GuidedLoss) {
-        let decoding = self.forced(g, batch);
-        let targets = g.ids(&batch.tgt_out);
-        let smoothing = Smoothing { epsilon, ignore: PAD };
-        let loss = self.decoder.output().cross_entropy(g, decoding.attentional, targets, smoothing);
-        let weights = decoding.weights.expect("a model without attention is not guided").mean(g);
+        let (loss, weights) = self.loss_and_weights(g, batch, epsilon);
+        let weights = weights.expect("a model without attention is not guided").mean(g);
         (loss, g.guided_alignment(weights, guidance.given, guidance.cost, guidance.weight))
     }
 

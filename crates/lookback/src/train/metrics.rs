@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::events::Events;
 use super::{TrainError, UpdateReport, Validation};
 use crate::config::{Period, Reached, TrainConfig};
+use crate::eval::AttentionHealth;
 
 /// Updates between two lines, where the log goes by time or nothing is said of it: what the clock decides would differ in a resumed run.
 const EVERY: Period = Period::Updates(10);
@@ -85,7 +86,12 @@ impl Metrics {
         for (metric, score) in &v.scores {
             line[metric.key()] = json!(score);
         }
+        let attention = v.attention.iter().flat_map(AttentionHealth::named);
+        for (name, number) in attention.clone() {
+            line[name] = json!(number);
+        }
         let scores = v.scores.iter().map(|(metric, score)| (format!("valid/{}", metric.key()), *score));
+        let scores = scores.chain(attention.map(|(name, number)| (format!("valid/{name}"), number)));
         let loss = [("loss", v.nll), ("ppl", v.nll.exp()), ("accuracy", v.accuracy)];
         let loss = loss.map(|(name, value)| (format!("valid/{name}"), value));
         let scalars: Vec<(String, f64)> = loss.into_iter().chain(scores).collect();

@@ -7,6 +7,7 @@ mod ema;
 mod estimate;
 mod events;
 mod folder;
+mod gold;
 mod initial;
 mod job;
 mod kept;
@@ -32,7 +33,7 @@ use crate::backend::Cpu;
 use crate::checkpoint::CheckpointError;
 use crate::config::{Change, Config, ConfigError, Metric, Reached};
 use crate::data::{Corpus, DataError, Fill, FilterReport, PairStream, VectorReport};
-use crate::eval::EvalError;
+use crate::eval::{AttentionHealth, EvalError, Gold, LinkError};
 use crate::search::SearchError;
 use crate::text::{TextError, Tokenizers};
 
@@ -76,6 +77,19 @@ pub struct Job {
 pub struct Aligned {
     /// Links of the pairs to learn from, which the attention is drawn towards; none for a stream.
     pub guide: Option<GivenLinks>,
+    /// Pairs with known links, which those of the attention are compared with at every validation; nothing is learned from them.
+    pub gold: Option<GoldPairs>,
+}
+
+/// Pairs whose links are known.
+#[derive(Debug, Clone)]
+pub struct GoldPairs {
+    /// The pairs.
+    pub pairs: Corpus,
+    /// Their links.
+    pub gold: Gold,
+    /// Where they were read, for messages.
+    pub path: PathBuf,
 }
 
 /// How a run is led.
@@ -298,6 +312,8 @@ pub struct Validation {
     pub accuracy: f64,
     /// Scores of greedy translations. Exact matches are a share, 0..=1, all others as the evaluation prints them.
     pub scores: Vec<(Metric, f64)>,
+    /// How the attention is spread over the sources while the validation pairs are read; none without attention.
+    pub attention: Option<AttentionHealth>,
     /// Whether it is the best so far, and became the model.
     pub is_best: bool,
     /// Seconds it took.
@@ -400,6 +416,9 @@ pub enum TrainError {
         /// The most there may be.
         longest: usize,
     },
+    /// Known links do not belong to their pairs.
+    #[error(transparent)]
+    Links(#[from] LinkError),
     /// A text whose links cannot be counted in its pieces.
     #[error(transparent)]
     OtherWords(#[from] OtherWords),

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::batches::{Batches, Guide};
 use super::estimate::{self, Estimate, Held};
 use super::folder::{clear, has_state, lock, need_folder, need_model, refuse_occupied, remove_halves};
+use super::gold::GoldSet;
 use super::job::Run;
 use super::learner::Learner;
 use super::metrics::Metrics;
@@ -37,6 +38,7 @@ impl Run {
         initial.check_model(&config)?;
         let size = CorpusSize::of(&train);
         let config = if aligned.guide.is_some() { config.guided()? } else { config.unguided()? };
+        let config = if aligned.gold.is_some() { config.with_gold()? } else { config.without_gold()? };
         let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
         initial.check(&config)?;
         check_weights(&config, train.corpora())?;
@@ -49,7 +51,7 @@ impl Run {
         };
         let cpu = config.train_on(cpu)?;
         let mut fitted = config.clone();
-        let origin = Origin::new(&config, &train, &valid, aligned.guide.as_ref());
+        let origin = Origin::new(&config, &train, &valid, &aligned);
         let resumed = start == Start::Resume;
         if resumed {
             need_folder(&dir)?;
@@ -71,6 +73,7 @@ impl Run {
         let guide = guide.transpose()?;
         let pairs = Held::new([&train, &valid], [&examples, &valid_examples]);
         drop(train);
+        let gold = aligned.gold.map(|gold| GoldSet::new(gold, &config, &tokenizers)).transpose()?;
         if let Some(longest) = config.model.location_length {
             refuse_long(&valid, &tokenizers, longest)?;
         }
@@ -138,7 +141,7 @@ impl Run {
             isa_before: before.as_ref().map(|receipt| receipt.instruction_set.clone()),
         };
         let mut run = Self {
-            valid: ValidationSet::new(&valid, valid_examples, &tokenizers, &config),
+            valid: ValidationSet::new(&valid, valid_examples, gold, &tokenizers, &config),
             metrics: Metrics::open(&dir, position.update, &config.train)?,
             gradients: Gradients::zeros(&cpu, &learner.params),
             tape: Tape::new(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{TrainError, Validation};
+use super::{Aligned, GoldPairs, TrainError, Validation};
 use crate::align::GivenLinks;
 use crate::checkpoint::{CheckpointError, STATE_FILE, Tensor, TensorFile, write_tensors};
 use crate::config::{Config, Metric};
@@ -85,7 +85,7 @@ impl Best {
 
     pub(super) fn validation(&self) -> Validation {
         let Self { update, epoch, nll, accuracy, scores } = self.clone();
-        Validation { update, epoch, nll, accuracy, scores, is_best: true, seconds: 0.0 }
+        Validation { update, epoch, nll, accuracy, scores, attention: None, is_best: true, seconds: 0.0 }
     }
 }
 
@@ -98,15 +98,19 @@ pub(super) struct Origin {
     /// Of the links that guide the attention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     links_sha256: Option<String>,
+    /// Of the pairs with known links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gold_sha256: Option<String>,
 }
 
 impl Origin {
-    pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus, links: Option<&GivenLinks>) -> Self {
+    pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus, aligned: &Aligned) -> Self {
         Self {
             config: config.without_limits(),
             train_sha256: fingerprint(&train.pairs),
             valid_sha256: fingerprint(&valid.pairs),
-            links_sha256: links.map(GivenLinks::sha256),
+            links_sha256: aligned.guide.as_ref().map(GivenLinks::sha256),
+            gold_sha256: aligned.gold.as_ref().map(GoldPairs::sha256),
         }
     }
 
@@ -126,7 +130,8 @@ impl Origin {
         ];
         let data = data.iter().filter(|(_, now, then)| now != then && !holds_out_others);
         let links = (self.links_sha256 != before.links_sha256).then_some("the alignments that guide the attention");
-        let data = data.map(|(what, ..)| *what).chain(links);
+        let gold = (self.gold_sha256 != before.gold_sha256).then_some("the pairs with known links");
+        let data = data.map(|(what, ..)| *what).chain(links).chain(gold);
         let data: Vec<_> = data.map(|what| ("data".to_owned(), what.to_owned())).collect();
         // What is chosen from the data changes with them; they come first.
         data.into_iter().chain(changes.into_iter().map(|change| (change.key.clone(), change.to_string()))).collect()

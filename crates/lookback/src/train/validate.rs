@@ -2,11 +2,14 @@
 
 use std::time::Instant;
 
+use super::gold::GoldSet;
 use super::{TrainError, Validation};
 use crate::backend::{Cpu, Purpose};
 use crate::config::{Config, Metric, SearchConfig};
 use crate::data::{Batch, BatchOptions, Batcher, Corpus, Example};
-use crate::eval::{self, BleuMetric, ChrfMetric, ExactMetric, Rate, RateMetric, Statistics, TerMetric};
+use crate::eval::{
+    self, AttentionHealth, BleuMetric, ChrfMetric, ExactMetric, Rate, RateMetric, Statistics, TerMetric,
+};
 use crate::model::Seq2Seq;
 use crate::params::Params;
 use crate::search::{SearchOptions, search};
@@ -22,13 +25,20 @@ pub(super) struct ValidationSet {
     /// Sources to be translated, by length, with their place among the references.
     sources: Vec<(usize, Vec<u32>)>,
     references: Vec<String>,
+    gold: Option<GoldSet>,
 }
 
 /// Sentences translated at a time.
 pub(super) const SENTENCES: usize = 64;
 
 impl ValidationSet {
-    pub(super) fn new(corpus: &Corpus, examples: Vec<Example>, tokenizers: &Tokenizers, config: &Config) -> Self {
+    pub(super) fn new(
+        corpus: &Corpus,
+        examples: Vec<Example>,
+        gold: Option<GoldSet>,
+        tokenizers: &Tokenizers,
+        config: &Config,
+    ) -> Self {
         let tokens = config.train.batch_tokens.unwrap_or(2_000);
         let plan = Batcher::new(&examples, BatchOptions { tokens, seed: 0 }).plan(1);
         let limit = match config.train.validate_sentences {
@@ -39,7 +49,7 @@ impl ValidationSet {
         let references = pairs.clone().map(|p| p.tgt.clone()).collect();
         let mut sources: Vec<(usize, Vec<u32>)> = pairs.map(|p| tokenizers.src.encode(&p.src)).enumerate().collect();
         sources.sort_by_key(|(place, ids)| (ids.len(), *place));
-        Self { examples, plan, sources, references }
+        Self { examples, plan, sources, references, gold }
     }
 
     /// Validates the weights in `params`. Whether it is the best is for the caller to say.
@@ -54,14 +64,23 @@ impl ValidationSet {
     ) -> Result<Validation, TrainError> {
         let start = Instant::now();
         params.prepare(cpu, Purpose::Decode);
-        let (mut nll, mut right, mut tokens) = (0.0, 0, 0);
+        let (mut nll, mut right, mut tokens, mut attention) = (0.0, 0, 0, None::<AttentionHealth>);
         for plan in &self.plan {
             let examples: Vec<&Example> = plan.iter().map(|&i| &self.examples[i as usize]).collect();
             tape.reset();
-            let loss = model.loss(&mut Graph::inference(cpu, params, tape), &Batch::new(&examples), 0.0);
+            let batch = Batch::new(&examples);
+            let mut graph = Graph::inference(cpu, params, tape);
+            let (loss, weights) = model.loss_and_weights(&mut graph, &batch, 0.0);
             nll += loss.nll;
             right += loss.right;
             tokens += loss.tokens;
+            if let Some(weights) = weights {
+                let weights = weights.mean(&mut graph);
+                let weights = graph.download(weights);
+                for (b, &columns) in batch.src_len.iter().enumerate() {
+                    attention.get_or_insert_default().add(&batch.weights_of(&weights, b), columns as usize);
+                }
+            }
         }
         let metrics = config.train.reported();
         let mut scores = Vec::new();
@@ -71,11 +90,14 @@ impl ValidationSet {
                 scores.push((metric, self.score(metric, &translations, cpu)?));
             }
         }
+        if let Some(gold) = &self.gold {
+            scores.push((Metric::Aer, gold.error_rate(cpu, model, params, tape)?));
+        }
         tape.reset();
         #[allow(clippy::cast_precision_loss, reason = "tokens are far below 2⁵²")]
         let (nll, accuracy) = (nll / tokens.max(1) as f64, right as f64 / tokens.max(1) as f64);
         let seconds = start.elapsed().as_secs_f64();
-        Ok(Validation { update: 0, epoch: 0, nll, accuracy, scores, is_best: false, seconds })
+        Ok(Validation { update: 0, epoch: 0, nll, accuracy, scores, attention, is_best: false, seconds })
     }
 
     /// Greedy translations, in the order of the references.
@@ -124,6 +146,6 @@ pub(super) fn scorer(metric: Metric) -> Option<Box<dyn eval::Metric>> {
         Metric::Cer => rate(Rate::Cer),
         Metric::Per => rate(Rate::Per),
         Metric::Exact => Box::new(ExactMetric),
-        Metric::Loss | Metric::Ppl | Metric::Accuracy => return None,
+        Metric::Loss | Metric::Ppl | Metric::Accuracy | Metric::Aer => return None,
     })
 }

@@ -114,9 +114,6 @@ struct Forced<'a> {
 impl Forced<'_> {
     /// The weights of this pair alone, (T, S) without padding.
     fn weights(&self) -> Vec<f32> {
-        let Batch { batch, src_max, .. } = *self.batch;
-        let rows = (0..=self.example.tgt.len()).map(|t| (t * batch + self.row) * src_max);
-        let weights = self.weights.unwrap_or_default();
-        rows.flat_map(|start| &weights[start..][..=self.example.src.len()]).copied().collect()
+        self.batch.weights_of(self.weights.unwrap_or_default(), self.row)
     }
 }
