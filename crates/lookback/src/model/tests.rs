@@ -8,6 +8,7 @@ use crate::params::{Gradients, Params};
 use crate::tape::{Recording, Tape};
 
 mod batches;
+mod bridges;
 mod cases;
 mod decoding;
 mod differences;
