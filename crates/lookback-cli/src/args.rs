@@ -179,6 +179,7 @@ Examples:
   lookback train pairs.tsv --out my-model --resume";
 
 #[derive(Debug, Args)]
+#[command(mut_arg("pairs", |pairs| pairs.required_unless_present("src")))]
 #[command(after_help = TRAIN, override_usage = "lookback train [OPTIONS] --out DIR PAIRS...\n       lookback train [OPTIONS] --out DIR --src FILE --tgt FILE")]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
@@ -273,7 +274,7 @@ impl From<Divergence> for OnDivergence {
 #[group(skip)]
 pub(crate) struct PairArgs {
     /// Lines of `source TAB target`, one file or several; plain, .gz or .zst, as every file; `-` for a stream on standard input.
-    #[arg(value_name = "PAIRS", required_unless_present = "src", conflicts_with = "src")]
+    #[arg(value_name = "PAIRS", conflicts_with = "src")]
     pub(crate) pairs: Vec<PathBuf>,
     /// Sources, a line each (repeatable).
     #[arg(long, value_name = "FILE", requires = "tgt")]
@@ -281,7 +282,7 @@ pub(crate) struct PairArgs {
     /// Targets: line n translates line n of the sources (repeatable).
     #[arg(long, value_name = "FILE", requires = "src")]
     pub(crate) tgt: Vec<PathBuf>,
-    /// Columns of source and target in PAIRS and --valid, from 1.
+    /// Columns of source and target in tables, from 1.
     #[arg(long, value_name = "S,T", value_parser = columns)]
     pub(crate) columns: Option<Columns>,
 }

@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+pub(crate) use lookback::view::grouped;
 use lookback::view::visible;
 
 use crate::args::{Colour, Common};
@@ -190,18 +191,6 @@ pub(crate) fn duration(seconds: f64) -> String {
 pub(crate) fn megabytes(bytes: u64) -> String {
     let megabytes = bytes.div_ceil(1_000_000);
     format!("{} MB", grouped(usize::try_from(megabytes).unwrap_or(usize::MAX)))
-}
-
-/// `12,345`
-pub(crate) fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let first = (digits.len() - 1) % 3 + 1;
-    let mut out = digits[..first].to_owned();
-    for group in digits.as_bytes()[first..].chunks(3) {
-        out.push(',');
-        out.extend(group.iter().map(|&digit| char::from(digit)));
-    }
-    out
 }
 
 /// `1 pair`, `2 pairs`

@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use lookback::data::Corpus;
-use lookback::eval::LinkFile;
 use lookback::study::{
-    Divided, Extent, GoldLinks, Stage, Study, StudyData, StudyError, StudyJob, StudyObserver, shell_word, study,
+    Divided, Extent, Stage, Study, StudyData, StudyError, StudyJob, StudyObserver, shell_word, study,
 };
-use lookback::train::{Event, Observer};
+use lookback::train::{Event, GoldPairs, Observer};
 
 use crate::args::{Common, PairArgs, StudyArgs, StudyName};
-use crate::data::{Source, Sources, lines};
+use crate::data::{Source, Sources};
 use crate::display::{Screen, TrainingDisplay, counted};
-use crate::eval::{base, read_gold};
+use crate::eval::gold_pairs;
 use crate::exit::{Done, Usage};
 use crate::signals::Watch;
 
@@ -66,21 +65,15 @@ fn refuse_others(args: &StudyArgs) -> Result<(), Usage> {
 }
 
 /// Pairs with gold links, if any were named.
-fn gold(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<GoldLinks>> {
+fn gold(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<GoldPairs>> {
     let (Some(pairs), Some(path)) = (&args.align_pairs, &args.align_gold) else { return Ok(None) };
-    let read = Source::Table(pairs.clone(), None).read_aloud(screen)?;
-    let pairs: Vec<(String, String)> = read.pairs.into_iter().map(|pair| (pair.src, pair.tgt)).collect();
-    let tokens = |text: &str| text.split_whitespace().count();
-    let lengths: Vec<(usize, usize)> = pairs.iter().map(|(src, tgt)| (tokens(src), tokens(tgt))).collect();
-    let lines = lines(path)?;
-    let file = LinkFile { path, lines: &lines, base: base(args.gold_base), lengths: Some(&lengths) };
-    let gold = read_gold(&file, args.gold_format, pairs.len())?;
-    Ok(Some(GoldLinks { pairs, gold, path: path.clone() }))
+    let pairs = Source::Table(pairs.clone(), None).read_aloud(screen)?;
+    Ok(Some(gold_pairs(pairs, path, args.gold_base, args.gold_format)?))
 }
 
 /// What the study is given.
 fn data(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<StudyData>> {
-    let StudyArgs { pairs, src, tgt, columns, .. } = args;
+    let PairArgs { pairs, src, columns, .. } = &args.pairs;
     if args.name == StudyName::Gradients {
         let given = [!pairs.is_empty(), !src.is_empty(), columns.is_some(), args.valid.is_some(), args.test.is_some()];
         if given.contains(&true) {
@@ -95,8 +88,7 @@ fn data(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<StudyDat
     if columns.is_some() && pairs.is_empty() && args.valid.is_none() && args.test.is_none() {
         return Err(Usage("--columns is for PAIRS, --valid and --test; files of one side have none".into()).into());
     }
-    let given = PairArgs { pairs: pairs.clone(), src: src.clone(), tgt: tgt.clone(), columns: *columns };
-    let sources = given.sources()?;
+    let sources = args.pairs.sources()?;
     if matches!(sources, Sources::Stream(_)) {
         return Err(Usage("a study reads its pairs several times; write the stream to a file".into()).into());
     }

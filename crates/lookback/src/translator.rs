@@ -387,7 +387,7 @@ fn blank(must: usize) -> Translation {
 }
 
 /// One side of a map. The end of a sentence is in no word: it stands for itself.
-fn side(tokenizer: &Tokenizer, text: String, ids: &[u32]) -> Side {
+pub(crate) fn side(tokenizer: &Tokenizer, text: String, ids: &[u32]) -> Side {
     let words = tokenizer.words(ids.strip_suffix(&[EOS]).unwrap_or(ids));
     Side { text, tokens: tokenizer.display_pieces(ids), words }
 }

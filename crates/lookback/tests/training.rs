@@ -11,7 +11,7 @@ use lookback::config::{Config, Metric};
 use lookback::data::{Corpus, WordVectors, dates};
 use lookback::train::{
     Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError,
-    VectorFiles, train,
+    VectorFiles, train, without_times,
 };
 
 /// A small model of written dates with everything that draws random numbers switched on.
@@ -72,12 +72,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         let mut bytes = fs::read(&path).expect("a file");
         if name == "metrics.jsonl" {
             let text = String::from_utf8(bytes).expect("text");
-            let timeless = text.lines().map(|line| {
-                let mut value: serde_json::Value = serde_json::from_str(line).expect("JSON");
-                let object = value.as_object_mut().expect("an object");
-                object.retain(|key, _| !key.starts_with("seconds") && !key.ends_with("per_second"));
-                value.to_string()
-            });
+            let timeless = text.lines().map(|line| without_times(line).expect("JSON").to_string());
             bytes = timeless.collect::<Vec<_>>().join("\n").into_bytes();
         }
         files.insert(name, bytes);

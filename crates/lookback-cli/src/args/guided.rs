@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use lookback::align::GivenLinks;
 use lookback::data::{Corpus, read_tsv};
-use lookback::eval::LinkFile;
 use lookback::train::GoldPairs;
 
 use crate::data::{is_stream, lines};
-use crate::eval::{base, read_gold};
+use crate::eval::gold_pairs;
 
 /// Links of the pairs to learn from, and how the attention is drawn towards them.
 #[derive(Debug, Args)]
@@ -71,12 +70,7 @@ impl GuidedArgs {
     /// The pairs with known links, if there are any; positions start at `first`.
     pub(crate) fn gold(&self, first: u8) -> anyhow::Result<Option<GoldPairs>> {
         let (Some(pairs), Some(path)) = (&self.align_pairs, &self.align_gold) else { return Ok(None) };
-        let (pairs, links) = (read_tsv(pairs, None)?, lines(path)?);
-        let words = |text: &str| text.split_whitespace().count();
-        let lengths: Vec<_> = pairs.pairs.iter().map(|pair| (words(&pair.src), words(&pair.tgt))).collect();
-        let file = LinkFile { path, lines: &links, base: base(first), lengths: Some(&lengths) };
-        let gold = read_gold(&file, None, pairs.pairs.len())?;
-        Ok(Some(GoldPairs { pairs, gold, path: path.clone() }))
+        Ok(Some(gold_pairs(read_tsv(pairs, None)?, path, first, None)?))
     }
 
     /// Whether all corpora are without links.

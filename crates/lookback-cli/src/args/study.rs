@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use lookback::data::Columns;
 
-use super::{MOST_SEED, ProcessorArgs, columns};
+use super::{MOST_SEED, PairArgs, ProcessorArgs};
 use crate::eval::GoldFormat;
 
 const STUDY: &str = "\
@@ -24,6 +23,7 @@ Writes DIR/report.html, SVG figures and results.json; every model is in DIR/runs
 that trains it in the report. The same command goes on where it was stopped.";
 
 #[derive(Debug, Args)]
+#[command(mut_arg("pairs", |pairs| pairs.help("Lines of `source TAB target`, one file or several; plain, .gz or .zst")))]
 #[command(after_help = STUDY, override_usage = "lookback study [OPTIONS] NAME --out DIR PAIRS...\n       lookback study [OPTIONS] NAME --out DIR --src FILE --tgt FILE")]
 pub(crate) struct StudyArgs {
     #[command(flatten)]
@@ -31,18 +31,8 @@ pub(crate) struct StudyArgs {
     /// What to find out.
     #[arg(value_enum, value_name = "NAME")]
     pub(crate) name: StudyName,
-    /// Lines of `source TAB target`, one file or several; plain, .gz or .zst.
-    #[arg(value_name = "PAIRS", conflicts_with = "src")]
-    pub(crate) pairs: Vec<PathBuf>,
-    /// Sources, a line each (repeatable).
-    #[arg(long, value_name = "FILE", requires = "tgt")]
-    pub(crate) src: Vec<PathBuf>,
-    /// Targets: line n translates line n of the sources (repeatable).
-    #[arg(long, value_name = "FILE", requires = "src")]
-    pub(crate) tgt: Vec<PathBuf>,
-    /// Columns of source and target in PAIRS, --valid and --test, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns)]
-    pub(crate) columns: Option<Columns>,
+    #[command(flatten)]
+    pub(crate) pairs: PairArgs,
     /// Pairs to validate on; if not given, some are held out.
     #[arg(long, value_name = "PAIRS")]
     pub(crate) valid: Option<PathBuf>,

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use lookback::data::DataError;
+use lookback::data::{Corpus, DataError};
 use lookback::eval::{AlignmentErrorRate, Alignments, Base, Gold, LinkError, LinkFile};
+use lookback::train::GoldPairs;
 use serde_json::json;
 
 use super::args::{EvalArgs, GoldFormat};
@@ -76,11 +77,26 @@ pub(crate) fn base(first: u8) -> Base {
 }
 
 /// Gold links of `sentences` pairs, in the form that was said or that the file's name tells.
-pub(crate) fn read_gold(file: &LinkFile<'_>, format: Option<GoldFormat>, sentences: usize) -> Result<Gold, LinkError> {
+fn read_gold(file: &LinkFile<'_>, format: Option<GoldFormat>, sentences: usize) -> Result<Gold, LinkError> {
     match format.unwrap_or_else(|| named(file.path)) {
         GoldFormat::Pharaoh => Gold::pharaoh(file),
         GoldFormat::Naacl => Gold::naacl(file, sentences),
     }
+}
+
+/// `pairs` and their known links in `path`; positions start at `first`.
+pub(crate) fn gold_pairs(
+    pairs: Corpus,
+    path: &Path,
+    first: u8,
+    format: Option<GoldFormat>,
+) -> anyhow::Result<GoldPairs> {
+    let words = |text: &str| text.split_whitespace().count();
+    let lengths: Vec<_> = pairs.pairs.iter().map(|pair| (words(&pair.src), words(&pair.tgt))).collect();
+    let lines = lines(path)?;
+    let file = LinkFile { path, lines: &lines, base: base(first), lengths: Some(&lengths) };
+    let gold = read_gold(&file, format, pairs.pairs.len())?;
+    Ok(GoldPairs { pairs, gold, path: path.to_owned() })
 }
 
 /// Links are not translations: what scores those has no place here.

@@ -20,7 +20,7 @@ mod read;
 mod report;
 mod table;
 
-pub(crate) use aer::{base, read_gold};
+pub(crate) use aer::gold_pairs;
 pub(crate) use args::{EvalArgs, GoldFormat};
 pub(crate) use read::best_of;
 

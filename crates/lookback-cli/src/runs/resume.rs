@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 
 use super::Broken;
+use lookback::train::without_times;
+
 use crate::args::Common;
 use crate::display::{Screen, counted};
 use crate::exit::Done;
@@ -111,13 +113,5 @@ fn kill_at(mut command: Command, update: u64) -> anyhow::Result<bool> {
 
 /// Lines of metrics without their times.
 fn timeless(text: &str) -> Vec<serde_json::Value> {
-    let is_time = |key: &str| key.starts_with("seconds") || key.ends_with("per_second");
-    let line = |line: &str| {
-        let mut value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-        if let Some(object) = value.as_object_mut() {
-            object.retain(|key, _| !is_time(key));
-        }
-        value
-    };
-    text.lines().map(line).collect()
+    text.lines().map(|line| without_times(line).unwrap_or_default()).collect()
 }

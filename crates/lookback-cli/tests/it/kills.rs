@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lookback::train::without_times;
 use tempfile::TempDir;
 
 use crate::program::{Ran, command, pairs};
@@ -39,7 +40,11 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let mut bytes = fs::read(&path).unwrap();
         if name == "metrics.jsonl" {
-            let timeless = String::from_utf8(bytes).unwrap().lines().map(without_times).collect::<Vec<_>>();
+            let timeless = String::from_utf8(bytes)
+                .unwrap()
+                .lines()
+                .map(|line| without_times(line).unwrap().to_string())
+                .collect::<Vec<_>>();
             bytes = timeless.join("\n").into_bytes();
         }
         if name != "receipt.json" {
@@ -47,12 +52,6 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
-}
-
-fn without_times(line: &str) -> String {
-    let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
-    value.as_object_mut().unwrap().retain(|key, _| !key.starts_with("seconds") && !key.ends_with("per_second"));
-    value.to_string()
 }
 
 /// Numbers below `most` that differ from run to run of the test: what is killed must not matter.

@@ -44,15 +44,19 @@ impl Translator {
     ) -> Result<Vec<Vec<Link>>, TranslateError> {
         let maps = self.attend_pairs(pairs)?;
         let aligned = maps.into_iter().zip(pairs).map(|(map, &(src, tgt))| {
-            let map = match weights {
-                WeightsOf::Writing => map,
-                WeightsOf::Reading => map.one_step_later(),
-            };
-            let map = map.spaced();
+            let map = between_words(map, weights);
             check_words(&map, src, tgt)?;
             Ok(links_of(&map, links))
         });
         aligned.collect()
+    }
+}
+
+/// A map between what stands between white space, with the weights of these steps.
+pub(crate) fn between_words(map: AttentionMap, weights: WeightsOf) -> AttentionMap {
+    match weights {
+        WeightsOf::Writing => map.spaced(),
+        WeightsOf::Reading => map.one_step_later().spaced(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::command::line;
 use super::measured::{Measured, Of};
-use super::{Divided, Extent, GoldLinks, Stage, Study, StudyError, StudyObserver};
+use super::{Divided, Extent, Stage, Study, StudyError, StudyObserver};
 use crate::Translator;
 use crate::backend::Cpu;
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError};
@@ -15,7 +15,7 @@ use crate::config::{Config, CorpusSize, TrainPrecision};
 use crate::data::{Corpus, file_sha256, fingerprint};
 use crate::eval::Pool;
 use crate::train::{
-    Aligned, Ending, Finding, Initial, Input, Job, Provenance, Receipt, RunOptions, Start, StopFlag, train,
+    Aligned, Ending, Finding, GoldPairs, Initial, Input, Job, Provenance, Receipt, RunOptions, Start, StopFlag, train,
 };
 
 /// What is the same in all runs of a study.
@@ -86,7 +86,7 @@ pub(super) struct Bench<'a> {
     pub(super) cpu: &'a Cpu,
     pub(super) pool: Pool,
     settings: &'a Settings,
-    gold: Option<&'a GoldLinks>,
+    gold: Option<&'a GoldPairs>,
     stop: &'a StopFlag,
     observer: &'a mut dyn StudyObserver,
     runs: Vec<RunRecord>,
@@ -97,7 +97,7 @@ impl<'a> Bench<'a> {
         dir: &'a Path,
         cpu: &'a Cpu,
         settings: &'a Settings,
-        gold: Option<&'a GoldLinks>,
+        gold: Option<&'a GoldPairs>,
         stop: &'a StopFlag,
         observer: &'a mut dyn StudyObserver,
     ) -> Self {
@@ -114,7 +114,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The gold links that models are tested on, too.
-    pub(super) fn gold(&self) -> Option<&'a GoldLinks> {
+    pub(super) fn gold(&self) -> Option<&'a GoldPairs> {
         self.gold
     }
 
@@ -161,12 +161,11 @@ impl<'a> Bench<'a> {
         let dir = self.folder(&plan.name);
         let sets = self.settings.common(&plan.own);
         let config = Config::from_layers(&[], &sets)?;
-        let provenance = provenance(data)?;
         let done = ended(&dir, &config, data)?;
         self.observer.stage(Stage::Run { number, of, name: &plan.name, has_ended: done.is_some() });
         let receipt = match done {
             Some(receipt) => receipt,
-            None => self.train(&dir, config, data, provenance)?,
+            None => self.train(&dir, config, data)?,
         };
         let checkpoint = Checkpoint::load(&dir)?;
         self.runs.push(RunRecord {
@@ -183,13 +182,7 @@ impl<'a> Bench<'a> {
         Ok(Translator::from_checkpoint(checkpoint, self.cpu.clone()))
     }
 
-    fn train(
-        &mut self,
-        dir: &Path,
-        config: Config,
-        data: &Divided,
-        provenance: Provenance,
-    ) -> Result<Receipt, StudyError> {
+    fn train(&mut self, dir: &Path, config: Config, data: &Divided) -> Result<Receipt, StudyError> {
         if self.stop.is_set() {
             return Err(StudyError::Stopped);
         }
@@ -206,7 +199,7 @@ impl<'a> Bench<'a> {
             // In an empty folder a resumed run begins.
             start: Start::Resume,
             aligned: Aligned::default(),
-            options: RunOptions { provenance, ..RunOptions::default() },
+            options: RunOptions { provenance: provenance(data)?, ..RunOptions::default() },
         };
         let outcome = train(job, self.stop, &mut *self.observer)?;
         if outcome.ending == Ending::Stopped {
@@ -227,7 +220,8 @@ impl<'a> Bench<'a> {
         let receipt = Receipt::read(self.folder(&plan.name))?;
         let model = receipt.map(|receipt| receipt.files).unwrap_or_default();
         let gold = self.gold.filter(|_| translator.need_attention().is_ok());
-        let of = Of { model, test: fingerprint(&data.test.pairs), linked: gold.map(GoldLinks::fingerprint) };
+        let of =
+            Of { model, test: fingerprint(&data.test.pairs), linked: gold.map(|gold| fingerprint(&gold.pairs.pairs)) };
         let path = self.dir.join("measured").join(format!("{}.json", plan.name));
         if let Some(kept) = Measured::read(&path, &of) {
             return Ok(kept);

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::bench::{Bench, Plan};
 use super::measured::Measured;
 use super::report::{Findings, Section};
-use super::table::{Table, grouped, time};
+use super::table::{Table, time};
 use super::{Divided, Extent, StudyError};
 use crate::eval::{
     BleuMetric, ChrfMetric, LengthBucket, Metric, PartScore, Sampling, Statistics, by_length, part_difference,
     part_score,
 };
-use crate::view::{Chart, Panel, Point, Series};
+use crate::view::{Chart, Panel, Point, Series, grouped};
 
 /// Values of all runs.
 pub(super) fn base(extent: Extent) -> &'static [&'static str] {

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GoldLinks, Stage, StudyError, StudyObserver, folder};
+use super::{Stage, StudyError, StudyObserver, folder};
 use crate::Translator;
 use crate::align::{Link, WeightsOf};
-use crate::train::StopFlag;
+use crate::train::{GoldPairs, StopFlag};
 use crate::view::Links;
 
 /// Sentences translated between two looks at the stop flag.
@@ -54,7 +54,7 @@ impl Measured {
         of: Of,
         translator: &Translator,
         pairs: &[(&str, &str)],
-        gold: Option<&GoldLinks>,
+        gold: Option<&GoldPairs>,
         stop: &StopFlag,
         observer: &mut dyn StudyObserver,
     ) -> Result<Self, StudyError> {
@@ -74,7 +74,8 @@ impl Measured {
             }
         }
         if let Some(gold) = gold {
-            let linked: Vec<(&str, &str)> = gold.pairs.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();
+            let linked: Vec<(&str, &str)> =
+                gold.pairs.pairs.iter().map(|pair| (pair.src.as_str(), pair.tgt.as_str())).collect();
             made.links = Some(translator.align_pairs(&linked, WeightsOf::Writing, Links::Strongest)?);
         }
         let json = serde_json::to_vec(&made).unwrap_or_else(|_| unreachable!("strings and finite numbers are JSON"));

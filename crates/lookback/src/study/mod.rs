@@ -28,9 +28,9 @@ use crate::TranslateError;
 use crate::backend::Cpu;
 use crate::checkpoint::CheckpointError;
 use crate::config::{Config, ConfigError};
-use crate::data::{Corpus, DataError, fingerprint};
-use crate::eval::{EdgesError, EvalError, Gold, LinkError};
-use crate::train::{Observer, StopFlag, TrainError};
+use crate::data::DataError;
+use crate::eval::{EdgesError, EvalError, LinkError};
+use crate::train::{GoldPairs, Observer, StopFlag, TrainError};
 
 use bench::{Bench, Settings};
 use report::Findings;
@@ -86,31 +86,13 @@ pub struct StudyJob {
     /// Lengths of the source that part the test ([`Study::Bottleneck`]); chosen from it if not given.
     pub edges: Option<Vec<usize>>,
     /// Links that people say are right ([`Study::Scores`]); without them there is no alignment error rate.
-    pub gold: Option<GoldLinks>,
+    pub gold: Option<GoldPairs>,
     /// The folder of the study: created if need be.
     pub dir: PathBuf,
     /// What computes. Its threads never change the result.
     pub cpu: Cpu,
     /// How the study was called, for its report.
     pub command: String,
-}
-
-/// Pairs whose words people have linked.
-#[derive(Debug)]
-pub struct GoldLinks {
-    /// Source and target, words between white space.
-    pub pairs: Vec<(String, String)>,
-    /// The links of each.
-    pub gold: Gold,
-    /// Where they were, for messages.
-    pub path: PathBuf,
-}
-
-impl GoldLinks {
-    /// The sum of the pairs.
-    fn fingerprint(&self) -> String {
-        fingerprint(&Corpus::from_pairs(self.pairs.iter().cloned()).pairs)
-    }
 }
 
 /// What a study tells while it goes on, beside what its trainings tell.

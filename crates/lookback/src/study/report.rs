@@ -1,9 +1,9 @@
 //! The report of a study: one self-contained page with figures, tables and commands. It makes no request and needs no script.
 
 use super::bench::{RunRecord, Settings};
-use super::table::{Table, grouped, time};
+use super::table::{Table, time};
 use super::{Divided, Extent};
-use crate::view::{Chart, PALETTE, escape, facts, fill, visible};
+use crate::view::{BASE, Chart, escape, facts, fill, grouped, visible};
 
 const TEMPLATE: &str = include_str!("report.html");
 const CSS: &str = include_str!("report.css");
@@ -58,7 +58,7 @@ pub(super) fn page(
     }
     let lead: String = findings.lead.iter().map(|line| format!("<p class=\"lead\">{}</p>\n", text(line))).collect();
     let body: String = findings.sections.iter().map(section).collect();
-    let css = format!("{PALETTE}\n{CSS}");
+    let css = format!("{BASE}\n{CSS}");
     let commands = commands(command, runs);
     let version = env!("CARGO_PKG_VERSION");
     fill(

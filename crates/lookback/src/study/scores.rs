@@ -6,10 +6,10 @@ use super::bench::{Bench, Plan, RunRecord};
 use super::measured::Measured;
 use super::paper::{self, DIFFERENCES, PROGRESS, Reported};
 use super::report::{Findings, Section};
-use super::table::{Table, grouped, time};
+use super::table::{Table, time};
 use super::{Divided, Extent, StudyError};
 use crate::eval::{AlignmentErrorRate, Alignments, BleuMetric, Metric, PartScore, Sampling, Statistics, part_score};
-use crate::view::{Chart, Joined, Panel, Point, Series};
+use crate::view::{Chart, Joined, Panel, Point, Series, grouped};
 
 /// Values of all runs.
 pub(super) fn base(extent: Extent) -> &'static [&'static str] {

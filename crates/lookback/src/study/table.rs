@@ -38,19 +38,6 @@ impl Table {
     }
 }
 
-/// `12,345`
-pub(super) fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Seconds as people read them.
 pub(super) fn time(seconds: f64) -> String {
     if seconds < 120.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) }
@@ -61,14 +48,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_escaped_and_numbers_grouped() {
+    fn cells_are_escaped_and_times_rounded() {
         let mut table = Table::new("<c>", ["<a>", "b"]);
         table.row(["<d>".to_owned(), "1".to_owned(), String::new()]);
         let html = table.html();
         assert!(
             html.contains("<th scope=\"row\">&lt;d&gt;</th><td>1</td><td></td>") && html.contains("<caption>&lt;c&gt;")
         );
-        assert_eq!([7, 123, 1234, 1_234_567].map(grouped), ["7", "123", "1,234", "1,234,567"]);
         assert_eq!([3.4, 119.0, 130.0].map(time), ["3 s", "119 s", "2 min"]);
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use super::{GoldPairs, TrainError};
-use crate::align::{Link, WeightsOf, checked_starts};
+use crate::align::{WeightsOf, between_words, checked_starts};
 use crate::backend::Cpu;
 use crate::config::{Config, GuidedStep};
 use crate::data::{Batch, BatchOptions, Batcher, Example, fingerprint, hex};
@@ -15,7 +15,9 @@ use crate::eval::{AlignmentErrorRate, Alignments, Gold, LinkError};
 use crate::model::Seq2Seq;
 use crate::params::Params;
 use crate::tape::{Graph, Tape};
-use crate::text::Tokenizers;
+use crate::text::{EOS, Tokenizers};
+use crate::translator::side;
+use crate::view::{AttentionMap, Links, Side, links_of};
 
 impl GoldPairs {
     /// SHA-256 over pairs and links, to recognise them.
@@ -34,8 +36,8 @@ impl GoldPairs {
 #[derive(Debug)]
 pub(super) struct GoldSet {
     examples: Vec<Example>,
-    /// Where the words of source and target begin.
-    words: Vec<[Box<[u32]>; 2]>,
+    /// Source and target as a map has them.
+    sides: Vec<[Side; 2]>,
     plan: Vec<Vec<u32>>,
     gold: Gold,
     path: PathBuf,
@@ -45,16 +47,20 @@ pub(super) struct GoldSet {
 impl GoldSet {
     pub(super) fn new(given: GoldPairs, config: &Config, tokenizers: &Tokenizers) -> Result<Self, TrainError> {
         let GoldPairs { pairs, gold, path } = given;
-        let (mut examples, mut words) = (Vec::new(), Vec::new());
+        let (mut examples, mut sides) = (Vec::new(), Vec::new());
         for pair in &pairs.pairs {
             let (src, tgt) = (tokenizers.src.encode(&pair.src), tokenizers.tgt.encode(&pair.tgt));
             let of = || "those with known links".to_owned();
-            let src_words = checked_starts(&tokenizers.src, (&pair.src, &src), pair.line, of)?;
-            let tgt_words = checked_starts(&tokenizers.tgt, (&pair.tgt, &tgt), pair.line, of)?;
+            checked_starts(&tokenizers.src, (&pair.src, &src), pair.line, of)?;
+            checked_starts(&tokenizers.tgt, (&pair.tgt, &tgt), pair.line, of)?;
             if let Some(longest) = config.model.location_length.filter(|&longest| src.len() > longest) {
                 return Err(TrainError::ValidationTooLong { line: pair.line, pieces: src.len(), longest });
             }
-            words.push([src_words, tgt_words]);
+            let ended = |ids: &[u32]| [ids, &[EOS]].concat();
+            sides.push([
+                side(&tokenizers.src, pair.src.clone(), &ended(&src)),
+                side(&tokenizers.tgt, pair.tgt.clone(), &ended(&tgt)),
+            ]);
             examples.push(Example { src, tgt, line: pair.line });
         }
         if gold.len() != examples.len() {
@@ -66,7 +72,7 @@ impl GoldSet {
             Some(GuidedStep::Read) => WeightsOf::Reading,
             Some(GuidedStep::Write) | None => WeightsOf::Writing,
         };
-        Ok(Self { examples, words, plan, gold, path, step })
+        Ok(Self { examples, sides, plan, gold, path, step })
     }
 
     /// The error rate of the model's links, 0 to 100.
@@ -86,36 +92,13 @@ impl GoldSet {
             let weights = weights.mean(&mut graph);
             let weights = graph.download(weights);
             for (b, &i) in plan.iter().enumerate() {
-                let columns = batch.src_len[b] as usize;
-                links[i as usize] = self.links_of(i as usize, &batch.weights_of(&weights, b), columns);
+                let i = i as usize;
+                let [src, tgt] = self.sides[i].clone();
+                let map = AttentionMap::new(i, src, tgt, batch.weights_of(&weights, b), 0.0)?;
+                links[i] = links_of(&between_words(map, self.step), Links::Strongest);
             }
         }
         let found = Alignments::of_links(self.path.clone(), links);
         Ok(AlignmentErrorRate::corpus(&self.path, &self.gold, &found)?.score())
-    }
-
-    /// Each target word of pair `i` and the source word with its highest weight, the first of equals; `weights` are (T, `columns`), the ends included.
-    fn links_of(&self, i: usize, weights: &[f32], columns: usize) -> Vec<Link> {
-        let [src, tgt] = &self.words[i];
-        let spans = |starts: &[u32], end: usize| -> Vec<(usize, usize)> {
-            let ends = starts.iter().skip(1).map(|&at| at as usize).chain([end]);
-            starts.iter().map(|&at| at as usize).zip(ends).collect()
-        };
-        let shift = usize::from(self.step == WeightsOf::Reading);
-        let (sources, rows) = (spans(src, columns - 1), weights.len() / columns);
-        let mut links = Vec::new();
-        for (t, (from, to)) in spans(tgt, rows - 1).into_iter().enumerate() {
-            // Rounded as the map between words is, so that equals are equal there, too.
-            let weight = |&(start, end): &(usize, usize)| {
-                let row = |piece: usize| &weights[(piece + shift).min(rows - 1) * columns..][start..end];
-                let sum: f64 = (from..to).flat_map(row).map(|&w| f64::from(w)).sum();
-                #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "as maps do")]
-                let mean = (sum / (to - from) as f64) as f32;
-                mean
-            };
-            let best = sources.iter().map(weight).enumerate().rev().max_by(|a, b| a.1.total_cmp(&b.1));
-            links.extend(best.map(|(s, _)| (s, t)));
-        }
-        links
     }
 }

@@ -13,6 +13,18 @@ use super::{TrainError, UpdateReport, Validation};
 use crate::config::{Period, Reached, TrainConfig};
 use crate::eval::AttentionHealth;
 
+/// A line of `metrics.jsonl` without its times: the same in a repeated or resumed run.
+///
+/// # Errors
+/// If it is no JSON.
+pub fn without_times(line: &str) -> serde_json::Result<Value> {
+    let mut value: Value = serde_json::from_str(line)?;
+    if let Some(object) = value.as_object_mut() {
+        object.retain(|key, _| !key.starts_with("seconds") && !key.ends_with("per_second"));
+    }
+    Ok(value)
+}
+
 /// Updates between two lines, where the log goes by time or nothing is said of it: what the clock decides would differ in a resumed run.
 const EVERY: Period = Period::Updates(10);
 /// The file's name in the model folder.

@@ -36,10 +36,12 @@ use crate::data::{Corpus, DataError, Fill, FilterReport, PairStream, VectorRepor
 use crate::eval::{AttentionHealth, EvalError, Gold, LinkError};
 use crate::search::SearchError;
 use crate::text::{TextError, Tokenizers};
+use crate::view::ViewError;
 
 pub use estimate::Estimate;
 pub use initial::{Initial, VectorFiles};
 pub use job::train;
+pub use metrics::without_times;
 pub use optimizer::Optimizer;
 pub use receipt::{Finding, Input, Provenance, Receipt, Scored, Validated};
 pub use schedule::{Progress, learning_rate};
@@ -419,6 +421,9 @@ pub enum TrainError {
     /// Known links do not belong to their pairs.
     #[error(transparent)]
     Links(#[from] LinkError),
+    /// Weights that cannot be those of an attention.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// A text whose links cannot be counted in its pieces.
     #[error(transparent)]
     OtherWords(#[from] OtherWords),

@@ -12,8 +12,8 @@ use super::{
 };
 
 const TEMPLATE: &str = include_str!("page.html");
-/// Colours and typefaces, those of every page.
-pub(crate) const PALETTE: &str = include_str!("palette.css");
+/// Colours, typefaces and heading, those of every page.
+pub(crate) const BASE: &str = include_str!("base.css");
 const CSS: &str = include_str!("page.css");
 const JS: &str = include_str!("page.js");
 
@@ -52,7 +52,7 @@ impl Page {
     #[must_use]
     pub fn render(&self, maps: &[AttentionMap]) -> String {
         let title = escape(&visible(&self.title));
-        let (facts, css, data) = (facts(&self.facts), format!("{PALETTE}\n{CSS}"), data_block(maps));
+        let (facts, css, data) = (facts(&self.facts), format!("{BASE}\n{CSS}"), data_block(maps));
         fill(TEMPLATE, &[("title", &title), ("facts", &facts), ("css", &css), ("js", JS), ("data", &data)])
     }
 }

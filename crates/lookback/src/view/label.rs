@@ -55,6 +55,19 @@ pub fn fit(label: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A number as people read it: `12,345`.
+#[must_use]
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let first = (digits.len() - 1) % 3 + 1;
+    let mut out = digits[..first].to_owned();
+    for group in digits.as_bytes()[first..].chunks(3) {
+        out.push(',');
+        out.extend(group.iter().map(|&digit| char::from(digit)));
+    }
+    out
+}
+
 /// Whether a label contains letters written from right to left.
 pub(super) fn is_right_to_left(label: &str) -> bool {
     label.chars().any(|c| {

@@ -22,10 +22,10 @@ pub use crate::text::WordSpan;
 pub use chart::{Chart, Joined, Panel, Point, ScaleKind, Series};
 pub use html::Page;
 #[cfg(feature = "train")]
-pub(crate) use html::{PALETTE, facts, fill};
+pub(crate) use html::{BASE, facts, fill};
 pub use jsonl::{read_jsonl, write_jsonl};
 pub(crate) use label::escape;
-pub use label::{fit, visible};
+pub use label::{fit, grouped, visible};
 pub use map::{AttentionMap, Side};
 #[cfg(feature = "files")]
 pub use npz::NpzWriter;
