@@ -89,6 +89,18 @@ def cpu():
     return f"{value('model name') or platform.machine()} {widest}".strip()
 
 
+def add_rows(heading, rows):
+    """Adds rows to the table at the end of a section of the record."""
+    path = ROOT / "bench/RECORD.md"
+    before, mark, section = path.read_text(encoding="utf-8").partition(f"\n{heading}\n")
+    if not mark:
+        sys.exit(f"{path} has no `{heading}`")
+    table, gap, after = section.partition("\n\n#")
+    added = "".join("| " + " | ".join(row) + " |\n" for row in rows)
+    end = gap[1:] + after if gap else ""
+    path.write_text(before + mark + table.rstrip("\n") + "\n" + added + end, encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=6, help="counted blocks of five steps on each side, at least 4")
@@ -115,8 +127,7 @@ def main():
     if args.record:
         command = f"bench/run.py --blocks {args.blocks}{variant}"
         cells = [datetime.date.today().isoformat(), commit(), cpu(), f"`{command}`", ours.summary(), peer.summary(), f"{ratio:.2f}"]
-        with open(ROOT / "bench/RECORD.md", "a", encoding="utf-8") as record:
-            record.write("| " + " | ".join(cells) + " |\n")
+        add_rows("### Times", [cells])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 
-from run import ROOT, Side, commit, cpu, measure
+from run import ROOT, Side, add_rows, commit, cpu, measure
 
 OURS = "target/release/examples/reference_decoding --interactive"
 PEER = f"{shlex.quote(sys.executable)} bench/decoding.py"
@@ -63,11 +63,7 @@ def main():
         rows.append(row)
     if args.record:
         start = [datetime.date.today().isoformat(), commit(), cpu(), f"`bench/run_decoding.py --blocks {args.blocks}`"]
-        path = ROOT / "bench/RECORD.md"
-        head, mark, table = path.read_text(encoding="utf-8").partition("\n## Decoding\n")
-        below, gap, after = table.partition("\n\n## ")
-        added = "".join("| " + " | ".join(start + row) + " |\n" for row in rows)
-        path.write_text(head + mark + below.rstrip("\n") + "\n" + added + (gap[1:] if gap else "") + after, encoding="utf-8")
+        add_rows("## Decoding", [start + row for row in rows])
 
 
 if __name__ == "__main__":
