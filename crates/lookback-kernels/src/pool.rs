@@ -2,6 +2,7 @@
 //!
 //! A job is a number of tiles. Each thread begins with its own share of them, the same in every job, so that what it touched last time is still in its cache;
 //! who is done takes from the others. Which thread computes a tile is a matter of luck, what a tile computes is not. Workers spin briefly after a job, because the next one usually follows within microseconds, then park.
+//! A job waits for the tiles that were begun and for nobody who has begun none: where other programs have the processors, the caller computes alone rather than wait for its workers' turn.
 
 use std::fmt;
 
@@ -68,7 +69,7 @@ mod threads {
     use std::cell::UnsafeCell;
     use std::ops::Range;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
     use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError};
     use std::thread::JoinHandle;
 
@@ -77,7 +78,7 @@ mod threads {
 
     type Tile<'a> = dyn Fn(usize) + Sync + 'a;
 
-    /// The job at hand. `tile` is valid while `busy` workers have not all reported back.
+    /// The job at hand. `tile` is valid while the gate is open or a worker inside.
     #[derive(Clone, Copy)]
     struct Job {
         tile: *const Tile<'static>,
@@ -93,9 +94,9 @@ mod threads {
     struct Counter(AtomicUsize);
 
     struct State {
-        /// Counts jobs; workers wait for it to change. What `job` holds was written before.
-        generation: AtomicUsize,
-        /// The job of this generation. It is written while no worker reads: all have reported back from the one before.
+        /// Who may enter which job: see [`Gate`]. Workers wait for its generation to change.
+        gate: AtomicU64,
+        /// The job at hand. It is written while the gate is shut and nobody is inside.
         job: UnsafeCell<Option<Job>>,
         /// Workers that are parked or about to be. A job that finds none wakes nobody, which spares a call to the system.
         parked: AtomicUsize,
@@ -103,30 +104,87 @@ mod threads {
         wake: Condvar,
         /// The next tile of each thread's share.
         next: Box<[Counter]>,
-        busy: AtomicUsize,
         panicked: AtomicBool,
         stop: AtomicBool,
     }
 
-    // SAFETY: `job` is written by the one thread that holds `turn`, and read by workers between the change of `generation` that follows and their report to `busy`, for
-    // which the writer waits. All else is atomic.
+    // SAFETY: `job` is written by the one thread that holds `turn`, while the gate is shut and no worker inside, and read by workers that are inside. All else is atomic.
     unsafe impl Sync for State {}
 
+    /// What `State::gate` holds: how many workers are inside the job, whether more may enter, and the job's number.
+    #[derive(Clone, Copy)]
+    struct Gate(u64);
+
+    impl Gate {
+        const OPEN: u64 = 1 << 16;
+        const GENERATION: u64 = 1 << 17;
+
+        fn inside(self) -> u64 {
+            self.0 & (Self::OPEN - 1)
+        }
+
+        fn is_open(self) -> bool {
+            self.0 & Self::OPEN != 0
+        }
+
+        fn generation(self) -> u64 {
+            self.0 / Self::GENERATION
+        }
+    }
+
     impl State {
-        /// Lets the workers see what was written, and wakes those that are parked.
-        fn announce(&self) {
+        fn new(threads: usize) -> Self {
+            Self {
+                gate: AtomicU64::new(0),
+                job: UnsafeCell::new(None),
+                parked: AtomicUsize::new(0),
+                park: Mutex::new(()),
+                wake: Condvar::new(),
+                next: (0..threads).map(|_| Counter::default()).collect(),
+                panicked: AtomicBool::new(false),
+                stop: AtomicBool::new(false),
+            }
+        }
+
+        /// Lets the workers see what was written, and wakes those that are parked. Nobody is inside.
+        fn open(&self) {
+            let next = Gate(self.gate.load(Ordering::Relaxed)).generation() + 1;
             // In one order with `parked`: either the worker sees the new generation before it parks, or it is seen parked here.
-            self.generation.fetch_add(1, Ordering::SeqCst);
+            self.gate.store(next * Gate::GENERATION + Gate::OPEN, Ordering::SeqCst);
             if self.parked.load(Ordering::SeqCst) > 0 {
                 let _park = self.park.lock().unwrap_or_else(PoisonError::into_inner);
                 self.wake.notify_all();
             }
         }
 
+        /// Keeps everybody out who is not inside, and waits for those who are.
+        fn shut(&self) {
+            self.gate.fetch_and(!Gate::OPEN, Ordering::Acquire);
+            let mut spins = 0u32;
+            while Gate(self.gate.load(Ordering::Acquire)).inside() != 0 {
+                spins += 1;
+                if spins < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+            }
+        }
+
+        /// Enters the job of this generation, unless it is over.
+        fn enter(&self, generation: u64) -> bool {
+            let enter = |gate| {
+                let gate = Gate(gate);
+                (gate.generation() == generation && gate.is_open()).then_some(gate.0 + 1)
+            };
+            self.gate.fetch_update(Ordering::Acquire, Ordering::Relaxed, enter).is_ok()
+        }
+
+        fn leave(&self) {
+            self.gate.fetch_sub(1, Ordering::Release);
+        }
+
         /// Waits for a generation other than `seen`: spins for a while, then parks.
-        fn next_generation(&self, seen: usize) -> usize {
+        fn next_generation(&self, seen: u64) -> u64 {
+            let at_hand = |order| Gate(self.gate.load(order)).generation();
             for _ in 0..SPINS {
-                let generation = self.generation.load(Ordering::Acquire);
+                let generation = at_hand(Ordering::Acquire);
                 if generation != seen {
                     return generation;
                 }
@@ -134,10 +192,10 @@ mod threads {
             }
             let mut park = self.park.lock().unwrap_or_else(PoisonError::into_inner);
             self.parked.fetch_add(1, Ordering::SeqCst);
-            let mut generation = self.generation.load(Ordering::SeqCst);
+            let mut generation = at_hand(Ordering::SeqCst);
             while generation == seen {
                 park = self.wake.wait(park).unwrap_or_else(PoisonError::into_inner);
-                generation = self.generation.load(Ordering::SeqCst);
+                generation = at_hand(Ordering::SeqCst);
             }
             self.parked.fetch_sub(1, Ordering::SeqCst);
             generation
@@ -152,17 +210,7 @@ mod threads {
 
     impl Workers {
         pub(super) fn start(count: usize) -> Self {
-            let state = Arc::new(State {
-                generation: AtomicUsize::new(0),
-                job: UnsafeCell::new(None),
-                parked: AtomicUsize::new(0),
-                park: Mutex::new(()),
-                wake: Condvar::new(),
-                next: (0..=count).map(|_| Counter::default()).collect(),
-                busy: AtomicUsize::new(0),
-                panicked: AtomicBool::new(false),
-                stop: AtomicBool::new(false),
-            });
+            let state = Arc::new(State::new(count + 1));
             let handles = (0..count)
                 .map_while(|i| {
                     let state = Arc::clone(&state);
@@ -187,16 +235,12 @@ mod threads {
             for (thread, next) in state.next.iter().enumerate() {
                 next.0.store(share(tiles, thread, state.next.len()).start, Ordering::Relaxed);
             }
-            state.busy.store(self.handles.len(), Ordering::Relaxed);
-            // SAFETY: the workers have reported back from the job before, and this thread has the turn.
+            // SAFETY: this thread has the turn; the gate is shut, and the job before was left by all.
             unsafe { *state.job.get() = Some(job) };
-            state.announce();
+            state.open();
             let own = catch_unwind(AssertUnwindSafe(|| take_tiles(state, job, 0)));
-            let mut spins = 0u32;
-            while state.busy.load(Ordering::Acquire) != 0 {
-                spins += 1;
-                if spins < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
-            }
+            // Every tile was taken by this thread or by one that is inside.
+            state.shut();
             if let Err(panic) = own {
                 state.panicked.store(false, Ordering::Relaxed);
                 resume_unwind(panic);
@@ -209,7 +253,7 @@ mod threads {
     impl Drop for Workers {
         fn drop(&mut self) {
             self.state.stop.store(true, Ordering::Relaxed);
-            self.state.announce();
+            self.state.open();
             for handle in self.handles.drain(..) {
                 drop(handle.join()); // a worker catches the panics of its tiles
             }
@@ -223,7 +267,7 @@ mod threads {
 
     /// Computes the thread's own share, then what is left of the others'.
     fn take_tiles(state: &State, job: Job, thread: usize) {
-        // SAFETY: `Workers::run` keeps the closure alive until this worker has reported back.
+        // SAFETY: `Workers::run` keeps the closure alive until everybody who is inside has left.
         let tile = unsafe { &*job.tile };
         let threads = state.next.len();
         for owner in (thread..threads).chain(0..thread) {
@@ -245,13 +289,55 @@ mod threads {
             if state.stop.load(Ordering::Relaxed) {
                 return;
             }
-            // SAFETY: the job of this generation stays until this worker has reported back.
+            if !state.enter(seen) {
+                continue;
+            }
+            // SAFETY: the job stays while this worker is inside.
             if let Some(job) = unsafe { *state.job.get() }
                 && catch_unwind(AssertUnwindSafe(|| take_tiles(state, job, thread))).is_err()
             {
                 state.panicked.store(true, Ordering::Relaxed);
             }
-            state.busy.fetch_sub(1, Ordering::Release);
+            state.leave();
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_job_does_not_wait_for_a_worker_that_never_comes() {
+            let workers = Workers { state: Arc::new(State::new(2)), handles: Vec::new(), turn: Mutex::new(()) };
+            let absent = Arc::clone(&workers.state);
+            let done = AtomicUsize::new(0);
+            for round in 1..=3 {
+                let tile = |_| {
+                    done.fetch_add(1, Ordering::Relaxed);
+                };
+                assert!(workers.run(10, &tile));
+                assert_eq!(done.load(Ordering::Relaxed), 10 * round);
+                // Who comes late may not enter: the closure is gone.
+                let over = Gate(absent.gate.load(Ordering::Acquire)).generation();
+                assert!(!absent.enter(over) && !absent.enter(over - 1));
+            }
+        }
+
+        #[test]
+        fn a_job_waits_for_a_worker_that_is_inside() {
+            let state = Arc::new(State::new(2));
+            state.open();
+            assert!(state.enter(1));
+            let left = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    left.store(true, Ordering::Relaxed);
+                    state.leave();
+                });
+                state.shut();
+                assert!(left.load(Ordering::Relaxed));
+            });
         }
     }
 }
