@@ -37,7 +37,8 @@ def prepare(data, folder):
     """Raw pairs, their pieces, and the pieces as vocabularies."""
     for language in ["de", "en"]:
         lines = gzip.decompress((data / f"train.{language}.gz").read_bytes()).decode("utf-8").splitlines()[:PAIRS]
-        (folder / f"raw.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for name, some in [("raw", lines), ("few", lines[:20])]:
+            (folder / f"{name}.{language}").write_text("\n".join(some) + "\n", encoding="utf-8")
     run(ours(folder, "bf16", 1), folder)
     vocabulary = Counter()
     for language, side in [("de", "src"), ("en", "tgt")]:
@@ -61,9 +62,9 @@ def run(command, folder):
 
 
 def ours(folder, precision, updates):
-    settings = [f"train.max_updates={updates}", "train.log_every=1", f"train.validate_every={updates}", "train.validate_sentences=1",
+    settings = [f"train.max_updates={updates}", "train.log_every=1", f"train.validate_every={updates}",
                 f"train.precision={precision}", "train.validate_metrics=loss", "train.metric=loss"]
-    return [LOOKBACK, "train", "--src", "raw.de", "--tgt", "raw.en", "--out", "lookback", "--overwrite", "--config",
+    return [LOOKBACK, "train", "--src", "raw.de", "--tgt", "raw.en", "--valid-src", "few.de", "--valid-tgt", "few.en", "--out", "lookback", "--overwrite", "--config",
             ROOT / "recipes/multi30k-de-en.toml", "--threads", THREADS] + [part for setting in settings for part in ("--set", setting)]
 
 
@@ -84,7 +85,7 @@ def opennmt(folder, updates):
         "encoder_type": "brnn", "decoder_type": "rnn", "rnn_type": "LSTM", "layers": 1, "hidden_size": 512, "word_vec_size": 512,
         "input_feed": 1, "global_attention": "dot", "share_decoder_embeddings": True, "dropout": [0.3], "batch_type": "sents",
         "batch_size": 80, "optim": "adam", "learning_rate": 0.0015, "max_grad_norm": 1, "label_smoothing": 0.1, "num_workers": 0,
-        "bucket_size": PAIRS, "world_size": 0, "seed": 1,
+        "bucket_size": PAIRS, "seed": 1,
     }
     (folder / "onmt.json").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     log = run([BIN / "onmt_train", "-config", "onmt.json"], folder)
