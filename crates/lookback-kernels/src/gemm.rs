@@ -114,6 +114,15 @@ pub enum Init<'a, T> {
     Bias(&'a [T]),
 }
 
+impl<T> From<Store> for Init<'_, T> {
+    fn from(store: Store) -> Self {
+        match store {
+            Store::Set => Self::Zero,
+            Store::Add => Self::Keep,
+        }
+    }
+}
+
 /// A right operand packed once for many products (recurrent weights).
 #[derive(Debug, Clone)]
 pub struct PackedMatrix<T> {

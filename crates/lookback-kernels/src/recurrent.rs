@@ -8,7 +8,7 @@
 //! position, and the backward direction, which meets the padding first, starts every sentence from the initial state.
 
 use crate::shared::Shared;
-use crate::{Exec, Init, Isa, MatRef, Operand, Real, column_sums, gemm};
+use crate::{Exec, Init, Isa, MatRef, Operand, Real, Store, column_sums, gemm};
 
 /// A recurrent cell: what happens to one row between the products, and what is known of its gates.
 ///
@@ -167,7 +167,7 @@ fn is_padding(lengths: Option<&[u32]>, b: usize, t: usize) -> bool {
 /// The gradients of [`recurrent`].
 ///
 /// `dx` (T, B, G·H) is written with the gradient of `x`; `dh` and `dc` (B, H; `dc` empty for a cell without c) hold the gradients of the final state
-/// and receive those of the initial one; `dweight` (G·H, H) and `dbias` (G·H,) are added to. `weight` is the recurrent matrix as (G·H, H). `total` (T, B, H), if given,
+/// and receive those of the initial one; `dweight` (G·H, H) is set or added to as `store` says, `dbias` (G·H,) is added to. `weight` is the recurrent matrix as (G·H, H). `total` (T, B, H), if given,
 /// receives the whole gradient ∂L/∂h_t that reached each step, from its output and from later steps together (0 in padding).
 ///
 /// # Panics
@@ -179,6 +179,7 @@ pub fn recurrent_backward<C: Cell, T: Real>(
     dh: &mut [T],
     dc: &mut [T],
     dweight: &mut [T],
+    store: Store,
     dbias: &mut [T],
     dy: Option<&[T]>,
     trace: CellTrace<'_, T>,
@@ -240,7 +241,7 @@ pub fn recurrent_backward<C: Cell, T: Real>(
     let rows = steps * batch;
     let du: &[T] = if C::APART { trace.gates } else { dx };
     let h_prev = Operand::Plain(MatRef::new(&*trace.h_prev, rows, hidden));
-    gemm(exec, dweight, hidden, MatRef::new(du, rows, row).t(), h_prev, Init::Keep);
+    gemm(exec, dweight, hidden, MatRef::new(du, rows, row).t(), h_prev, store.into());
     column_sums(exec, dbias, du);
 }
 

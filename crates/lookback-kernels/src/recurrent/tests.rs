@@ -105,6 +105,7 @@ fn gradients<C: Cell, F: Real>(
         &mut dh,
         &mut dc,
         &mut dweight,
+        Store::Add,
         &mut dbias,
         Some(r_y),
         out.trace(),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use lookback_kernels::{
     self as kernels, CellTrace, Exec, Init, Int8Matrix, Isa, MatRef, Operand, Pool, Products, RecurrentShape,
+    SparseRows,
 };
 
 use super::{
-    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, GuidedCost, GuidedLoss, GuidedRows,
+    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, Gradient, GuidedCost, GuidedLoss, GuidedRows,
     LossGradients, Precision, Purpose, RandomKey, Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep,
-    Smoothing, Window, with_cell,
+    Smoothing, Store, Window, with_cell,
 };
 
 mod weight;
@@ -103,6 +104,7 @@ impl<T: Real> Backend for Cpu<T> {
     type Elem = T;
     type Tensor = Vec<T>;
     type Ids = Vec<u32>;
+    type Rows = SparseRows<T>;
     type Weight = CpuWeight<T>;
 
     fn alloc(&self, capacity: usize) -> Vec<T> {
@@ -132,6 +134,18 @@ impl<T: Real> Backend for Cpu<T> {
 
     fn read(&self, x: &Vec<T>, from: usize, to: &mut [f32]) {
         narrow(&x[from..], to);
+    }
+
+    fn alloc_rows(&self, rows: usize, width: usize) -> SparseRows<T> {
+        SparseRows::new(rows, width)
+    }
+
+    fn clear_rows(&self, x: &mut SparseRows<T>) {
+        x.clear();
+    }
+
+    fn download_rows(&self, x: &SparseRows<T>) -> Vec<T> {
+        x.to_dense()
     }
 
     fn alloc_ids(&self) -> Vec<u32> {
@@ -188,8 +202,11 @@ impl<T: Real> Backend for Cpu<T> {
         table.embed(self.exec(), y, ids);
     }
 
-    fn embed_backward(&self, dtable: &mut Vec<T>, ids: &Vec<u32>, dy: &Vec<T>, width: usize) {
-        kernels::embed_backward(self.exec(), dtable, ids, dy, width);
+    fn embed_backward(&self, dtable: &mut Gradient<Vec<T>, SparseRows<T>>, ids: &Vec<u32>, dy: &Vec<T>, width: usize) {
+        match dtable {
+            Gradient::Dense(dtable) => kernels::embed_backward(self.exec(), dtable, ids, dy, width),
+            Gradient::Rows(rows) => rows.add(self.exec(), ids, dy),
+        }
     }
 
     fn linear(&self, y: &mut Vec<T>, x: &Vec<T>, w: &CpuWeight<T>, bias: Option<&CpuWeight<T>>) {
@@ -203,10 +220,10 @@ impl<T: Real> Backend for Cpu<T> {
         kernels::gemm(self.exec(), dx, w.cols(), dy, w.backward(), Init::Keep);
     }
 
-    fn linear_backward_weight(&self, dw: &mut Vec<T>, dy: &Vec<T>, x: &Vec<T>, w: &CpuWeight<T>) {
+    fn linear_backward_weight(&self, dw: &mut Vec<T>, store: Store, dy: &Vec<T>, x: &Vec<T>, w: &CpuWeight<T>) {
         let n = dy.len() / w.rows();
         let (dy, x) = (MatRef::new(dy, n, w.rows()), MatRef::new(x, n, w.cols()));
-        kernels::gemm(self.exec(), dw, w.cols(), dy.t(), Operand::Plain(x), Init::Keep);
+        kernels::gemm(self.exec(), dw, w.cols(), dy.t(), Operand::Plain(x), store.into());
     }
 
     fn column_sums(&self, sums: &mut Vec<T>, x: &Vec<T>) {
@@ -239,6 +256,7 @@ impl<T: Real> Backend for Cpu<T> {
         dh: &mut Vec<T>,
         dc: Option<&mut Vec<T>>,
         dweight: &mut Vec<T>,
+        store: Store,
         dbias: &mut Vec<T>,
         dy: Option<&Vec<T>>,
         trace: &mut RecurrentTrace<Vec<T>>,
@@ -251,7 +269,7 @@ impl<T: Real> Backend for Cpu<T> {
         let (trace, weight) = (cell_trace(trace), weight.backward());
         with_cell!(spec.cell, C => {
             kernels::recurrent_backward::<C, T>(
-                exec, shape, dx, dh, dc, dweight, dbias, dy, trace, weight, lengths, total,
+                exec, shape, dx, dh, dc, dweight, store, dbias, dy, trace, weight, lengths, total,
             );
         });
     }
@@ -415,8 +433,9 @@ impl<T: Real> Backend for Cpu<T> {
                 if let Some(g) = &mut gradients {
                     let dlogits = MatRef::new(&*logits, n, vocabulary);
                     let dx = &mut g.dx[block * rows * width..][..n * width];
-                    kernels::gemm(self.exec(), dx, width, dlogits, w.backward(), Init::Keep);
-                    kernels::gemm(self.exec(), g.dw, width, dlogits.t(), Operand::Plain(input), Init::Keep);
+                    kernels::gemm(self.exec(), dx, width, dlogits, w.backward(), Init::Zero);
+                    let store = if block == 0 { g.store } else { Store::Add };
+                    kernels::gemm(self.exec(), g.dw, width, dlogits.t(), Operand::Plain(input), store.into());
                     kernels::column_sums(self.exec(), g.db, logits);
                 }
             }
@@ -457,20 +476,44 @@ impl<T: Real> Backend for Cpu<T> {
             .collect()
     }
 
-    fn squared_norm(&self, x: &Vec<T>) -> f64 {
-        kernels::squared_norm(self.exec(), x)
+    fn squared_norm(&self, x: &Gradient<Vec<T>, SparseRows<T>>) -> f64 {
+        match x {
+            Gradient::Dense(x) => kernels::squared_norm(self.exec(), x),
+            Gradient::Rows(rows) => rows.squared_norm(self.exec()),
+        }
     }
 
-    fn sgd(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: Option<&mut Vec<T>>, step: SgdStep) {
-        kernels::sgd(self.exec(), weight.values_mut(), gradient, m.map(Vec::as_mut_slice), step);
+    fn sgd(
+        &self,
+        weight: &mut CpuWeight<T>,
+        gradient: &Gradient<Vec<T>, SparseRows<T>>,
+        m: Option<&mut Vec<T>>,
+        step: SgdStep,
+    ) {
+        let (w, m) = (weight.values_mut(), m.map(Vec::as_mut_slice));
+        match gradient {
+            Gradient::Dense(g) => kernels::sgd(self.exec(), w, g, m, step),
+            Gradient::Rows(rows) => kernels::sgd_rows(self.exec(), w, rows, m, step),
+        }
     }
 
     fn approach(&self, average: &mut CpuWeight<T>, weight: &CpuWeight<T>, share: f64) {
         kernels::approach(self.exec(), average.values_mut(), weight.values(), share);
     }
 
-    fn adam(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: &mut Vec<T>, v: &mut Vec<T>, step: AdamStep) {
-        kernels::adam(self.exec(), weight.values_mut(), gradient, m, v, step);
+    fn adam(
+        &self,
+        weight: &mut CpuWeight<T>,
+        gradient: &Gradient<Vec<T>, SparseRows<T>>,
+        m: &mut Vec<T>,
+        v: &mut Vec<T>,
+        step: AdamStep,
+    ) {
+        let w = weight.values_mut();
+        match gradient {
+            Gradient::Dense(g) => kernels::adam(self.exec(), w, g, m, v, step),
+            Gradient::Rows(rows) => kernels::adam_rows(self.exec(), w, rows, m, v, step),
+        }
     }
 }
 

@@ -139,13 +139,14 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, mut node: Recurrent
     let mut dx = graph.alloc(graph.shape(x).len());
     let mut dtotal = total.map(|total| graph.take_gradient(total));
     let (backend, params, tape, gradients) = graph.split();
-    let (dweight, dbias) = gradients.pair_mut(layer.weight, layer.bias);
+    let (dweight, store, dbias) = gradients.layer(backend, layer.weight, layer.bias);
     backend.recurrent_backward(
         spec,
         &mut dx,
         &mut dh,
         dc.as_mut(),
         dweight,
+        store,
         dbias,
         dy.as_ref(),
         &mut node.trace,

@@ -217,7 +217,7 @@ impl Run {
         let Sums { loss, right, tokens, guided, lines } = sums;
         #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
         let (loss, accuracy) = (loss / tokens.max(1) as f64, right as f64 / tokens.max(1) as f64);
-        let norm = self.learner.step(&self.cpu, &self.gradients, rate, tokens);
+        let norm = self.learner.step(&self.cpu, &mut self.gradients, rate, tokens);
         #[allow(clippy::cast_precision_loss, reason = "positions of a batch are far below 2⁵²")]
         let guided_alignment = (guided.rows > 0).then(|| guided.loss / guided.rows as f64);
         if !loss.is_finite() || !norm.is_finite() {

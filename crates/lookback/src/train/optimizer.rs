@@ -8,7 +8,7 @@
 //! ```
 //! Vectors (biases, the additive score's v) do not decay: they are few, and nothing is gained by pulling a bias to 0.
 
-use crate::backend::{AdamStep, Backend, Real, SgdStep};
+use crate::backend::{AdamStep, Backend, Gradient, Real, SgdStep};
 use crate::checkpoint::{Numbers, Tensor};
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::params::{Gradients, ParamSpec, Params};
@@ -90,7 +90,7 @@ impl<B: Backend> Optimizer<B> {
         &mut self,
         backend: &B,
         params: &mut Params<B>,
-        gradients: &Gradients<B>,
+        gradients: &mut Gradients<B>,
         rate: f64,
         tokens: u64,
     ) -> f64 {
@@ -103,7 +103,7 @@ impl<B: Backend> Optimizer<B> {
         let bound = self.settings.clip_norm;
         let clip = if bound > 0.0 { (bound / (norm + 1e-6)).min(1.0) } else { 1.0 };
         self.updates += 1;
-        for (i, gradient) in gradients.all().iter().enumerate() {
+        for (i, gradient) in gradients.settled(backend).iter().enumerate() {
             let is_matrix = params.specs()[i].shape.len() == 2;
             let weight = &mut params.weights_mut()[i];
             self.update(backend, i, is_matrix, weight, gradient, [rate, clip / tokens]);
@@ -118,7 +118,7 @@ impl<B: Backend> Optimizer<B> {
         i: usize,
         is_matrix: bool,
         weight: &mut B::Weight,
-        gradient: &B::Tensor,
+        gradient: &Gradient<B::Tensor, B::Rows>,
         [rate, scale]: [f64; 2],
     ) {
         let TrainConfig { optimizer, beta1, beta2, epsilon, momentum, weight_decay, .. } = self.settings;
@@ -163,9 +163,9 @@ mod tests {
                 let all = golden.f64(&format!("grads.{name}"));
                 // Summed over four tokens, as the update divides.
                 let sum: Vec<f64> = all[step * len..][..len].iter().map(|g| 4.0 * g).collect();
-                cpu.upload(gradients.get_mut(ParamId(i)), &sum);
+                cpu.upload(gradients.dense(ParamId(i)).0, &sum);
             }
-            let norm = optimizer.step(&cpu, &mut params, &gradients, config.peak_rate(), 4);
+            let norm = optimizer.step(&cpu, &mut params, &mut gradients, config.peak_rate(), 4);
             assert_close_f64("norm", &[norm], &golden.f64("norms")[step..=step], 1e-9, 0.0);
             let now = params.values(&cpu);
             for (i, name) in NAMES.iter().enumerate() {
