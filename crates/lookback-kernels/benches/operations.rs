@@ -145,7 +145,7 @@ fn layer(table: &mut Table<'_>, name: &str, times: usize, hidden: usize) {
     let exec = table.exec;
     linear(table, &format!("{name} input"), times, WIDTH, 4 * hidden);
     let shape = RecurrentShape { steps: STEPS, batch: BATCH, hidden, direction: Direction::Forward };
-    let (w, bias, x) = (values(4 * hidden * hidden), values(4 * hidden), values(ROWS * 4 * hidden));
+    let (w, bias) = (values(4 * hidden * hidden), values(4 * hidden));
     let weight = MatRef::new(&w, 4 * hidden, hidden);
     let (mut forward, mut backward) = (PackedMatrix::empty(), PackedMatrix::empty());
     table.row(&format!("{name}, packing"), times, Work::Traffic(4 * w.len()), || {
@@ -158,9 +158,9 @@ fn layer(table: &mut Table<'_>, name: &str, times: usize, hidden: usize) {
     table.row(&format!("{name}, recurrence"), times, work, || {
         let trace = CellTrace { gates: &mut gates, saved: &mut saved, h_prev: &mut h_prev, c_prev: &mut c_prev };
         let weight = Operand::Packed(&forward);
-        recurrent::<LstmCell, _>(exec, shape, &mut y, &mut h, &mut c, trace, &x, weight, &bias, None);
+        recurrent::<LstmCell, _>(exec, shape, &mut y, &mut h, &mut c, trace, weight, &bias, None);
     });
-    let (mut dx, mut dw, mut db) = (values(x.len()), values(w.len()), values(4 * hidden));
+    let (mut dw, mut db) = (values(w.len()), values(4 * hidden));
     table.row(
         &format!("{name}, recurrence, backward, with its matrix'"),
         times,
@@ -171,7 +171,7 @@ fn layer(table: &mut Table<'_>, name: &str, times: usize, hidden: usize) {
             recurrent_backward::<LstmCell, _>(
                 exec,
                 shape,
-                &mut dx,
+                &mut [],
                 &mut h,
                 &mut c,
                 &mut dw,
@@ -230,12 +230,12 @@ fn attention(table: &mut Table<'_>) {
 fn pointwise(table: &mut Table<'_>) {
     let exec = table.exec;
     let (a, b) = (values(ROWS * WIDTH), values(ROWS * WIDTH));
-    let (mut both, mut y, mut dx) = (values(2 * a.len()), a.clone(), a.clone());
+    let (mut both, mut y, mut dy) = (values(2 * a.len()), a.clone(), a.clone());
     table.row("[a; s] side by side", 1, Work::Traffic(4 * a.len()), || {
         concat_columns(exec, &mut both, &a, &b, WIDTH, WIDTH);
     });
     table.row("tanh", 1, Work::Traffic(2 * a.len()), || tanh(exec, &mut y, &a));
-    table.row("tanh, backward", 1, Work::Traffic(4 * a.len()), || tanh_backward(exec, &mut dx, &y, &b));
+    table.row("tanh, backward", 1, Work::Traffic(3 * a.len()), || tanh_backward(exec, &mut dy, &y));
 }
 
 fn output(table: &mut Table<'_>) {

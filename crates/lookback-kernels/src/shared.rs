@@ -106,7 +106,7 @@ pub(crate) enum Area {
     Logits = 2,
     /// Losses of rows.
     Losses = 3,
-    /// A recurrent layer's gradient between steps, held while products run.
+    /// What a recurrent layer passes between products and cells, held while products run.
     Recurrent = 4,
     /// Sums of tasks, held until they are added up.
     Sums = 5,

@@ -18,8 +18,12 @@ mod weight;
 
 use weight::CpuWeight;
 
-/// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
-const LOGITS: usize = 1 << 23;
+/// Logits in memory at a time, if that is enough rows to pay for packing the output matrix once per block.
+const LOGITS: usize = 1 << 22;
+/// Rows of logits in memory at a time are a multiple of so many, the blocks that sums over them are cut into, if [`MOST_LOGITS`] allow for that.
+const LOSS_ROWS: usize = 256;
+/// Logits in memory at a time, at most.
+const MOST_LOGITS: usize = 2 * LOGITS;
 
 /// The processor: a worker pool and an instruction set. `Cpu<f32>` runs models; `Cpu<f64>` is for checks.
 pub struct Cpu<T = f32> {
@@ -215,9 +219,9 @@ impl<T: Real> Backend for Cpu<T> {
         kernels::gemm(self.exec(), y, w.rows(), x, w.forward(), init);
     }
 
-    fn linear_backward_input(&self, dx: &mut Vec<T>, dy: &Vec<T>, w: &CpuWeight<T>) {
+    fn linear_backward_input(&self, dx: &mut Vec<T>, store: Store, dy: &Vec<T>, w: &CpuWeight<T>) {
         let dy = MatRef::new(dy, dy.len() / w.rows(), w.rows());
-        kernels::gemm(self.exec(), dx, w.cols(), dy, w.backward(), Init::Keep);
+        kernels::gemm(self.exec(), dx, w.cols(), dy, w.backward(), store.into());
     }
 
     fn linear_backward_weight(&self, dw: &mut Vec<T>, store: Store, dy: &Vec<T>, x: &Vec<T>, w: &CpuWeight<T>) {
@@ -237,7 +241,6 @@ impl<T: Real> Backend for Cpu<T> {
         h: &mut Vec<T>,
         c: Option<&mut Vec<T>>,
         trace: &mut RecurrentTrace<Vec<T>>,
-        x: &Vec<T>,
         weight: &CpuWeight<T>,
         bias: &CpuWeight<T>,
         lengths: Option<&Vec<u32>>,
@@ -245,14 +248,14 @@ impl<T: Real> Backend for Cpu<T> {
         let (exec, shape, lengths) = (self.exec(), shape(spec), lengths.map(Vec::as_slice));
         let (c, trace, weight) = (or_empty(c), cell_trace(trace), weight.forward());
         with_cell!(spec.cell, C => {
-            kernels::recurrent::<C, T>(exec, shape, y, h, c, trace, x, weight, bias.values(), lengths);
+            kernels::recurrent::<C, T>(exec, shape, y, h, c, trace, weight, bias.values(), lengths);
         });
     }
 
     fn recurrent_backward(
         &self,
         spec: RecurrentSpec,
-        dx: &mut Vec<T>,
+        dx: Option<&mut Vec<T>>,
         dh: &mut Vec<T>,
         dc: Option<&mut Vec<T>>,
         dweight: &mut Vec<T>,
@@ -265,7 +268,7 @@ impl<T: Real> Backend for Cpu<T> {
         total: Option<&mut Vec<T>>,
     ) {
         let (exec, shape, lengths) = (self.exec(), shape(spec), lengths.map(Vec::as_slice));
-        let (dc, dy, total) = (or_empty(dc), dy.map(Vec::as_slice), total.map(Vec::as_mut_slice));
+        let (dx, dc, dy, total) = (or_empty(dx), or_empty(dc), dy.map(Vec::as_slice), total.map(Vec::as_mut_slice));
         let (trace, weight) = (cell_trace(trace), weight.backward());
         with_cell!(spec.cell, C => {
             kernels::recurrent_backward::<C, T>(
@@ -376,8 +379,8 @@ impl<T: Real> Backend for Cpu<T> {
         kernels::tanh(self.exec(), y, x);
     }
 
-    fn tanh_backward(&self, dx: &mut Vec<T>, y: &Vec<T>, dy: &Vec<T>) {
-        kernels::tanh_backward(self.exec(), dx, y, dy);
+    fn tanh_backward(&self, d: &mut Vec<T>, y: &Vec<T>) {
+        kernels::tanh_backward(self.exec(), d, y);
     }
 
     fn add(&self, y: &mut Vec<T>, a: &Vec<T>, b: &Vec<T>) {
@@ -519,7 +522,8 @@ impl<T: Real> Backend for Cpu<T> {
 
 /// Rows of logits in memory at a time, for so many targets.
 pub(super) fn loss_rows(vocabulary: usize, targets: usize) -> usize {
-    (LOGITS / vocabulary).clamp(16, 1024).min(targets.max(1))
+    let rows = (LOGITS / vocabulary / LOSS_ROWS * LOSS_ROWS).clamp(LOSS_ROWS, 1024);
+    rows.min((MOST_LOGITS / vocabulary).max(16)).min(targets.max(1))
 }
 
 fn narrow<T: Real>(from: &[T], to: &mut [f32]) {
@@ -549,7 +553,7 @@ fn slices<T>(window: Window<'_, Vec<T>>) -> kernels::Window<'_, T> {
     }
 }
 
-/// What a cell without c has in its place.
-fn or_empty<T>(c: Option<&mut Vec<T>>) -> &mut [T] {
-    c.map_or(&mut [], Vec::as_mut_slice)
+/// What kernels take where a cell has nothing.
+fn or_empty<T>(x: Option<&mut Vec<T>>) -> &mut [T] {
+    x.map_or(&mut [], Vec::as_mut_slice)
 }

@@ -79,6 +79,12 @@ impl CellKind {
         with_cell!(self, C => C::CELL_STATE != 0)
     }
 
+    /// Whether the gradient of the projected input is another than that of the recurrent product.
+    #[must_use]
+    pub fn is_apart(self) -> bool {
+        with_cell!(self, C => C::APART)
+    }
+
     /// What the cell keeps for the backward pass besides its gates, in units of H.
     #[must_use]
     pub fn saved(self) -> usize {
@@ -200,7 +206,7 @@ pub enum Gradient<T, R> {
 /// The tensors a recurrent layer leaves for its backward pass, which uses them up.
 #[derive(Debug)]
 pub struct RecurrentTrace<T> {
-    /// Activations of the gates (T, B, G·H).
+    /// The projected input (T, B, G·H), which becomes the activations of the gates, then the gradient of the recurrent product.
     pub gates: T,
     /// What the cell saved (T, B, saved·H).
     pub saved: T,
@@ -347,8 +353,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     );
     /// `y = x·Wᵀ + b`
     fn linear(&self, y: &mut Self::Tensor, x: &Self::Tensor, w: &Self::Weight, bias: Option<&Self::Weight>);
-    /// `dx += dy·W`
-    fn linear_backward_input(&self, dx: &mut Self::Tensor, dy: &Self::Tensor, w: &Self::Weight);
+    /// `dx = dy·W` or `dx += dy·W`
+    fn linear_backward_input(&self, dx: &mut Self::Tensor, store: Store, dy: &Self::Tensor, w: &Self::Weight);
     /// `dw = dyᵀ·x` or `dw += dyᵀ·x`, W of shape (O, I) given by `w`.
     fn linear_backward_weight(
         &self,
@@ -360,7 +366,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
     );
     /// `sums[j] += Σ_n x[n, j]`
     fn column_sums(&self, sums: &mut Self::Tensor, x: &Self::Tensor);
-    /// A recurrent layer over all steps; `h` and `c`, if the cell has it, hold the initial state and receive the final one. See [`lookback_kernels::recurrent`].
+    /// A recurrent layer over all steps of the projected input in `trace.gates`; `h` and `c`, if the cell has it, hold the initial state and receive the final one. See [`lookback_kernels::recurrent`].
     fn recurrent(
         &self,
         spec: RecurrentSpec,
@@ -368,17 +374,16 @@ pub trait Backend: Debug + Send + Sync + 'static {
         h: &mut Self::Tensor,
         c: Option<&mut Self::Tensor>,
         trace: &mut RecurrentTrace<Self::Tensor>,
-        x: &Self::Tensor,
         weight: &Self::Weight,
         bias: &Self::Weight,
         lengths: Option<&Self::Ids>,
     );
-    /// Gradients of [`Backend::recurrent`]: writes `dx`; brings that of the matrix into `dweight` as `store` says; `dh` and `dc` hold the gradients of the final state and receive those of the initial one;
+    /// Gradients of [`Backend::recurrent`]: leaves that of the projected input in `trace.gates` or, if the cell's is apart, writes it to `dx`; brings that of the matrix into `dweight` as `store` says; `dh` and `dc` hold the gradients of the final state and receive those of the initial one;
     /// `total`, if given, receives the whole gradient that reached each step's h.
     fn recurrent_backward(
         &self,
         spec: RecurrentSpec,
-        dx: &mut Self::Tensor,
+        dx: Option<&mut Self::Tensor>,
         dh: &mut Self::Tensor,
         dc: Option<&mut Self::Tensor>,
         dweight: &mut Self::Tensor,
@@ -455,8 +460,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn mean_rows_backward(&self, dx: &mut Self::Tensor, dy: &Self::Tensor, count: usize, width: usize);
     /// `y = tanh(x)`
     fn tanh(&self, y: &mut Self::Tensor, x: &Self::Tensor);
-    /// `dx += dy·(1 − y²)`
-    fn tanh_backward(&self, dx: &mut Self::Tensor, y: &Self::Tensor, dy: &Self::Tensor);
+    /// `d = d·(1 − y²)`
+    fn tanh_backward(&self, d: &mut Self::Tensor, y: &Self::Tensor);
     /// `y = a + b`
     fn add(&self, y: &mut Self::Tensor, a: &Self::Tensor, b: &Self::Tensor);
     /// `y += x`

@@ -187,7 +187,7 @@ impl Backend for Planned {
 
     fn linear(&self, _: &mut Room, _: &Room, _: &PlannedWeight, _: Option<&PlannedWeight>) {}
 
-    fn linear_backward_input(&self, _: &mut Room, _: &Room, _: &PlannedWeight) {}
+    fn linear_backward_input(&self, _: &mut Room, _: Store, _: &Room, _: &PlannedWeight) {}
 
     fn linear_backward_weight(&self, _: &mut Room, _: Store, _: &Room, _: &Room, _: &PlannedWeight) {}
 
@@ -200,7 +200,6 @@ impl Backend for Planned {
         _: &mut Room,
         _: Option<&mut Room>,
         _: &mut RecurrentTrace<Room>,
-        _: &Room,
         _: &PlannedWeight,
         _: &PlannedWeight,
         _: Option<&usize>,
@@ -210,7 +209,7 @@ impl Backend for Planned {
     fn recurrent_backward(
         &self,
         _: RecurrentSpec,
-        _: &mut Room,
+        _: Option<&mut Room>,
         _: &mut Room,
         _: Option<&mut Room>,
         _: &mut Room,
@@ -285,7 +284,7 @@ impl Backend for Planned {
 
     fn tanh(&self, _: &mut Room, _: &Room) {}
 
-    fn tanh_backward(&self, _: &mut Room, _: &Room, _: &Room) {}
+    fn tanh_backward(&self, _: &mut Room, _: &Room) {}
 
     fn add(&self, _: &mut Room, _: &Room, _: &Room) {}
 

@@ -108,6 +108,12 @@ pub(crate) struct AttendNode {
     output: Attended,
 }
 
+impl AttendNode {
+    pub(super) fn output(&self) -> Attended {
+        self.output
+    }
+}
+
 impl<B: Backend> Graph<'_, B> {
     /// Attention over a memory.
     ///

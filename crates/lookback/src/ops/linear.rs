@@ -30,10 +30,10 @@ impl<B: Backend> Graph<'_, B> {
 
 pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, y: Var, x: Var, weight: ParamId, bias: Option<ParamId>) {
     let Some(dy) = graph.take_output_gradient(y) else { return };
-    let mut dx = graph.take_gradient(x);
+    let (mut dx, store) = graph.take_gradient_to_store(x);
     let (backend, params, tape, gradients) = graph.split();
     let w = params.weight(weight);
-    backend.linear_backward_input(&mut dx, &dy, w);
+    backend.linear_backward_input(&mut dx, store, &dy, w);
     let (dw, store) = gradients.dense(weight);
     backend.linear_backward_weight(dw, store, &dy, tape.tensor(x), w);
     if let Some(bias) = bias {
