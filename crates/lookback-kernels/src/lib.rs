@@ -14,6 +14,8 @@
 mod adam;
 mod attention;
 mod bf16;
+#[cfg(feature = "counting")]
+mod counting;
 mod cross_entropy;
 mod elementwise;
 mod embedding;
@@ -43,6 +45,8 @@ pub use attention::{
     attend_backward_weights, window_centres, window_centres_backward,
 };
 pub use bf16::{Products, from_bf16, round_to_bf16, to_bf16};
+#[cfg(feature = "counting")]
+pub use counting::CountingAllocator;
 pub use cross_entropy::{CrossEntropy, RowLoss, Smoothing, cross_entropy_rows};
 pub use elementwise::{
     add, add_assign, concat_columns, dropout, fill, mean_rows, mean_rows_backward, split_columns_add, tanh,

@@ -22,20 +22,19 @@ pub struct SparseRows<T> {
     ids: Vec<u32>,
     /// At least (`ids.len()`, E); what stands behind them is of earlier sums.
     values: Vec<T>,
+    /// How many ids have come since it was cleared, each time one came.
+    seen: usize,
 }
 
 impl<T: Real> SparseRows<T> {
     /// A gradient of zero, of a table of `rows` × `width`.
-    ///
-    /// Room is reserved for all rows, so that nothing is allocated later; systems that hand out memory as it is written to give it for the rows in use.
     ///
     /// # Panics
     /// If there are 2³² rows or more.
     #[must_use]
     pub fn new(rows: usize, width: usize) -> Self {
         assert!(rows < NOWHERE as usize, "a table has fewer than 2³² rows");
-        let (ids, values) = (Vec::with_capacity(rows), Vec::with_capacity(rows * width));
-        Self { width, places: vec![NOWHERE; rows], ids, values }
+        Self { width, places: vec![NOWHERE; rows], ids: Vec::with_capacity(rows), values: Vec::new(), seen: 0 }
     }
 
     /// Numbers of the whole table.
@@ -50,6 +49,7 @@ impl<T: Real> SparseRows<T> {
         for id in self.ids.drain(..) {
             self.places[id as usize] = NOWHERE;
         }
+        self.seen = 0;
     }
 
     /// Row `id`, if anything has reached it.
@@ -76,7 +76,7 @@ impl<T: Real> SparseRows<T> {
     /// # Panics
     /// If the shapes disagree or an id is outside the table.
     pub fn add(&mut self, exec: Exec<'_>, ids: &[u32], dy: &[T]) {
-        let Self { width, ref mut places, ids: ref mut reached, ref mut values } = *self;
+        let Self { width, ref mut places, ids: ref mut reached, ref mut values, ref mut seen } = *self;
         assert_eq!(dy.len(), ids.len() * width, "a row of the gradient per id");
         let before = reached.len();
         for &id in ids {
@@ -87,6 +87,10 @@ impl<T: Real> SparseRows<T> {
             }
         }
         let new = before..reached.len();
+        // Room for as many rows as there would be if no id came twice: what is allocated does not depend on the words.
+        *seen += ids.len();
+        let room = places.len().min(*seen) * width;
+        values.reserve_exact(room.saturating_sub(values.len()));
         if values.len() < new.end * width {
             values.resize(new.end * width, T::ZERO);
         }
@@ -141,8 +145,9 @@ impl<T: Real> SparseRows<T> {
     pub(crate) fn run(&self, exec: Exec<'_>, work: impl Fn(Range<usize>, Option<&[T]>) + Sync) {
         let (rows, per_task) = (self.places.len(), (CHUNK / self.width).max(1));
         exec.pool.run(rows.div_ceil(per_task), |task| {
-            let (mut zeros, end) = (task * per_task, rows.min((task + 1) * per_task));
-            for id in zeros..end {
+            let (start, end) = (task * per_task, rows.min((task + 1) * per_task));
+            let mut zeros = start;
+            for id in start..end {
                 let Some(row) = self.row(id) else { continue };
                 if zeros < id {
                     work(zeros * self.width..id * self.width, None);

@@ -120,10 +120,9 @@ impl<B: Backend> Tape<B> {
     }
 }
 
-/// The buffers of a size class.
+/// Buffers of one capacity.
 #[derive(Debug)]
 struct Class<B: Backend> {
-    /// Of each of them.
     capacity: usize,
     /// How many there are, free or not.
     made: usize,
@@ -131,9 +130,14 @@ struct Class<B: Backend> {
 }
 
 /// Buffers by size class: a class spans an eighth of a power of two, so shapes of neighbouring buckets share buffers.
+///
+/// Which buffers serve a class is settled when it is first met. So what a step takes from where does not depend on what came before it, and a step whose shapes were seen finds what it needs.
 #[derive(Debug)]
 struct FreeList<B: Backend> {
+    /// By capacity.
     classes: Vec<Class<B>>,
+    /// Sizes of classes that were met, and the capacity of the buffers that serve them.
+    homes: Vec<(usize, usize)>,
     /// Buffers that came back and wait to be sorted by their class.
     returned: Vec<B::Tensor>,
     allocations: usize,
@@ -141,7 +145,7 @@ struct FreeList<B: Backend> {
 
 impl<B: Backend> Default for FreeList<B> {
     fn default() -> Self {
-        Self { classes: Vec::new(), returned: Vec::new(), allocations: 0 }
+        Self { classes: Vec::new(), homes: Vec::new(), returned: Vec::new(), allocations: 0 }
     }
 }
 
@@ -159,40 +163,47 @@ impl<B: Backend> FreeList<B> {
 
     fn take(&mut self, backend: &B, len: usize) -> B::Tensor {
         while let Some(tensor) = self.returned.pop() {
-            match self.place(backend.capacity(&tensor)) {
-                Ok(i) => self.classes[i].free.push(tensor),
-                // A value that was forgotten has no room.
-                Err(_) => {}
+            // A value that was forgotten has no room, and no class.
+            if let Ok(place) = self.place(backend.capacity(&tensor)) {
+                self.classes[place].free.push(tensor);
             }
         }
-        let capacity = class(len);
-        // A buffer up to twice as large serves as well: better than holding memory for every class.
-        let start = self.classes.partition_point(|c| c.capacity < capacity);
-        let mut fitting = self.classes[start..].iter_mut().take_while(|c| c.capacity <= 2 * capacity);
-        let found = fitting.find_map(|c| c.free.pop());
-        let mut tensor = found.unwrap_or_else(|| self.make(backend, capacity));
+        let place = self.home(class(len));
+        let class = &mut self.classes[place];
+        let mut tensor = class.free.pop().unwrap_or_else(|| {
+            // With room in the lists for it to come back.
+            class.made += 1;
+            class.free.reserve(class.made);
+            self.allocations += 1;
+            self.returned.reserve(self.allocations.saturating_sub(self.returned.len()));
+            let tensor = backend.alloc(class.capacity);
+            debug_assert_eq!(backend.capacity(&tensor), class.capacity, "a buffer has the room that was asked for");
+            tensor
+        });
         backend.set_len(&mut tensor, len);
         tensor
     }
 
-    fn place(&self, capacity: usize) -> Result<usize, usize> {
-        self.classes.binary_search_by_key(&capacity, |c| c.capacity)
-    }
-
-    /// A new buffer, and room in the lists for it to come back.
-    fn make(&mut self, backend: &B, capacity: usize) -> B::Tensor {
-        let tensor = backend.alloc(capacity);
-        let capacity = backend.capacity(&tensor);
-        let i = self.place(capacity).unwrap_or_else(|i| {
+    /// The place of the buffers that serve a class of `size`: of those there are already, the smallest that are large enough and no more than twice as large, which is better than holding
+    /// memory for every class.
+    fn home(&mut self, size: usize) -> usize {
+        let capacity = match self.homes.binary_search_by_key(&size, |home| home.0) {
+            Ok(i) => self.homes[i].1,
+            Err(i) => {
+                let next = self.classes.get(self.classes.partition_point(|c| c.capacity < size));
+                let capacity = next.map(|c| c.capacity).filter(|&capacity| capacity <= 2 * size).unwrap_or(size);
+                self.homes.insert(i, (size, capacity));
+                capacity
+            }
+        };
+        self.place(capacity).unwrap_or_else(|i| {
             self.classes.insert(i, Class { capacity, made: 0, free: Vec::new() });
             i
-        });
-        let class = &mut self.classes[i];
-        class.made += 1;
-        class.free.reserve(class.made - class.free.len());
-        self.allocations += 1;
-        self.returned.reserve(self.allocations - self.returned.len());
-        tensor
+        })
+    }
+
+    fn place(&self, capacity: usize) -> Result<usize, usize> {
+        self.classes.binary_search_by_key(&capacity, |c| c.capacity)
     }
 }
 
