@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use lookback_kernels::{
     AdamStep, AttentionShape, CellTrace, Direction, Exec, Init, Isa, LstmCell, MatRef, Operand, PackedMatrix, Pool,
-    Products, RecurrentShape, Score, ScoreBackward, Smoothing, Window, adam, attend, attend_backward_scores,
-    attend_backward_values, attend_backward_weights, column_sums, concat_columns, cross_entropy_rows, embed,
-    embed_backward, fill, gemm, multiply_adds_from_cache, recurrent, recurrent_backward, squared_norm, tanh,
+    Products, RecurrentShape, Score, ScoreBackward, Smoothing, SparseRows, Store, Window, adam, adam_rows, attend,
+    attend_backward_scores, attend_backward_values, attend_backward_weights, column_sums, concat_columns,
+    cross_entropy_rows, embed, gemm, multiply_adds_from_cache, recurrent, recurrent_backward, squared_norm, tanh,
     tanh_backward,
 };
 
@@ -112,9 +112,10 @@ fn embeddings(table: &mut Table<'_>) {
     let (words, mut rows) = (values(VOCABULARY * WIDTH), values(ROWS * WIDTH));
     let ids: Vec<u32> = (0..ROWS as u32).map(|i| i * 7919 % VOCABULARY as u32).collect();
     table.row("embeddings", 2, Work::Traffic(2 * rows.len()), || embed(exec, &mut rows, &words, &ids, WIDTH));
-    let mut gradient = values(VOCABULARY * WIDTH);
+    let mut gradient = SparseRows::new(VOCABULARY, WIDTH);
     table.row("embeddings, backward", 2, Work::Traffic(3 * rows.len()), || {
-        embed_backward(exec, &mut gradient, &ids, &rows, WIDTH);
+        gradient.clear();
+        gradient.add(exec, &ids, &rows);
     });
 }
 
@@ -134,7 +135,7 @@ fn linear(table: &mut Table<'_>, name: &str, times: usize, inputs: usize, output
         gemm(exec, &mut dx, inputs, dy, Operand::Plain(weight), Init::Keep);
     });
     table.row(&format!("{name}, matrix' gradient"), times, work, || {
-        gemm(exec, &mut dw, inputs, dy.t(), Operand::Plain(left), Init::Keep);
+        gemm(exec, &mut dw, inputs, dy.t(), Operand::Plain(left), Init::Zero);
     });
     table.row(&format!("{name}, bias' gradient"), times, Work::Traffic(y.len()), || column_sums(exec, &mut db, &y));
 }
@@ -144,7 +145,7 @@ fn layer(table: &mut Table<'_>, name: &str, times: usize, hidden: usize) {
     let exec = table.exec;
     linear(table, &format!("{name} input"), times, WIDTH, 4 * hidden);
     let shape = RecurrentShape { steps: STEPS, batch: BATCH, hidden, direction: Direction::Forward };
-    let (w, bias, x) = (values(4 * hidden * hidden), values(4 * hidden), values(ROWS * 4 * hidden));
+    let (w, bias) = (values(4 * hidden * hidden), values(4 * hidden));
     let weight = MatRef::new(&w, 4 * hidden, hidden);
     let (mut forward, mut backward) = (PackedMatrix::empty(), PackedMatrix::empty());
     table.row(&format!("{name}, packing"), times, Work::Traffic(4 * w.len()), || {
@@ -157,9 +158,9 @@ fn layer(table: &mut Table<'_>, name: &str, times: usize, hidden: usize) {
     table.row(&format!("{name}, recurrence"), times, work, || {
         let trace = CellTrace { gates: &mut gates, saved: &mut saved, h_prev: &mut h_prev, c_prev: &mut c_prev };
         let weight = Operand::Packed(&forward);
-        recurrent::<LstmCell, _>(exec, shape, &mut y, &mut h, &mut c, trace, &x, weight, &bias, None);
+        recurrent::<LstmCell, _>(exec, shape, &mut y, &mut h, &mut c, trace, weight, &bias, None);
     });
-    let (mut dx, mut dw, mut db) = (values(x.len()), values(w.len()), values(4 * hidden));
+    let (mut dw, mut db) = (values(w.len()), values(4 * hidden));
     table.row(
         &format!("{name}, recurrence, backward, with its matrix'"),
         times,
@@ -170,10 +171,11 @@ fn layer(table: &mut Table<'_>, name: &str, times: usize, hidden: usize) {
             recurrent_backward::<LstmCell, _>(
                 exec,
                 shape,
-                &mut dx,
+                &mut [],
                 &mut h,
                 &mut c,
                 &mut dw,
+                Store::Set,
                 &mut db,
                 Some(&y),
                 trace,
@@ -228,12 +230,12 @@ fn attention(table: &mut Table<'_>) {
 fn pointwise(table: &mut Table<'_>) {
     let exec = table.exec;
     let (a, b) = (values(ROWS * WIDTH), values(ROWS * WIDTH));
-    let (mut both, mut y, mut dx) = (values(2 * a.len()), a.clone(), a.clone());
+    let (mut both, mut y, mut dy) = (values(2 * a.len()), a.clone(), a.clone());
     table.row("[a; s] side by side", 1, Work::Traffic(4 * a.len()), || {
         concat_columns(exec, &mut both, &a, &b, WIDTH, WIDTH);
     });
     table.row("tanh", 1, Work::Traffic(2 * a.len()), || tanh(exec, &mut y, &a));
-    table.row("tanh, backward", 1, Work::Traffic(4 * a.len()), || tanh_backward(exec, &mut dx, &y, &b));
+    table.row("tanh, backward", 1, Work::Traffic(3 * a.len()), || tanh_backward(exec, &mut dy, &y));
 }
 
 fn output(table: &mut Table<'_>) {
@@ -249,12 +251,24 @@ fn output(table: &mut Table<'_>) {
 
 fn update(table: &mut Table<'_>) {
     let exec = table.exec;
-    let [mut w, mut g, mut m, mut v] = [0; 4].map(|_| values(PARAMETERS));
-    v.iter_mut().for_each(|v| *v = v.abs());
     let step = AdamStep { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 10, decay: 0.0, scale: 1e-3 };
-    table.row("norm of the gradient", 1, Work::Traffic(PARAMETERS), || {
+    let embedding = VOCABULARY * WIDTH;
+    let rest = PARAMETERS - 2 * embedding;
+    let [mut w, g, mut m, mut v] = [0; 4].map(|_| values(rest));
+    v.iter_mut().for_each(|v| *v = v.abs());
+    table.row("norm of the gradient", 1, Work::Traffic(rest), || {
         std::hint::black_box(squared_norm(exec, &g));
     });
-    table.row("Adam", 1, Work::Traffic(7 * PARAMETERS), || adam(exec, &mut w, &g, &mut m, &mut v, step));
-    table.row("clearing gradients", 1, Work::Traffic(PARAMETERS), || fill(exec, &mut g, 0.0));
+    table.row("Adam", 1, Work::Traffic(7 * rest), || adam(exec, &mut w, &g, &mut m, &mut v, step));
+    let mut rows = SparseRows::new(VOCABULARY, WIDTH);
+    let ids: Vec<u32> = (0..ROWS as u32).map(|i| i * 7919 % VOCABULARY as u32).collect();
+    rows.add(exec, &ids, &g[..ROWS * WIDTH]);
+    let [mut w, mut m, mut v] = [0; 3].map(|_| values(embedding));
+    v.iter_mut().for_each(|v| *v = v.abs());
+    table.row("embeddings, norm of the gradient", 2, Work::Traffic(ROWS * WIDTH), || {
+        std::hint::black_box(rows.squared_norm(exec));
+    });
+    table.row("embeddings, Adam", 2, Work::Traffic(6 * embedding + ROWS * WIDTH), || {
+        adam_rows(exec, &mut w, &rows, &mut m, &mut v, step);
+    });
 }

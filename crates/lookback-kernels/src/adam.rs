@@ -3,10 +3,12 @@
 use crate::isa::multiversion;
 use crate::shared::Shared;
 use crate::softmax::dot;
-use crate::{Exec, Real, power};
+use crate::{Exec, Real, SparseRows, power};
 
 /// Elements per task.
-const CHUNK: usize = 1 << 14;
+pub(crate) const CHUNK: usize = 1 << 14;
+/// Elements whose squares are summed in the numbers' own precision.
+pub(crate) const PART: usize = 1024;
 
 /// One Adam update (Kingma & Ba 2015, algorithm 1), with decay apart from the gradient (Loshchilov & Hutter 2019, algorithm 2), in PyTorch's order of operations.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,15 +29,54 @@ pub struct AdamStep {
     pub scale: f64,
 }
 
+/// What an update needs of a step, in the numbers' own precision.
+#[derive(Clone, Copy)]
+struct Factors<T> {
+    scale: T,
+    beta1: T,
+    beta2: T,
+    rate: T,
+    inverse_root: T,
+    epsilon: T,
+    keep: T,
+}
+
+impl<T: Real> Factors<T> {
+    fn new(step: AdamStep) -> Self {
+        let power = |beta: f64| 1.0 - power(beta, step.step);
+        Self {
+            scale: T::from_f64(step.scale),
+            beta1: T::from_f64(step.beta1),
+            beta2: T::from_f64(step.beta2),
+            rate: T::from_f64(step.rate / power(step.beta1)),
+            inverse_root: T::from_f64(1.0 / power(step.beta2).sqrt()),
+            epsilon: T::from_f64(step.epsilon),
+            keep: T::from_f64(1.0 - step.rate * step.decay),
+        }
+    }
+
+    #[inline(always)]
+    fn update(self, w: &mut T, g: T, m: &mut T, v: &mut T) {
+        let g = g * self.scale;
+        *m = *m * self.beta1 + g * (T::ONE - self.beta1);
+        *v = *v * self.beta2 + g * g * (T::ONE - self.beta2);
+        *w = *w * self.keep - self.rate * *m / (v.sqrt() * self.inverse_root + self.epsilon);
+    }
+}
+
 multiversion! {
-    fn update<T>(w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], f: [T; 7]) {
-        let [scale, beta1, beta2, rate, inverse_root, epsilon, keep] = f;
-        let (rest1, rest2) = (T::ONE - beta1, T::ONE - beta2);
+    fn update<T>(w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], f: Factors<T>) {
         for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-            let g = g * scale;
-            *m = *m * beta1 + g * rest1;
-            *v = *v * beta2 + g * g * rest2;
-            *w = *w * keep - rate * *m / (v.sqrt() * inverse_root + epsilon);
+            f.update(w, g, m, v);
+        }
+    }
+}
+
+multiversion! {
+    /// [`update`] without a gradient: the moments decay.
+    fn decay<T>(w: &mut [T], m: &mut [T], v: &mut [T], f: Factors<T>) {
+        for ((w, m), v) in w.iter_mut().zip(m).zip(v) {
+            f.update(w, T::ZERO, m, v);
         }
     }
 }
@@ -47,11 +88,7 @@ multiversion! {
 pub fn adam<T: Real>(exec: Exec<'_>, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T], step: AdamStep) {
     let len = w.len();
     assert!(g.len() == len && m.len() == len && v.len() == len, "weights, gradient and moments have one length");
-    let power = |beta: f64| 1.0 - power(beta, step.step);
-    let rate = step.rate / power(step.beta1);
-    let inverse_root = 1.0 / power(step.beta2).sqrt();
-    let keep = 1.0 - step.rate * step.decay;
-    let factors = [step.scale, step.beta1, step.beta2, rate, inverse_root, step.epsilon, keep].map(T::from_f64);
+    let factors = Factors::new(step);
     let (w, m, v) = (Shared::new(w), Shared::new(m), Shared::new(v));
     exec.pool.run(len.div_ceil(CHUNK), |i| {
         let start = i * CHUNK;
@@ -62,10 +99,31 @@ pub fn adam<T: Real>(exec: Exec<'_>, w: &mut [T], g: &[T], m: &mut [T], v: &mut 
     });
 }
 
+/// [`adam`] of a table from the rows of its gradient, bit for bit: rows that nothing has reached move with their moments, too.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn adam_rows<T: Real>(exec: Exec<'_>, w: &mut [T], g: &SparseRows<T>, m: &mut [T], v: &mut [T], step: AdamStep) {
+    let len = w.len();
+    assert!(g.len() == len && m.len() == len && v.len() == len, "weights, gradient and moments have one length");
+    let factors = Factors::new(step);
+    let (w, m, v) = (Shared::new(w), Shared::new(m), Shared::new(v));
+    g.run(exec, |run, g| {
+        // SAFETY: runs do not overlap.
+        let (w, m, v) =
+            unsafe { (w.part(run.start, run.len()), m.part(run.start, run.len()), v.part(run.start, run.len())) };
+        match g {
+            Some(g) => update(exec.isa, w, g, m, v, factors),
+            None => decay(exec.isa, w, m, v, factors),
+        }
+    });
+}
+
 multiversion! {
-    fn chunk_norm<T>(x: &[T]) -> f64 {
+    /// `Σ x²` of a chunk.
+    pub(crate) fn chunk_norm<T>(x: &[T]) -> f64 {
         let mut total = 0.0;
-        for part in x.chunks(1024) {
+        for part in x.chunks(PART) {
             total += dot(part, part).to_f64();
         }
         total

@@ -8,7 +8,7 @@
 
 use crate::isa::multiversion;
 use crate::shared::Shared;
-use crate::softmax::{exp_shifted, sum};
+use crate::softmax::{exp_less, max_and_sum};
 use crate::{Exec, Real, ln};
 
 /// Label smoothing and the target that does not count.
@@ -40,12 +40,12 @@ multiversion! {
     fn row_loss<T>(row: &mut [T], target: usize, epsilon: T) -> RowLoss {
         let vocabulary = T::from_f64(row.len() as f64);
         let logit = row[target].to_f64();
-        let total = sum(row).to_f64();
-        let (m, z) = exp_shifted(row);
+        let (m, total) = max_and_sum(row);
+        let z = exp_less(row, m);
         let right = f64::from(u8::from(logit >= m.to_f64()));
         let log_z = m.to_f64() + ln(z.to_f64());
         let nll = log_z - logit;
-        let uniform = log_z - total / row.len() as f64; // mean over the vocabulary of −log p
+        let uniform = log_z - total.to_f64() / row.len() as f64; // mean over the vocabulary of −log p
         let inverse = T::ONE / z;
         let rest = epsilon / vocabulary;
         for v in row.iter_mut() {

@@ -28,9 +28,9 @@ multiversion! {
 }
 
 multiversion! {
-    fn tanh_backward_chunk<T>(dx: &mut [T], y: &[T], dy: &[T]) {
-        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-            *dx += dy * (T::ONE - y * y);
+    fn tanh_backward_chunk<T>(d: &mut [T], y: &[T]) {
+        for (d, &y) in d.iter_mut().zip(y) {
+            *d *= T::ONE - y * y;
         }
     }
 }
@@ -60,16 +60,13 @@ pub fn tanh<T: Real>(exec: Exec<'_>, y: &mut [T], x: &[T]) {
     chunked(exec, y, |start, y| tanh_chunk(exec.isa, y, &x[start..start + y.len()]));
 }
 
-/// Adds the gradient of [`tanh`] to `dx`, given its output: `dx += dy·(1 − y²)`.
+/// Turns `d` from the gradient of [`tanh`]'s output `y` into that of its input: `d = d·(1 − y²)`.
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn tanh_backward<T: Real>(exec: Exec<'_>, dx: &mut [T], y: &[T], dy: &[T]) {
-    assert!(dx.len() == y.len() && y.len() == dy.len(), "tanh_backward");
-    chunked(exec, dx, |start, dx| {
-        let range = start..start + dx.len();
-        tanh_backward_chunk(exec.isa, dx, &y[range.clone()], &dy[range]);
-    });
+pub fn tanh_backward<T: Real>(exec: Exec<'_>, d: &mut [T], y: &[T]) {
+    assert_eq!(d.len(), y.len(), "tanh_backward");
+    chunked(exec, d, |start, d| tanh_backward_chunk(exec.isa, d, &y[start..start + d.len()]));
 }
 
 /// `y = a + b`.
@@ -220,8 +217,8 @@ mod tests {
                 tanh(exec, &mut y, x);
                 y
             };
-            let mut dx = vec![0.0; x.len()];
-            tanh_backward(exec, &mut dx, &run(&x), &r);
+            let mut dx = r.clone();
+            tanh_backward(exec, &mut dx, &run(&x));
             let loss = |x: &[f64]| run(x).iter().zip(&r).map(|(y, r)| y * r).sum();
             assert!(max_grad_error(&mut x.clone(), &dx, loss) < 1e-8);
             let narrow = |x: &[f64]| x.iter().map(|&v| f32::from_f64(v)).collect::<Vec<_>>();

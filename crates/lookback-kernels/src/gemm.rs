@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use crate::isa::multiversion;
 use crate::microkernel::{MicroKernel, Store};
 use crate::shared::{Aligned, Area, Shared, with_scratch};
 use crate::{Exec, Int8Matrix, Pool, Products, Real, int8};
@@ -15,6 +16,7 @@ use pack::{Depth, pack_left, pack_right, pack_right_panels};
 
 mod ceiling;
 mod pack;
+mod transpose;
 
 pub use ceiling::multiply_adds_from_cache;
 
@@ -112,6 +114,15 @@ pub enum Init<'a, T> {
     Keep,
     /// One value per column: `C = bias + A·B`.
     Bias(&'a [T]),
+}
+
+impl<T> From<Store> for Init<'_, T> {
+    fn from(store: Store) -> Self {
+        match store {
+            Store::Set => Self::Zero,
+            Store::Add => Self::Keep,
+        }
+    }
 }
 
 /// A right operand packed once for many products (recurrent weights).
@@ -424,26 +435,43 @@ fn blocks(range: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>
     range.clone().step_by(most).map(move |start| start..range.end.min(start + most))
 }
 
-/// Adds the sum of every column of `x` (N, W) to `sums` (W,): the gradient of a bias.
+/// Adds the sum of every column of `x` (N, W) to `sums` (W,): the gradient of a bias. Rows are added one after another.
 ///
 /// # Panics
 /// If the shapes disagree.
 pub fn column_sums<T: Real>(exec: Exec<'_>, sums: &mut [T], x: &[T]) {
-    const WIDTH: usize = 128; // columns per task
     let width = sums.len();
     assert_eq!(x.len() % width.max(1), 0, "rows of {width} columns");
+    // Wide tasks read long runs of a row; a narrow matrix is cut finer, so that there is a task for everyone.
+    let per_task = (width / 8).next_multiple_of(64).clamp(64, 1024);
     let out = Shared::new(sums);
-    exec.pool.run(width.div_ceil(WIDTH), |t| {
-        let start = t * WIDTH;
-        let len = WIDTH.min(width - start);
+    exec.pool.run(if x.is_empty() { 0 } else { width.div_ceil(per_task) }, |t| {
+        let start = t * per_task;
         // SAFETY: tasks have disjoint columns.
-        let sums = unsafe { out.part(start, len) };
-        for row in x.chunks_exact(width) {
-            for (sum, &value) in sums.iter_mut().zip(&row[start..start + len]) {
-                *sum += value;
+        let sums = unsafe { out.part(start, per_task.min(width - start)) };
+        add_rows(exec.isa, sums, &x[start..], width);
+    });
+}
+
+multiversion! {
+    /// Adds rows of `x`, which start `stride` apart, one after another, four at a time while `sums` are at hand.
+    fn add_rows<T>(sums: &mut [T], x: &[T], stride: usize) {
+        let len = sums.len();
+        for rows in x.chunks(4 * stride) {
+            if rows.len() > 3 * stride {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|row| &rows[row * stride..][..len]);
+                for j in 0..len {
+                    sums[j] = sums[j] + a[j] + b[j] + c[j] + d[j];
+                }
+            } else {
+                for row in rows.chunks(stride) {
+                    for (sum, &value) in sums.iter_mut().zip(row) {
+                        *sum += value;
+                    }
+                }
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ impl Cell for GruCell {
     const APART: bool = true; // u_n is multiplied by r, x_n is not
     const OPEN_GATE: Option<usize> = None;
 
-    fn forward<T: Real>(isa: Isa, gates: &mut [T], x: &[T], saved: &mut [T], h: &mut [T], _c: &mut [T]) {
-        forward(isa, gates, x, saved, h);
+    fn forward<T: Real>(isa: Isa, gates: &mut [T], u: &[T], saved: &mut [T], h: &mut [T], _c: &mut [T]) {
+        forward(isa, gates, u, saved, h);
     }
 
     fn backward<T: Real>(
@@ -42,18 +42,18 @@ impl Cell for GruCell {
 }
 
 multiversion! {
-    fn forward<T>(gates: &mut [T], x: &[T], saved: &mut [T], h: &mut [T]) {
+    fn forward<T>(gates: &mut [T], u: &[T], saved: &mut [T], h: &mut [T]) {
         let hidden = h.len();
         let (r, rest) = gates.split_at_mut(hidden);
         let (z, n) = rest.split_at_mut(hidden);
-        let (x_r, rest) = x.split_at(hidden);
-        let (x_z, x_n) = rest.split_at(hidden);
-        let (saved, n, x_n) = (&mut saved[..hidden], &mut n[..hidden], &x_n[..hidden]);
+        let (u_r, rest) = u.split_at(hidden);
+        let (u_z, u_n) = rest.split_at(hidden);
+        let (saved, n, u_n) = (&mut saved[..hidden], &mut n[..hidden], &u_n[..hidden]);
         for j in 0..hidden {
-            r[j] = (x_r[j] + r[j]).sigmoid();
-            z[j] = (x_z[j] + z[j]).sigmoid();
-            saved[j] = n[j];
-            n[j] = (x_n[j] + r[j] * saved[j]).tanh();
+            r[j] = (r[j] + u_r[j]).sigmoid();
+            z[j] = (z[j] + u_z[j]).sigmoid();
+            saved[j] = u_n[j];
+            n[j] = (n[j] + r[j] * saved[j]).tanh();
             h[j] = (T::ONE - z[j]) * n[j] + z[j] * h[j];
         }
     }

@@ -14,6 +14,8 @@
 mod adam;
 mod attention;
 mod bf16;
+#[cfg(feature = "counting")]
+mod counting;
 mod cross_entropy;
 mod elementwise;
 mod embedding;
@@ -31,17 +33,20 @@ mod pool;
 mod real;
 mod recurrent;
 mod rnn;
+mod rows;
 mod sgd;
 mod shared;
 mod softmax;
 mod top_k;
 
-pub use adam::{AdamStep, adam, squared_norm};
+pub use adam::{AdamStep, adam, adam_rows, squared_norm};
 pub use attention::{
     AttentionShape, Score, ScoreBackward, Window, attend, attend_backward_scores, attend_backward_values,
     attend_backward_weights, window_centres, window_centres_backward,
 };
 pub use bf16::{Products, from_bf16, round_to_bf16, to_bf16};
+#[cfg(feature = "counting")]
+pub use counting::CountingAllocator;
 pub use cross_entropy::{CrossEntropy, RowLoss, Smoothing, cross_entropy_rows};
 pub use elementwise::{
     add, add_assign, concat_columns, dropout, fill, mean_rows, mean_rows_backward, split_columns_add, tanh,
@@ -56,12 +61,14 @@ pub use guided::{GuidedCost, GuidedLoss, GuidedRows, guided_rows};
 pub use int8::{Int8Matrix, MOST_COLUMNS, quantise_weights};
 pub use isa::Isa;
 pub use lstm::LstmCell;
+pub use microkernel::Store;
 pub use philox::{RandomKey, philox4x32};
 pub use pool::Pool;
 pub use real::Real;
 pub use recurrent::{Cell, CellTrace, Direction, RecurrentShape, recurrent, recurrent_backward};
 pub use rnn::RnnCell;
-pub use sgd::{SgdStep, approach, sgd};
+pub use rows::SparseRows;
+pub use sgd::{SgdStep, approach, sgd, sgd_rows};
 pub use shared::with_loss_buffers;
 pub use softmax::{log_softmax_rows, masked_softmax_row, softmax_row};
 pub use top_k::{Candidates, top_k_row};

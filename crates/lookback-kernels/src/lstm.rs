@@ -22,13 +22,13 @@ impl Cell for LstmCell {
     const APART: bool = false;
     const OPEN_GATE: Option<usize> = Some(1); // f
 
-    fn forward<T: Real>(isa: Isa, gates: &mut [T], x: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]) {
-        forward(isa, gates, x, saved, h, c);
+    fn forward<T: Real>(isa: Isa, gates: &mut [T], u: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]) {
+        forward(isa, gates, u, saved, h, c);
     }
 
     fn backward<T: Real>(
         isa: Isa,
-        dx: &mut [T],
+        _dx: &mut [T],
         gates: &mut [T],
         _dh_prev: &mut [T],
         dc: &mut [T],
@@ -37,25 +37,25 @@ impl Cell for LstmCell {
         _h_prev: &[T],
         c_prev: &[T],
     ) {
-        backward(isa, dx, dc, dh, gates, saved, c_prev);
+        backward(isa, gates, dc, dh, saved, c_prev);
     }
 }
 
 multiversion! {
-    fn forward<T>(gates: &mut [T], x: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]) {
+    fn forward<T>(gates: &mut [T], u: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]) {
         let hidden = h.len();
         let (i, rest) = gates.split_at_mut(hidden);
         let (f, rest) = rest.split_at_mut(hidden);
         let (g, o) = rest.split_at_mut(hidden);
-        let (x_i, rest) = x.split_at(hidden);
-        let (x_f, rest) = rest.split_at(hidden);
-        let (x_g, x_o) = rest.split_at(hidden);
-        let (saved, c, o, x_o) = (&mut saved[..hidden], &mut c[..hidden], &mut o[..hidden], &x_o[..hidden]);
+        let (u_i, rest) = u.split_at(hidden);
+        let (u_f, rest) = rest.split_at(hidden);
+        let (u_g, u_o) = rest.split_at(hidden);
+        let (saved, c, o, u_o) = (&mut saved[..hidden], &mut c[..hidden], &mut o[..hidden], &u_o[..hidden]);
         for j in 0..hidden {
-            i[j] = (i[j] + x_i[j]).sigmoid();
-            f[j] = (f[j] + x_f[j]).sigmoid();
-            g[j] = (g[j] + x_g[j]).tanh();
-            o[j] = (o[j] + x_o[j]).sigmoid();
+            i[j] = (i[j] + u_i[j]).sigmoid();
+            f[j] = (f[j] + u_f[j]).sigmoid();
+            g[j] = (g[j] + u_g[j]).tanh();
+            o[j] = (o[j] + u_o[j]).sigmoid();
             c[j] = f[j] * c[j] + i[j] * g[j];
             saved[j] = c[j].tanh();
             h[j] = o[j] * saved[j];
@@ -64,23 +64,20 @@ multiversion! {
 }
 
 multiversion! {
-    fn backward<T>(dx: &mut [T], dc: &mut [T], dh: &[T], gates: &[T], saved: &[T], c_prev: &[T]) {
+    fn backward<T>(gates: &mut [T], dc: &mut [T], dh: &[T], saved: &[T], c_prev: &[T]) {
         let hidden = dh.len();
-        let (di, rest) = dx.split_at_mut(hidden);
-        let (df, rest) = rest.split_at_mut(hidden);
-        let (dg, d_o) = rest.split_at_mut(hidden);
-        let (i, rest) = gates.split_at(hidden);
-        let (f, rest) = rest.split_at(hidden);
-        let (g, o) = rest.split_at(hidden);
-        let (saved, c_prev, dc, d_o, o) =
-            (&saved[..hidden], &c_prev[..hidden], &mut dc[..hidden], &mut d_o[..hidden], &o[..hidden]);
+        let (i, rest) = gates.split_at_mut(hidden);
+        let (f, rest) = rest.split_at_mut(hidden);
+        let (g, o) = rest.split_at_mut(hidden);
+        let (saved, c_prev, dc, o) = (&saved[..hidden], &c_prev[..hidden], &mut dc[..hidden], &mut o[..hidden]);
         for j in 0..hidden {
             let d = dc[j] + dh[j] * o[j] * (T::ONE - saved[j] * saved[j]);
-            di[j] = d * g[j] * i[j] * (T::ONE - i[j]);
-            df[j] = d * c_prev[j] * f[j] * (T::ONE - f[j]);
-            dg[j] = d * i[j] * (T::ONE - g[j] * g[j]);
-            d_o[j] = dh[j] * saved[j] * o[j] * (T::ONE - o[j]);
-            dc[j] = d * f[j];
+            let gate = [i[j], f[j], g[j], o[j]];
+            i[j] = d * gate[2] * gate[0] * (T::ONE - gate[0]);
+            f[j] = d * c_prev[j] * gate[1] * (T::ONE - gate[1]);
+            g[j] = d * gate[0] * (T::ONE - gate[2] * gate[2]);
+            o[j] = dh[j] * saved[j] * gate[3] * (T::ONE - gate[3]);
+            dc[j] = d * gate[1];
         }
     }
 }

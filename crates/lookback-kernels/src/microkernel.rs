@@ -20,9 +20,9 @@ pub(crate) const MAX_MR: usize = 12;
 /// Columns of the widest tile of any kernel.
 pub(crate) const MAX_NR: usize = 32;
 
-/// How a tile of sums meets what the result already holds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Store {
+/// How what is computed meets what the result already holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
     /// `c = acc`
     Set,
     /// `c += acc`

@@ -73,6 +73,8 @@ mod threads {
     use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError};
     use std::thread::JoinHandle;
 
+    use crate::shared::make_scratch;
+
     /// Rounds of spinning before a worker parks: some tens of microseconds.
     const SPINS: u32 = 4_000;
 
@@ -283,6 +285,7 @@ mod threads {
     }
 
     fn work(state: &State, thread: usize) {
+        make_scratch();
         let mut seen = 0;
         loop {
             seen = state.next_generation(seen);

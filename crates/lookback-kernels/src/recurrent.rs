@@ -7,8 +7,8 @@
 //! At positions beyond a sentence's length the state is carried over unchanged and the output is 0. So the final state is the one after the last real
 //! position, and the backward direction, which meets the padding first, starts every sentence from the initial state.
 
-use crate::shared::Shared;
-use crate::{Exec, Init, Isa, MatRef, Operand, Real, column_sums, gemm};
+use crate::shared::{Area, Shared, with_scratch};
+use crate::{Exec, Init, Isa, MatRef, Operand, Real, Store, column_sums, gemm};
 
 /// A recurrent cell: what happens to one row between the products, and what is known of its gates.
 ///
@@ -25,10 +25,10 @@ pub trait Cell: Copy + Send + Sync + 'static {
     /// The gate whose bias starts at 1, if there is one: open, so that early gradients live (Jozefowicz et al. 2015).
     const OPEN_GATE: Option<usize>;
 
-    /// Turns `gates` from u into activations and updates `h` and `c`.
-    fn forward<T: Real>(isa: Isa, gates: &mut [T], x: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]);
+    /// Turns `gates` from x into activations and updates `h` and `c`.
+    fn forward<T: Real>(isa: Isa, gates: &mut [T], u: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]);
 
-    /// Writes the gradient of x to `dx` and, if it differs, that of u to `gates`, over the activations. `dh` is the gradient of the new h;
+    /// Turns `gates` from activations into the gradient of u. Where that of x differs, it is written to `dx`, which is empty else. `dh` is the gradient of the new h;
     /// `dh_prev`, zeros on entry, receives the part of the old one's that does not flow through u. `dc` turns from the gradient of the new c into that of the old one.
     fn backward<T: Real>(
         isa: Isa,
@@ -78,7 +78,7 @@ impl RecurrentShape {
 /// What the forward pass leaves for the backward pass, which uses it up.
 #[derive(Debug)]
 pub struct CellTrace<'a, T> {
-    /// Activations of the gates (T, B, G·H).
+    /// The projected input with its bias (T, B, G·H), which becomes the activations of the gates.
     pub gates: &'a mut [T],
     /// What the cell saved (T, B, SAVED·H).
     pub saved: &'a mut [T],
@@ -93,7 +93,7 @@ const ROWS: usize = 8;
 
 /// Runs the layer.
 ///
-/// `x` (T, B, G·H) is the projected input with its bias, `bias` (G·H,) the recurrent bias, `weight` the recurrent matrix transposed to (H, G·H).
+/// `trace.gates` (T, B, G·H) holds the projected input and receives the activations; `bias` (G·H,) is the recurrent bias, `weight` the recurrent matrix transposed to (H, G·H).
 /// `h` and `c` (B, H) hold the initial state and receive the final one (`c` is empty for a cell without it); `y` (T, B, H) receives the outputs.
 /// `lengths` (B,), if given, are the real lengths.
 ///
@@ -106,7 +106,6 @@ pub fn recurrent<C: Cell, T: Real>(
     h: &mut [T],
     c: &mut [T],
     trace: CellTrace<'_, T>,
-    x: &[T],
     weight: Operand<'_, T>,
     bias: &[T],
     lengths: Option<&[u32]>,
@@ -114,50 +113,51 @@ pub fn recurrent<C: Cell, T: Real>(
     let RecurrentShape { steps, batch, hidden, .. } = shape;
     let (row, block) = (C::GATES * hidden, batch * hidden);
     let (cell, saves) = (C::CELL_STATE * hidden, C::SAVED * hidden);
-    assert_eq!(x.len(), steps * batch * row, "x must be (T, B, G·H)");
+    assert_eq!(trace.gates.len(), steps * batch * row, "the projected input must be (T, B, G·H)");
     assert!(y.len() == steps * block && h.len() == block, "y must be (T, B, H), h (B, H)");
     assert_eq!(c.len(), batch * cell, "c must be (B, H), or empty for a cell without it");
     assert!(lengths.is_none_or(|l| l.len() == batch), "one length per row");
-    for i in 0..steps {
-        let t = shape.step(i);
-        let gates = &mut trace.gates[t * batch * row..][..batch * row];
-        gemm(exec, gates, row, MatRef::new(h, batch, hidden), weight, Init::Bias(bias));
-        let gates = Shared::new(gates);
-        let state = (Shared::new(h), Shared::new(c));
-        let before = (
-            Shared::new(&mut trace.h_prev[t * block..][..block]),
-            Shared::new(&mut trace.c_prev[t * batch * cell..][..batch * cell]),
-        );
-        let saved = Shared::new(&mut trace.saved[t * batch * saves..][..batch * saves]);
-        let out = Shared::new(&mut y[t * block..][..block]);
-        let x = &x[t * batch * row..][..batch * row];
-        exec.pool.run(batch.div_ceil(ROWS), |task| {
-            for b in task * ROWS..((task + 1) * ROWS).min(batch) {
-                // SAFETY: each task has its own rows.
-                let (gates, h, c, h_prev, c_prev, saved, out) = unsafe {
-                    (
-                        gates.part(b * row, row),
-                        state.0.part(b * hidden, hidden),
-                        state.1.part(b * cell, cell),
-                        before.0.part(b * hidden, hidden),
-                        before.1.part(b * cell, cell),
-                        saved.part(b * saves, saves),
-                        out.part(b * hidden, hidden),
-                    )
-                };
-                h_prev.copy_from_slice(h);
-                c_prev.copy_from_slice(c);
-                if is_padding(lengths, b, t) {
-                    gates.fill(T::ZERO);
-                    saved.fill(T::ZERO);
-                    out.fill(T::ZERO);
-                    continue;
+    with_scratch(Area::Recurrent, batch * row, |u: &mut [T]| {
+        for i in 0..steps {
+            let t = shape.step(i);
+            gemm(exec, u, row, MatRef::new(h, batch, hidden), weight, Init::Bias(bias));
+            let u = &*u;
+            let gates = Shared::new(&mut trace.gates[t * batch * row..][..batch * row]);
+            let state = (Shared::new(h), Shared::new(c));
+            let before = (
+                Shared::new(&mut trace.h_prev[t * block..][..block]),
+                Shared::new(&mut trace.c_prev[t * batch * cell..][..batch * cell]),
+            );
+            let saved = Shared::new(&mut trace.saved[t * batch * saves..][..batch * saves]);
+            let out = Shared::new(&mut y[t * block..][..block]);
+            exec.pool.run(batch.div_ceil(ROWS), |task| {
+                for b in task * ROWS..((task + 1) * ROWS).min(batch) {
+                    // SAFETY: each task has its own rows.
+                    let (gates, h, c, h_prev, c_prev, saved, out) = unsafe {
+                        (
+                            gates.part(b * row, row),
+                            state.0.part(b * hidden, hidden),
+                            state.1.part(b * cell, cell),
+                            before.0.part(b * hidden, hidden),
+                            before.1.part(b * cell, cell),
+                            saved.part(b * saves, saves),
+                            out.part(b * hidden, hidden),
+                        )
+                    };
+                    h_prev.copy_from_slice(h);
+                    c_prev.copy_from_slice(c);
+                    if is_padding(lengths, b, t) {
+                        gates.fill(T::ZERO);
+                        saved.fill(T::ZERO);
+                        out.fill(T::ZERO);
+                        continue;
+                    }
+                    C::forward(exec.isa, gates, &u[b * row..][..row], saved, h, c);
+                    out.copy_from_slice(h);
                 }
-                C::forward(exec.isa, gates, &x[b * row..][..row], saved, h, c);
-                out.copy_from_slice(h);
-            }
-        });
-    }
+            });
+        }
+    });
 }
 
 fn is_padding(lengths: Option<&[u32]>, b: usize, t: usize) -> bool {
@@ -166,8 +166,8 @@ fn is_padding(lengths: Option<&[u32]>, b: usize, t: usize) -> bool {
 
 /// The gradients of [`recurrent`].
 ///
-/// `dx` (T, B, G·H) is written with the gradient of `x`; `dh` and `dc` (B, H; `dc` empty for a cell without c) hold the gradients of the final state
-/// and receive those of the initial one; `dweight` (G·H, H) and `dbias` (G·H,) are added to. `weight` is the recurrent matrix as (G·H, H). `total` (T, B, H), if given,
+/// The gradient of the projected input stands in `trace.gates` afterwards, or, for a cell where it is not that of u, in `dx` (T, B, G·H), which is empty else; `dh` and `dc` (B, H; `dc` empty for a cell without c) hold the gradients of the final state
+/// and receive those of the initial one; `dweight` (G·H, H) is set or added to as `store` says, `dbias` (G·H,) is added to. `weight` is the recurrent matrix as (G·H, H). `total` (T, B, H), if given,
 /// receives the whole gradient ∂L/∂h_t that reached each step, from its output and from later steps together (0 in padding).
 ///
 /// # Panics
@@ -179,6 +179,7 @@ pub fn recurrent_backward<C: Cell, T: Real>(
     dh: &mut [T],
     dc: &mut [T],
     dweight: &mut [T],
+    store: Store,
     dbias: &mut [T],
     dy: Option<&[T]>,
     trace: CellTrace<'_, T>,
@@ -189,12 +190,13 @@ pub fn recurrent_backward<C: Cell, T: Real>(
     let RecurrentShape { steps, batch, hidden, .. } = shape;
     let (row, block) = (C::GATES * hidden, batch * hidden);
     let (cell, saves) = (C::CELL_STATE * hidden, C::SAVED * hidden);
-    assert_eq!(dx.len(), steps * batch * row, "dx must be (T, B, G·H)");
+    let own = if C::APART { row } else { 0 };
+    assert_eq!(dx.len(), steps * batch * own, "dx must be (T, B, G·H), or empty where it is the gradient of u");
     assert!(dh.len() == block && dc.len() == batch * cell, "dh must be (B, H), dc too or empty");
-    crate::shared::with_scratch(crate::shared::Area::Recurrent, block, |reaching: &mut [T]| {
+    with_scratch(Area::Recurrent, block, |reaching: &mut [T]| {
         for i in (0..steps).rev() {
             let t = shape.step(i);
-            let dx = &mut dx[t * batch * row..][..batch * row];
+            let dx = &mut dx[t * batch * own..][..batch * own];
             let gates = &mut trace.gates[t * batch * row..][..batch * row];
             {
                 let products = (Shared::new(dx), Shared::new(gates));
@@ -205,7 +207,7 @@ pub fn recurrent_backward<C: Cell, T: Real>(
                         // SAFETY: each task has its own rows.
                         let (dx, gates, dh, dc, reaching) = unsafe {
                             (
-                                products.0.part(b * row, row),
+                                products.0.part(b * own, own),
                                 products.1.part(b * row, row),
                                 state.0.part(b * hidden, hidden),
                                 state.1.part(b * cell, cell),
@@ -233,14 +235,13 @@ pub fn recurrent_backward<C: Cell, T: Real>(
             if let Some(total) = &mut total {
                 total[t * block..][..block].copy_from_slice(reaching);
             }
-            let du = if C::APART { gates } else { dx };
-            gemm(exec, dh, hidden, MatRef::new(du, batch, row), weight, Init::Keep);
+            gemm(exec, dh, hidden, MatRef::new(gates, batch, row), weight, Init::Keep);
         }
     });
     let rows = steps * batch;
-    let du: &[T] = if C::APART { trace.gates } else { dx };
+    let du: &[T] = trace.gates;
     let h_prev = Operand::Plain(MatRef::new(&*trace.h_prev, rows, hidden));
-    gemm(exec, dweight, hidden, MatRef::new(du, rows, row).t(), h_prev, Init::Keep);
+    gemm(exec, dweight, hidden, MatRef::new(du, rows, row).t(), h_prev, store.into());
     column_sums(exec, dbias, du);
 }
 

@@ -15,13 +15,13 @@ impl Cell for RnnCell {
     const APART: bool = false;
     const OPEN_GATE: Option<usize> = None;
 
-    fn forward<T: Real>(isa: Isa, gates: &mut [T], x: &[T], _saved: &mut [T], h: &mut [T], _c: &mut [T]) {
-        forward(isa, gates, x, h);
+    fn forward<T: Real>(isa: Isa, gates: &mut [T], u: &[T], _saved: &mut [T], h: &mut [T], _c: &mut [T]) {
+        forward(isa, gates, u, h);
     }
 
     fn backward<T: Real>(
         isa: Isa,
-        dx: &mut [T],
+        _dx: &mut [T],
         gates: &mut [T],
         _dh_prev: &mut [T],
         _dc: &mut [T],
@@ -30,23 +30,23 @@ impl Cell for RnnCell {
         _h_prev: &[T],
         _c_prev: &[T],
     ) {
-        backward(isa, dx, gates, dh);
+        backward(isa, gates, dh);
     }
 }
 
 multiversion! {
-    fn forward<T>(gates: &mut [T], x: &[T], h: &mut [T]) {
-        for ((gate, &x), h) in gates.iter_mut().zip(x).zip(h) {
-            *gate = (*gate + x).tanh();
+    fn forward<T>(gates: &mut [T], u: &[T], h: &mut [T]) {
+        for ((gate, &u), h) in gates.iter_mut().zip(u).zip(h) {
+            *gate = (*gate + u).tanh();
             *h = *gate;
         }
     }
 }
 
 multiversion! {
-    fn backward<T>(dx: &mut [T], gates: &[T], dh: &[T]) {
-        for ((dx, &y), &dh) in dx.iter_mut().zip(gates).zip(dh) {
-            *dx = dh * (T::ONE - y * y);
+    fn backward<T>(gates: &mut [T], dh: &[T]) {
+        for (gate, &dh) in gates.iter_mut().zip(dh) {
+            *gate = dh * (T::ONE - *gate * *gate);
         }
     }
 }

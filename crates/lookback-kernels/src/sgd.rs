@@ -2,7 +2,7 @@
 
 use crate::isa::multiversion;
 use crate::shared::Shared;
-use crate::{Exec, Real};
+use crate::{Exec, Real, SparseRows};
 
 /// Elements per task.
 const CHUNK: usize = 1 << 14;
@@ -58,6 +58,41 @@ pub fn sgd<T: Real>(exec: Exec<'_>, w: &mut [T], g: &[T], m: Option<&mut [T]>, s
         match m {
             Some(m) => with_momentum(exec.isa, w, g, m, [scale, rate, momentum]),
             None => plain(exec.isa, w, g, [scale, rate]),
+        }
+    });
+}
+
+multiversion! {
+    /// [`with_momentum`] without a gradient: the step before goes on.
+    fn decay<T>(w: &mut [T], m: &mut [T], f: [T; 2]) {
+        let [rate, momentum] = f;
+        for (w, m) in w.iter_mut().zip(m) {
+            *m = *m * momentum + T::ZERO;
+            *w -= rate * *m;
+        }
+    }
+}
+
+/// [`sgd`] of a table from the rows of its gradient, bit for bit: without momentum, rows that nothing has reached stay.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn sgd_rows<T: Real>(exec: Exec<'_>, w: &mut [T], g: &SparseRows<T>, m: Option<&mut [T]>, step: SgdStep) {
+    let len = w.len();
+    assert!(
+        g.len() == len && m.as_ref().is_none_or(|m| m.len() == len),
+        "weights, gradient and momentum have one length"
+    );
+    let [scale, rate, momentum] = [step.scale, step.rate, step.momentum].map(T::from_f64);
+    let (w, m) = (Shared::new(w), m.map(Shared::new));
+    g.run(exec, |run, g| {
+        // SAFETY: runs do not overlap.
+        let (w, m) = unsafe { (w.part(run.start, run.len()), m.as_ref().map(|m| m.part(run.start, run.len()))) };
+        match (g, m) {
+            (Some(g), Some(m)) => with_momentum(exec.isa, w, g, m, [scale, rate, momentum]),
+            (Some(g), None) => plain(exec.isa, w, g, [scale, rate]),
+            (None, Some(m)) => decay(exec.isa, w, m, [rate, momentum]),
+            (None, None) => {}
         }
     });
 }

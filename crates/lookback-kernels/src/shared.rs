@@ -91,6 +91,9 @@ impl<T: AnyBits> Aligned<T> {
     }
 }
 
+/// Numbers of a scratch area, at least.
+const LEAST: usize = 1 << 16;
+
 thread_local! {
     static SCRATCH: RefCell<[Vec<Line>; 6]> = const { RefCell::new([const { Vec::new() }; 6]) };
 }
@@ -106,7 +109,7 @@ pub(crate) enum Area {
     Logits = 2,
     /// Losses of rows.
     Losses = 3,
-    /// A recurrent layer's gradient between steps, held while products run.
+    /// What a recurrent layer passes between products and cells, held while products run.
     Recurrent = 4,
     /// Sums of tasks, held until they are added up.
     Sums = 5,
@@ -117,6 +120,8 @@ pub(crate) enum Area {
 pub(crate) fn with_scratch<T: AnyBits, R>(area: Area, len: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
     let lines = SCRATCH.with_borrow_mut(|areas| std::mem::take(&mut areas[area as usize]));
     let mut buffer = Aligned { lines, len: 0, number: PhantomData };
+    // No task of a job needs more than the least, so that it does not matter which thread computed what before.
+    buffer.resized(len.max(LEAST));
     let result = work(buffer.resized(len));
     SCRATCH.with_borrow_mut(|areas| {
         if areas[area as usize].len() < buffer.lines.len() {
@@ -124,6 +129,14 @@ pub(crate) fn with_scratch<T: AnyBits, R>(area: Area, len: usize, work: impl FnO
         }
     });
     result
+}
+
+/// Makes the scratch memory that tasks of jobs need of this thread, which is a worker's: from then on they allocate nothing.
+#[cfg(feature = "threads")]
+pub(crate) fn make_scratch() {
+    for area in [Area::Left, Area::Right] {
+        with_scratch(area, LEAST, |_: &mut [f32]| {});
+    }
 }
 
 /// Runs `work` on scratch memory for a block of `logits` numbers and `rows` rows of losses. Contents are unspecified on entry; the memory is kept, so a

@@ -37,21 +37,23 @@ pub(crate) fn max<T: Real>(x: &[T]) -> T {
     fold(lanes, Real::larger)
 }
 
-/// The sum, in [`LANES`] partial sums.
+/// [`max`] and the sum, in [`LANES`] partial sums, in one pass.
 #[inline(always)]
-pub(crate) fn sum<T: Real>(x: &[T]) -> T {
-    let mut lanes = [T::ZERO; LANES];
+pub(crate) fn max_and_sum<T: Real>(x: &[T]) -> (T, T) {
+    let (mut most, mut sums) = ([T::NEG_INFINITY; LANES], [T::ZERO; LANES]);
     let chunks = x.chunks_exact(LANES);
     let tail = chunks.remainder();
     for chunk in chunks {
         for i in 0..LANES {
-            lanes[i] += chunk[i];
+            most[i] = chunk[i].larger(most[i]);
+            sums[i] += chunk[i];
         }
     }
     for (i, &v) in tail.iter().enumerate() {
-        lanes[i] += v;
+        most[i] = v.larger(most[i]);
+        sums[i] += v;
     }
-    fold(lanes, |a, b| a + b)
+    (fold(most, Real::larger), fold(sums, |a, b| a + b))
 }
 
 /// `Σ a·b`, in [`LANES`] partial sums.
@@ -75,10 +77,25 @@ pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
 #[inline(always)]
 pub(crate) fn exp_shifted<T: Real>(x: &mut [T]) -> (T, T) {
     let m = max(x);
-    for v in x.iter_mut() {
-        *v = (*v - m).exp();
+    (m, exp_less(x, m))
+}
+
+/// Turns `x` into `exp(x − m)` and returns the sum, in [`LANES`] partial sums.
+#[inline(always)]
+pub(crate) fn exp_less<T: Real>(x: &mut [T], m: T) -> T {
+    let mut lanes = [T::ZERO; LANES];
+    let mut chunks = x.chunks_exact_mut(LANES);
+    for chunk in &mut chunks {
+        for i in 0..LANES {
+            chunk[i] = (chunk[i] - m).exp();
+            lanes[i] += chunk[i];
+        }
     }
-    (m, sum(x))
+    for (i, v) in chunks.into_remainder().iter_mut().enumerate() {
+        *v = (*v - m).exp();
+        lanes[i] += *v;
+    }
+    fold(lanes, |a, b| a + b)
 }
 
 multiversion! {

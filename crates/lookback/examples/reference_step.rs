@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut graph = Graph::training(&cpu, &params, &mut tape, &mut gradients, Recording::Deterministic);
         let loss = model.loss(&mut graph, &batch, 0.0);
         graph.backward();
-        optimizer.step(&cpu, &mut params, &gradients, 1e-3, loss.tokens);
+        optimizer.step(&cpu, &mut params, &mut gradients, 1e-3, loss.tokens);
         (start.elapsed().as_secs_f64() * 1e3, loss.nll / loss.tokens as f64)
     };
     let mut out = std::io::stdout().lock();

@@ -6,6 +6,10 @@ use crate::checkpoint::{Numbers, Tensor};
 use crate::stored::Stored;
 use lookback_kernels::philox4x32;
 
+mod gradients;
+
+pub use gradients::Gradients;
+
 /// Which parameter: an index into [`Params`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ParamId(pub(crate) usize);
@@ -248,64 +252,6 @@ fn upload<B: Backend>(backend: &B, spec: &ParamSpec, values: &[f32]) -> B::Weigh
     let (rows, cols) = spec.matrix();
     let values: Vec<B::Elem> = values.iter().map(|&v| B::Elem::from_f64(f64::from(v))).collect();
     backend.weight(&values, rows, cols)
-}
-
-/// One gradient per parameter, summed over the batch (division by the number of tokens happens in the update).
-#[derive(Debug)]
-pub struct Gradients<B: Backend> {
-    tensors: Vec<B::Tensor>,
-}
-
-impl<B: Backend> Gradients<B> {
-    /// Gradients of zero.
-    #[must_use]
-    pub fn zeros(backend: &B, params: &Params<B>) -> Self {
-        let zeros = |spec: &ParamSpec| {
-            let mut tensor = backend.alloc(spec.len());
-            backend.set_len(&mut tensor, spec.len());
-            backend.fill(&mut tensor, B::Elem::ZERO);
-            tensor
-        };
-        Self { tensors: params.specs.iter().map(zeros).collect() }
-    }
-
-    /// Sets all to zero.
-    pub fn clear(&mut self, backend: &B) {
-        self.tensors.iter_mut().for_each(|t| backend.fill(t, B::Elem::ZERO));
-    }
-
-    /// The gradient of one parameter.
-    #[must_use]
-    pub fn get(&self, id: ParamId) -> &B::Tensor {
-        &self.tensors[id.0]
-    }
-
-    /// All gradients, in the order of the parameters.
-    #[must_use]
-    pub fn all(&self) -> &[B::Tensor] {
-        &self.tensors
-    }
-
-    /// Euclidean norm of all gradients together.
-    pub fn norm(&self, backend: &B) -> f64 {
-        self.tensors.iter().map(|t| backend.squared_norm(t)).sum::<f64>().sqrt()
-    }
-
-    pub(crate) fn get_mut(&mut self, id: ParamId) -> &mut B::Tensor {
-        &mut self.tensors[id.0]
-    }
-
-    /// Two gradients at once.
-    pub(crate) fn pair_mut(&mut self, a: ParamId, b: ParamId) -> (&mut B::Tensor, &mut B::Tensor) {
-        assert_ne!(a, b, "two different parameters");
-        if a.0 < b.0 {
-            let (left, right) = self.tensors.split_at_mut(b.0);
-            (&mut left[a.0], &mut right[0])
-        } else {
-            let (left, right) = self.tensors.split_at_mut(a.0);
-            (&mut right[0], &mut left[b.0])
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@
 //! writes down one plain record per operation; [`Graph::backward`] walks them in reverse. A graph that does not record is inference: the same model code, no
 //! second implementation.
 //!
-//! Buffers come from a pool and go back to it when the tape is reset, so a steady training step allocates nothing once its shapes were seen.
+//! Buffers come from a pool and go back to it when nothing reads them any more, at the latest when the tape is reset; so do lists. A steady training step allocates nothing once its
+//! shapes were seen.
 
-use crate::backend::{Backend, RandomKey, Real};
-use crate::ops::Node;
+use crate::backend::{Backend, RandomKey, Real, Store};
+use crate::ops::{Node, State};
 use crate::params::{Gradients, Params};
 
 /// A value on the tape.
@@ -65,11 +66,21 @@ pub struct Tape<B: Backend> {
     nodes: Vec<Node<B>>,
     free: FreeList<B>,
     free_ids: Vec<B::Ids>,
+    free_lists: Vec<Vec<Var>>,
+    free_states: Vec<Vec<State>>,
 }
 
 impl<B: Backend> Default for Tape<B> {
     fn default() -> Self {
-        Self { values: Vec::new(), ids: Vec::new(), nodes: Vec::new(), free: FreeList::default(), free_ids: Vec::new() }
+        Self {
+            values: Vec::new(),
+            ids: Vec::new(),
+            nodes: Vec::new(),
+            free: FreeList::default(),
+            free_ids: Vec::new(),
+            free_lists: Vec::new(),
+            free_states: Vec::new(),
+        }
     }
 }
 
@@ -82,7 +93,7 @@ impl<B: Backend> Tape<B> {
 
     /// Forgets everything; buffers go back to the pool.
     pub fn reset(&mut self) {
-        let Self { values, ids, nodes, free, free_ids } = self;
+        let Self { values, ids, nodes, free, free_ids, .. } = self;
         for value in values.drain(..) {
             free.put(value.tensor);
             value.gradient.into_iter().for_each(|g| free.put(g));
@@ -90,7 +101,8 @@ impl<B: Backend> Tape<B> {
         for node in nodes.drain(..) {
             node.release(&mut |tensor| free.put(tensor));
         }
-        free_ids.append(ids);
+        // In the order of their use, so that each is as long as its next use wants.
+        free_ids.extend(ids.drain(..).rev());
     }
 
     pub(crate) fn tensor(&self, x: Var) -> &B::Tensor {
@@ -108,10 +120,24 @@ impl<B: Backend> Tape<B> {
     }
 }
 
+/// Buffers of one capacity.
+#[derive(Debug)]
+struct Class<B: Backend> {
+    capacity: usize,
+    /// How many there are, free or not.
+    made: usize,
+    free: Vec<B::Tensor>,
+}
+
 /// Buffers by size class: a class spans an eighth of a power of two, so shapes of neighbouring buckets share buffers.
+///
+/// Which buffers serve a class is settled when it is first met. So what a step takes from where does not depend on what came before it, and a step whose shapes were seen finds what it needs.
 #[derive(Debug)]
 struct FreeList<B: Backend> {
-    classes: Vec<(usize, Vec<B::Tensor>)>,
+    /// By capacity.
+    classes: Vec<Class<B>>,
+    /// Sizes of classes that were met, and the capacity of the buffers that serve them.
+    homes: Vec<(usize, usize)>,
     /// Buffers that came back and wait to be sorted by their class.
     returned: Vec<B::Tensor>,
     allocations: usize,
@@ -119,7 +145,7 @@ struct FreeList<B: Backend> {
 
 impl<B: Backend> Default for FreeList<B> {
     fn default() -> Self {
-        Self { classes: Vec::new(), returned: Vec::new(), allocations: 0 }
+        Self { classes: Vec::new(), homes: Vec::new(), returned: Vec::new(), allocations: 0 }
     }
 }
 
@@ -137,26 +163,47 @@ impl<B: Backend> FreeList<B> {
 
     fn take(&mut self, backend: &B, len: usize) -> B::Tensor {
         while let Some(tensor) = self.returned.pop() {
-            let capacity = backend.capacity(&tensor);
-            if capacity == 0 {
-                continue;
-            }
-            match self.classes.binary_search_by_key(&capacity, |c| c.0) {
-                Ok(i) => self.classes[i].1.push(tensor),
-                Err(i) => self.classes.insert(i, (capacity, vec![tensor])),
+            // A value that was forgotten has no room, and no class.
+            if let Ok(place) = self.place(backend.capacity(&tensor)) {
+                self.classes[place].free.push(tensor);
             }
         }
-        let capacity = class(len);
-        // A buffer up to twice as large serves as well: better than holding memory for every class.
-        let start = self.classes.partition_point(|c| c.0 < capacity);
-        let fitting = self.classes[start..].iter_mut().take_while(|c| c.0 <= 2 * capacity);
-        let found = fitting.into_iter().find_map(|c| c.1.pop());
-        let mut tensor = found.unwrap_or_else(|| {
+        let place = self.home(class(len));
+        let class = &mut self.classes[place];
+        let mut tensor = class.free.pop().unwrap_or_else(|| {
+            // With room in the lists for it to come back.
+            class.made += 1;
+            class.free.reserve(class.made);
             self.allocations += 1;
-            backend.alloc(capacity)
+            self.returned.reserve(self.allocations.saturating_sub(self.returned.len()));
+            let tensor = backend.alloc(class.capacity);
+            debug_assert_eq!(backend.capacity(&tensor), class.capacity, "a buffer has the room that was asked for");
+            tensor
         });
         backend.set_len(&mut tensor, len);
         tensor
+    }
+
+    /// The place of the buffers that serve a class of `size`: of those there are already, the smallest that are large enough and no more than twice as large, which is better than holding
+    /// memory for every class.
+    fn home(&mut self, size: usize) -> usize {
+        let capacity = match self.homes.binary_search_by_key(&size, |home| home.0) {
+            Ok(i) => self.homes[i].1,
+            Err(i) => {
+                let next = self.classes.get(self.classes.partition_point(|c| c.capacity < size));
+                let capacity = next.map(|c| c.capacity).filter(|&capacity| capacity <= 2 * size).unwrap_or(size);
+                self.homes.insert(i, (size, capacity));
+                capacity
+            }
+        };
+        self.place(capacity).unwrap_or_else(|i| {
+            self.classes.insert(i, Class { capacity, made: 0, free: Vec::new() });
+            i
+        })
+    }
+
+    fn place(&self, capacity: usize) -> Result<usize, usize> {
+        self.classes.binary_search_by_key(&capacity, |c| c.capacity)
     }
 }
 
@@ -287,9 +334,36 @@ impl<'a, B: Backend> Graph<'a, B> {
 
     /// Gives the numbers of `x` back to the pool: no operation reads them again, neither on the way forward nor on the way back. Its shape stays, and gradients flow through it.
     pub(crate) fn forget(&mut self, x: Var) {
-        let nothing = self.backend.alloc(0);
-        let tensor = std::mem::replace(&mut self.tape.values[x.0 as usize].tensor, nothing);
+        let tensor = self.take_value(x);
         self.release(tensor);
+    }
+
+    /// Takes the numbers of `x` out: as [`Graph::forget`], for an operation that goes on with them.
+    pub(crate) fn take_value(&mut self, x: Var) -> B::Tensor {
+        let nothing = self.backend.alloc(0);
+        std::mem::replace(&mut self.tape.values[x.0 as usize].tensor, nothing)
+    }
+
+    /// An empty list of values, which may have been another's before.
+    pub(crate) fn list(&mut self) -> Vec<Var> {
+        self.tape.free_lists.pop().unwrap_or_default()
+    }
+
+    /// Keeps a list that is not needed any more for [`Graph::list`].
+    pub(crate) fn keep_list(&mut self, mut list: Vec<Var>) {
+        list.clear();
+        self.tape.free_lists.push(list);
+    }
+
+    /// An empty list of states, which may have been another's before.
+    pub(crate) fn states(&mut self) -> Vec<State> {
+        self.tape.free_states.pop().unwrap_or_default()
+    }
+
+    /// Keeps a list that is not needed any more for [`Graph::states`].
+    pub(crate) fn keep_states(&mut self, mut states: Vec<State>) {
+        states.clear();
+        self.tape.free_states.push(states);
     }
 
     pub(crate) fn tensor(&self, x: Var) -> &B::Tensor {
@@ -323,6 +397,14 @@ impl<'a, B: Backend> Graph<'a, B> {
         let mut gradient = self.alloc(self.shape(x).len());
         self.backend.fill(&mut gradient, B::Elem::ZERO);
         gradient
+    }
+
+    /// Takes the gradient of `x` out, and how something is brought into it: if nothing has reached it, its numbers are unspecified and to be set.
+    pub(crate) fn take_gradient_to_store(&mut self, x: Var) -> (B::Tensor, Store) {
+        match self.tape.values[x.0 as usize].gradient.take() {
+            Some(gradient) => (gradient, Store::Add),
+            None => (self.alloc(self.shape(x).len()), Store::Set),
+        }
     }
 
     /// Takes the gradient of an output out, if anything has reached it. An operation consumes it and releases the buffer.
@@ -365,10 +447,13 @@ impl<'a, B: Backend> Graph<'a, B> {
         self.tape.values[x.0 as usize].gradient.as_ref().map(|g| self.backend.download(g))
     }
 
-    /// Walks the records in reverse: gradients flow from what was seeded (and from losses, which seed themselves) to inputs and parameters.
+    /// Walks the records in reverse: gradients flow from what was seeded (and from losses, which seed themselves) to inputs and parameters. What operations computed is gone
+    /// afterwards: each value goes back to the pool as soon as nothing reads it any more.
     pub fn backward(&mut self) {
         while let Some(node) = self.tape.nodes.pop() {
+            let outputs = node.outputs();
             node.backward(self);
+            outputs.into_iter().flatten().for_each(|y| self.forget(y));
         }
     }
 

@@ -5,11 +5,9 @@
 use std::ops::Range;
 
 use super::MatRef;
+use super::transpose::{SIDE as RUN, transpose};
 use crate::isa::multiversion;
 use crate::{Exec, Isa, Real, shared::Shared};
-
-/// Words of the shared dimension that are packed at a time when packing transposes.
-const RUN: usize = 16;
 
 /// A part of the shared dimension, and how many of its numbers go into a word. It starts at a whole word.
 #[derive(Debug, Clone)]
@@ -44,25 +42,22 @@ pub(super) fn pack_left<T: Real>(
         let height = mr.min(rows.end - top);
         let out = &mut out[(top - rows.start) * len..][..height * len];
         if depth.pair == 2 {
-            pack_pairs(isa, out, a.t(), depth.range.clone(), top, height, height);
+            pack_pairs(isa, out, a.t(), depth.range.clone(), top, height, height, isa);
         } else {
-            pack_left_panel(out, a, depth.range.clone(), top, height);
+            pack_left_panel(isa, out, a, depth.range.clone(), top, height);
         }
     }
 }
 
-fn pack_left_panel<T: Real>(out: &mut [T], a: MatRef<'_, T>, depth: Range<usize>, top: usize, height: usize) {
+fn pack_left_panel<T: Real>(isa: Isa, out: &mut [T], a: MatRef<'_, T>, depth: Range<usize>, top: usize, height: usize) {
     if a.col_stride == 1 {
-        // In short runs of k, so that the lines written to stay in the first-level cache until they are full.
+        let mut block = [[T::ZERO; RUN]; RUN];
         for start in depth.clone().step_by(RUN) {
-            let end = depth.end.min(start + RUN);
-            let group = &mut out[(start - depth.start) * height..(end - depth.start) * height];
-            for r in 0..height {
-                let row = &a.data[(top + r) * a.row_stride..][start..end];
-                for (k, &value) in row.iter().enumerate() {
-                    group[k * height + r] = value;
-                }
+            let len = RUN.min(depth.end - start);
+            for (r, run) in block[..height].iter_mut().enumerate() {
+                copy_run(run, &a.data[(top + r) * a.row_stride + start..], len);
             }
+            transpose(isa, &mut out[(start - depth.start) * height..][..len * height], height, &block, height);
         }
     } else {
         for (k, group) in depth.zip(out.chunks_exact_mut(height)) {
@@ -75,6 +70,14 @@ fn pack_left_panel<T: Real>(out: &mut [T], a: MatRef<'_, T>, depth: Range<usize>
                 }
             }
         }
+    }
+}
+
+/// Copies `len` values; whole runs without a call.
+fn copy_run<T: Real>(run: &mut [T; RUN], from: &[T], len: usize) {
+    match from.first_chunk::<RUN>() {
+        Some(from) if len == RUN => *run = *from,
+        _ => run[..len].copy_from_slice(&from[..len]),
     }
 }
 
@@ -116,13 +119,13 @@ pub(super) fn pack_right_panels<T: Real>(
 pub(super) fn pack_right<T: Real>(isa: Isa, out: &mut [T], b: MatRef<'_, T>, depth: Depth, left: usize, nr: usize) {
     let width = nr.min(b.cols - left);
     if depth.pair == 2 {
-        pack_pairs(isa, out, b, depth.range, left, width, nr);
+        pack_pairs(isa, out, b, depth.range, left, width, nr, isa);
     } else {
-        pack_right_panel(out, b, depth.range, left, nr);
+        pack_right_panel(isa, out, b, depth.range, left, nr);
     }
 }
 
-fn pack_right_panel<T: Real>(out: &mut [T], b: MatRef<'_, T>, depth: Range<usize>, left: usize, nr: usize) {
+fn pack_right_panel<T: Real>(isa: Isa, out: &mut [T], b: MatRef<'_, T>, depth: Range<usize>, left: usize, nr: usize) {
     let width = nr.min(b.cols - left);
     if b.col_stride == 1 {
         for (k, group) in depth.zip(out.chunks_exact_mut(nr)) {
@@ -137,14 +140,21 @@ fn pack_right_panel<T: Real>(out: &mut [T], b: MatRef<'_, T>, depth: Range<usize
         return;
     }
     // A transposed matrix: its columns are the contiguous runs.
+    let mut block = [[T::ZERO; RUN]; RUN];
     for start in depth.clone().step_by(RUN) {
-        let end = depth.end.min(start + RUN);
-        let group = &mut out[(start - depth.start) * nr..(end - depth.start) * nr];
-        for j in 0..width {
-            let column = &b.data[(left + j) * b.col_stride..];
-            for (i, k) in (start..end).enumerate() {
-                group[i * nr + j] = column[k * b.row_stride];
+        let len = RUN.min(depth.end - start);
+        let group = &mut out[(start - depth.start) * nr..][..len * nr];
+        for first in (0..width).step_by(RUN) {
+            let some = RUN.min(width - first);
+            for (j, run) in block[..some].iter_mut().enumerate() {
+                let column = &b.data[(left + first + j) * b.col_stride + start * b.row_stride..];
+                if b.row_stride == 1 {
+                    copy_run(run, column, len);
+                } else {
+                    run[..len].iter_mut().zip(column.iter().step_by(b.row_stride)).for_each(|(to, &from)| *to = from);
+                }
             }
+            transpose(isa, &mut group[first..], nr, &block, some);
         }
     }
     if width < nr {
@@ -153,8 +163,8 @@ fn pack_right_panel<T: Real>(out: &mut [T], b: MatRef<'_, T>, depth: Range<usize
 }
 
 multiversion! {
-    /// Packs columns `left..left + width` of rows `depth` of `b` in pairs, groups of `nr` words, zeros beyond `width`.
-    fn pack_pairs<T>(out: &mut [T], b: MatRef<'_, T>, depth: Range<usize>, left: usize, width: usize, nr: usize) {
+    /// Packs columns `left..left + width` of rows `depth` of `b` in pairs, groups of `nr` words, zeros beyond `width`. `moves` is the instruction set once more, to move words by.
+    fn pack_pairs<T>(out: &mut [T], b: MatRef<'_, T>, depth: Range<usize>, left: usize, width: usize, nr: usize, moves: Isa) {
         if b.col_stride == 1 {
             for (k, group) in depth.clone().step_by(2).zip(out.chunks_exact_mut(nr)) {
                 let low = &b.data[k * b.row_stride + left..][..width];
@@ -173,26 +183,28 @@ multiversion! {
             }
             return;
         }
+        let mut block = [[T::ZERO; RUN]; RUN];
         for start in depth.clone().step_by(2 * RUN) {
             let end = depth.end.min(start + 2 * RUN);
-            let group = &mut out[(start - depth.start) / 2 * nr..];
-            for j in 0..width {
-                let column = &b.data[(left + j) * b.col_stride..];
-                let mut words = [T::ZERO; RUN];
-                if b.row_stride == 1 && end - start == 2 * RUN {
-                    let (pairs, _) = column[start..end].as_chunks::<2>();
-                    for (word, &[low, high]) in words.iter_mut().zip(pairs) {
-                        *word = T::pair(low, high);
-                    }
-                } else {
-                    for (word, k) in words.iter_mut().zip((start..end).step_by(2)) {
-                        let high = if k + 1 < end { column[(k + 1) * b.row_stride] } else { T::ZERO };
-                        *word = T::pair(column[k * b.row_stride], high);
+            let len = (end - start).div_ceil(2);
+            let group = &mut out[(start - depth.start) / 2 * nr..][..len * nr];
+            for first in (0..width).step_by(RUN) {
+                let some = RUN.min(width - first);
+                for (j, words) in block[..some].iter_mut().enumerate() {
+                    let column = &b.data[(left + first + j) * b.col_stride..];
+                    if b.row_stride == 1 && end - start == 2 * RUN {
+                        let (pairs, _) = column[start..end].as_chunks::<2>();
+                        for (word, &[low, high]) in words.iter_mut().zip(pairs) {
+                            *word = T::pair(low, high);
+                        }
+                    } else {
+                        for (word, k) in words.iter_mut().zip((start..end).step_by(2)) {
+                            let high = if k + 1 < end { column[(k + 1) * b.row_stride] } else { T::ZERO };
+                            *word = T::pair(column[k * b.row_stride], high);
+                        }
                     }
                 }
-                for (i, &word) in words[..(end - start).div_ceil(2)].iter().enumerate() {
-                    group[i * nr + j] = word;
-                }
+                transpose(moves, &mut group[first..], nr, &block, some);
             }
         }
         if width < nr {

@@ -66,7 +66,7 @@ fn run<C: Cell, F: Real>(
         y: zeros(1),
         h: h0.to_vec(),
         c: c0.to_vec(),
-        gates: zeros(C::GATES),
+        gates: x.to_vec(),
         saved: zeros(C::SAVED),
         h_prev: zeros(1),
         c_prev: zeros(C::CELL_STATE),
@@ -76,7 +76,7 @@ fn run<C: Cell, F: Real>(
     packed.pack(exec, MatRef::new(weight, C::GATES * hidden, hidden).t());
     let weight = Operand::Packed(&packed);
     let (mut y, mut h, mut c) = (std::mem::take(&mut out.y), h0.to_vec(), c0.to_vec());
-    recurrent::<C, F>(exec, shape, &mut y, &mut h, &mut c, out.trace(), x, weight, bias, lengths);
+    recurrent::<C, F>(exec, shape, &mut y, &mut h, &mut c, out.trace(), weight, bias, lengths);
     Run { y, h, c, ..out }
 }
 
@@ -95,7 +95,7 @@ fn gradients<C: Cell, F: Real>(
     let [x, h0, c0, weight, bias, r_y, r_h, r_c] = all;
     let Size { steps, batch, hidden } = size;
     let mut out = run::<C, F>(exec, direction, size, lengths, [x, h0, c0, weight, bias]);
-    let (mut dx, mut dh, mut dc) = (vec![F::ONE; x.len()], r_h.clone(), r_c.clone());
+    let (mut dx, mut dh, mut dc) = (vec![F::ONE; if C::APART { x.len() } else { 0 }], r_h.clone(), r_c.clone());
     let (mut dweight, mut dbias) = (vec![F::ZERO; weight.len()], vec![F::ZERO; bias.len()]);
     let mut total = vec![F::ONE; steps * batch * hidden];
     recurrent_backward::<C, F>(
@@ -105,6 +105,7 @@ fn gradients<C: Cell, F: Real>(
         &mut dh,
         &mut dc,
         &mut dweight,
+        Store::Add,
         &mut dbias,
         Some(r_y),
         out.trace(),
@@ -112,6 +113,7 @@ fn gradients<C: Cell, F: Real>(
         lengths,
         Some(&mut total),
     );
+    let dx = if C::APART { dx } else { out.gates };
     [dx, dh, dc, dweight, dbias, total]
 }
 

@@ -5,20 +5,25 @@ use std::sync::Arc;
 
 use lookback_kernels::{
     self as kernels, CellTrace, Exec, Init, Int8Matrix, Isa, MatRef, Operand, Pool, Products, RecurrentShape,
+    SparseRows,
 };
 
 use super::{
-    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, GuidedCost, GuidedLoss, GuidedRows,
+    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, Gradient, GuidedCost, GuidedLoss, GuidedRows,
     LossGradients, Precision, Purpose, RandomKey, Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep,
-    Smoothing, Window, with_cell,
+    Smoothing, Store, Window, with_cell,
 };
 
 mod weight;
 
 use weight::CpuWeight;
 
-/// Logits in memory at a time: enough rows to pay for packing the output matrix once per block.
-const LOGITS: usize = 1 << 23;
+/// Logits in memory at a time, if that is enough rows to pay for packing the output matrix once per block.
+const LOGITS: usize = 1 << 22;
+/// Rows of logits in memory at a time are a multiple of so many, the blocks that sums over them are cut into, if [`MOST_LOGITS`] allow for that.
+const LOSS_ROWS: usize = 256;
+/// Logits in memory at a time, at most.
+const MOST_LOGITS: usize = 2 * LOGITS;
 
 /// The processor: a worker pool and an instruction set. `Cpu<f32>` runs models; `Cpu<f64>` is for checks.
 pub struct Cpu<T = f32> {
@@ -103,6 +108,7 @@ impl<T: Real> Backend for Cpu<T> {
     type Elem = T;
     type Tensor = Vec<T>;
     type Ids = Vec<u32>;
+    type Rows = SparseRows<T>;
     type Weight = CpuWeight<T>;
 
     fn alloc(&self, capacity: usize) -> Vec<T> {
@@ -132,6 +138,18 @@ impl<T: Real> Backend for Cpu<T> {
 
     fn read(&self, x: &Vec<T>, from: usize, to: &mut [f32]) {
         narrow(&x[from..], to);
+    }
+
+    fn alloc_rows(&self, rows: usize, width: usize) -> SparseRows<T> {
+        SparseRows::new(rows, width)
+    }
+
+    fn clear_rows(&self, x: &mut SparseRows<T>) {
+        x.clear();
+    }
+
+    fn download_rows(&self, x: &SparseRows<T>) -> Vec<T> {
+        x.to_dense()
     }
 
     fn alloc_ids(&self) -> Vec<u32> {
@@ -188,8 +206,11 @@ impl<T: Real> Backend for Cpu<T> {
         table.embed(self.exec(), y, ids);
     }
 
-    fn embed_backward(&self, dtable: &mut Vec<T>, ids: &Vec<u32>, dy: &Vec<T>, width: usize) {
-        kernels::embed_backward(self.exec(), dtable, ids, dy, width);
+    fn embed_backward(&self, dtable: &mut Gradient<Vec<T>, SparseRows<T>>, ids: &Vec<u32>, dy: &Vec<T>, width: usize) {
+        match dtable {
+            Gradient::Dense(dtable) => kernels::embed_backward(self.exec(), dtable, ids, dy, width),
+            Gradient::Rows(rows) => rows.add(self.exec(), ids, dy),
+        }
     }
 
     fn linear(&self, y: &mut Vec<T>, x: &Vec<T>, w: &CpuWeight<T>, bias: Option<&CpuWeight<T>>) {
@@ -198,15 +219,15 @@ impl<T: Real> Backend for Cpu<T> {
         kernels::gemm(self.exec(), y, w.rows(), x, w.forward(), init);
     }
 
-    fn linear_backward_input(&self, dx: &mut Vec<T>, dy: &Vec<T>, w: &CpuWeight<T>) {
+    fn linear_backward_input(&self, dx: &mut Vec<T>, store: Store, dy: &Vec<T>, w: &CpuWeight<T>) {
         let dy = MatRef::new(dy, dy.len() / w.rows(), w.rows());
-        kernels::gemm(self.exec(), dx, w.cols(), dy, w.backward(), Init::Keep);
+        kernels::gemm(self.exec(), dx, w.cols(), dy, w.backward(), store.into());
     }
 
-    fn linear_backward_weight(&self, dw: &mut Vec<T>, dy: &Vec<T>, x: &Vec<T>, w: &CpuWeight<T>) {
+    fn linear_backward_weight(&self, dw: &mut Vec<T>, store: Store, dy: &Vec<T>, x: &Vec<T>, w: &CpuWeight<T>) {
         let n = dy.len() / w.rows();
         let (dy, x) = (MatRef::new(dy, n, w.rows()), MatRef::new(x, n, w.cols()));
-        kernels::gemm(self.exec(), dw, w.cols(), dy.t(), Operand::Plain(x), Init::Keep);
+        kernels::gemm(self.exec(), dw, w.cols(), dy.t(), Operand::Plain(x), store.into());
     }
 
     fn column_sums(&self, sums: &mut Vec<T>, x: &Vec<T>) {
@@ -220,7 +241,6 @@ impl<T: Real> Backend for Cpu<T> {
         h: &mut Vec<T>,
         c: Option<&mut Vec<T>>,
         trace: &mut RecurrentTrace<Vec<T>>,
-        x: &Vec<T>,
         weight: &CpuWeight<T>,
         bias: &CpuWeight<T>,
         lengths: Option<&Vec<u32>>,
@@ -228,17 +248,18 @@ impl<T: Real> Backend for Cpu<T> {
         let (exec, shape, lengths) = (self.exec(), shape(spec), lengths.map(Vec::as_slice));
         let (c, trace, weight) = (or_empty(c), cell_trace(trace), weight.forward());
         with_cell!(spec.cell, C => {
-            kernels::recurrent::<C, T>(exec, shape, y, h, c, trace, x, weight, bias.values(), lengths);
+            kernels::recurrent::<C, T>(exec, shape, y, h, c, trace, weight, bias.values(), lengths);
         });
     }
 
     fn recurrent_backward(
         &self,
         spec: RecurrentSpec,
-        dx: &mut Vec<T>,
+        dx: Option<&mut Vec<T>>,
         dh: &mut Vec<T>,
         dc: Option<&mut Vec<T>>,
         dweight: &mut Vec<T>,
+        store: Store,
         dbias: &mut Vec<T>,
         dy: Option<&Vec<T>>,
         trace: &mut RecurrentTrace<Vec<T>>,
@@ -247,11 +268,11 @@ impl<T: Real> Backend for Cpu<T> {
         total: Option<&mut Vec<T>>,
     ) {
         let (exec, shape, lengths) = (self.exec(), shape(spec), lengths.map(Vec::as_slice));
-        let (dc, dy, total) = (or_empty(dc), dy.map(Vec::as_slice), total.map(Vec::as_mut_slice));
+        let (dx, dc, dy, total) = (or_empty(dx), or_empty(dc), dy.map(Vec::as_slice), total.map(Vec::as_mut_slice));
         let (trace, weight) = (cell_trace(trace), weight.backward());
         with_cell!(spec.cell, C => {
             kernels::recurrent_backward::<C, T>(
-                exec, shape, dx, dh, dc, dweight, dbias, dy, trace, weight, lengths, total,
+                exec, shape, dx, dh, dc, dweight, store, dbias, dy, trace, weight, lengths, total,
             );
         });
     }
@@ -358,8 +379,8 @@ impl<T: Real> Backend for Cpu<T> {
         kernels::tanh(self.exec(), y, x);
     }
 
-    fn tanh_backward(&self, dx: &mut Vec<T>, y: &Vec<T>, dy: &Vec<T>) {
-        kernels::tanh_backward(self.exec(), dx, y, dy);
+    fn tanh_backward(&self, d: &mut Vec<T>, y: &Vec<T>) {
+        kernels::tanh_backward(self.exec(), d, y);
     }
 
     fn add(&self, y: &mut Vec<T>, a: &Vec<T>, b: &Vec<T>) {
@@ -415,8 +436,9 @@ impl<T: Real> Backend for Cpu<T> {
                 if let Some(g) = &mut gradients {
                     let dlogits = MatRef::new(&*logits, n, vocabulary);
                     let dx = &mut g.dx[block * rows * width..][..n * width];
-                    kernels::gemm(self.exec(), dx, width, dlogits, w.backward(), Init::Keep);
-                    kernels::gemm(self.exec(), g.dw, width, dlogits.t(), Operand::Plain(input), Init::Keep);
+                    kernels::gemm(self.exec(), dx, width, dlogits, w.backward(), Init::Zero);
+                    let store = if block == 0 { g.store } else { Store::Add };
+                    kernels::gemm(self.exec(), g.dw, width, dlogits.t(), Operand::Plain(input), store.into());
                     kernels::column_sums(self.exec(), g.db, logits);
                 }
             }
@@ -457,26 +479,51 @@ impl<T: Real> Backend for Cpu<T> {
             .collect()
     }
 
-    fn squared_norm(&self, x: &Vec<T>) -> f64 {
-        kernels::squared_norm(self.exec(), x)
+    fn squared_norm(&self, x: &Gradient<Vec<T>, SparseRows<T>>) -> f64 {
+        match x {
+            Gradient::Dense(x) => kernels::squared_norm(self.exec(), x),
+            Gradient::Rows(rows) => rows.squared_norm(self.exec()),
+        }
     }
 
-    fn sgd(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: Option<&mut Vec<T>>, step: SgdStep) {
-        kernels::sgd(self.exec(), weight.values_mut(), gradient, m.map(Vec::as_mut_slice), step);
+    fn sgd(
+        &self,
+        weight: &mut CpuWeight<T>,
+        gradient: &Gradient<Vec<T>, SparseRows<T>>,
+        m: Option<&mut Vec<T>>,
+        step: SgdStep,
+    ) {
+        let (w, m) = (weight.values_mut(), m.map(Vec::as_mut_slice));
+        match gradient {
+            Gradient::Dense(g) => kernels::sgd(self.exec(), w, g, m, step),
+            Gradient::Rows(rows) => kernels::sgd_rows(self.exec(), w, rows, m, step),
+        }
     }
 
     fn approach(&self, average: &mut CpuWeight<T>, weight: &CpuWeight<T>, share: f64) {
         kernels::approach(self.exec(), average.values_mut(), weight.values(), share);
     }
 
-    fn adam(&self, weight: &mut CpuWeight<T>, gradient: &Vec<T>, m: &mut Vec<T>, v: &mut Vec<T>, step: AdamStep) {
-        kernels::adam(self.exec(), weight.values_mut(), gradient, m, v, step);
+    fn adam(
+        &self,
+        weight: &mut CpuWeight<T>,
+        gradient: &Gradient<Vec<T>, SparseRows<T>>,
+        m: &mut Vec<T>,
+        v: &mut Vec<T>,
+        step: AdamStep,
+    ) {
+        let w = weight.values_mut();
+        match gradient {
+            Gradient::Dense(g) => kernels::adam(self.exec(), w, g, m, v, step),
+            Gradient::Rows(rows) => kernels::adam_rows(self.exec(), w, rows, m, v, step),
+        }
     }
 }
 
 /// Rows of logits in memory at a time, for so many targets.
 pub(super) fn loss_rows(vocabulary: usize, targets: usize) -> usize {
-    (LOGITS / vocabulary).clamp(16, 1024).min(targets.max(1))
+    let rows = (LOGITS / vocabulary / LOSS_ROWS * LOSS_ROWS).clamp(LOSS_ROWS, 1024);
+    rows.min((MOST_LOGITS / vocabulary).max(16)).min(targets.max(1))
 }
 
 fn narrow<T: Real>(from: &[T], to: &mut [f32]) {
@@ -506,7 +553,7 @@ fn slices<T>(window: Window<'_, Vec<T>>) -> kernels::Window<'_, T> {
     }
 }
 
-/// What a cell without c has in its place.
-fn or_empty<T>(c: Option<&mut Vec<T>>) -> &mut [T] {
-    c.map_or(&mut [], Vec::as_mut_slice)
+/// What kernels take where a cell has nothing.
+fn or_empty<T>(x: Option<&mut Vec<T>>) -> &mut [T] {
+    x.map_or(&mut [], Vec::as_mut_slice)
 }

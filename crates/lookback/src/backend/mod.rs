@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use lookback_kernels::{
     AdamStep, Candidates, CrossEntropy, Direction, GuidedCost, GuidedLoss, GuidedRows, Isa, Products, RandomKey, Real,
-    SgdStep, Smoothing,
+    SgdStep, Smoothing, Store,
 };
 
 mod cpu;
@@ -77,6 +77,12 @@ impl CellKind {
     #[must_use]
     pub fn has_c(self) -> bool {
         with_cell!(self, C => C::CELL_STATE != 0)
+    }
+
+    /// Whether the gradient of the projected input is another than that of the recurrent product.
+    #[must_use]
+    pub fn is_apart(self) -> bool {
+        with_cell!(self, C => C::APART)
     }
 
     /// What the cell keeps for the backward pass besides its gates, in units of H.
@@ -188,10 +194,19 @@ pub enum ScoreBackward<'a, T, W> {
     Location,
 }
 
+/// The gradient of a parameter; T is a tensor, R the rows of a table.
+#[derive(Debug)]
+pub enum Gradient<T, R> {
+    /// All of it.
+    Dense(T),
+    /// Of a table that is only looked up: the rows that were; all others are zero.
+    Rows(R),
+}
+
 /// The tensors a recurrent layer leaves for its backward pass, which uses them up.
 #[derive(Debug)]
 pub struct RecurrentTrace<T> {
-    /// Activations of the gates (T, B, G·H).
+    /// The projected input (T, B, G·H), which becomes the activations of the gates, then the gradient of the recurrent product.
     pub gates: T,
     /// What the cell saved (T, B, saved·H).
     pub saved: T,
@@ -242,14 +257,16 @@ impl Precision {
     }
 }
 
-/// Gradients that [`Backend::linear_cross_entropy`] adds to.
+/// Where [`Backend::linear_cross_entropy`] brings its gradients.
 #[derive(Debug)]
 pub struct LossGradients<'a, T> {
-    /// Gradient of the input (N, H).
+    /// Gradient of the input (N, H): it is set.
     pub dx: &'a mut T,
     /// Gradient of the output matrix (V, H).
     pub dw: &'a mut T,
-    /// Gradient of the output bias (V,).
+    /// How it is brought into `dw`.
+    pub store: Store,
+    /// Gradient of the output bias (V,): it is added to.
     pub db: &'a mut T,
 }
 
@@ -261,6 +278,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     type Tensor: Debug + Send + Sync;
     /// A block of token ids or lengths.
     type Ids: Debug + Send + Sync;
+    /// The rows of a table's gradient that anything has reached.
+    type Rows: Debug + Send + Sync;
     /// A parameter matrix in its stored form: it offers products and row look-up at every precision.
     type Weight: Debug + Send + Sync;
 
@@ -280,6 +299,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn download(&self, x: &Self::Tensor) -> Vec<Self::Elem>;
     /// Copies the numbers from `from` on to the host, in single precision, as many as `to` has.
     fn read(&self, x: &Self::Tensor, from: usize, to: &mut [f32]);
+    /// The gradient of a table of `rows` × `width`, by rows: zero.
+    fn alloc_rows(&self, rows: usize, width: usize) -> Self::Rows;
+    /// Sets it to zero.
+    fn clear_rows(&self, x: &mut Self::Rows);
+    /// The whole table (V, E), to the host.
+    fn download_rows(&self, x: &Self::Rows) -> Vec<Self::Elem>;
     /// An empty block of ids.
     fn alloc_ids(&self) -> Self::Ids;
     /// Copies ids from the host, replacing what was there.
@@ -319,16 +344,29 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// `y[n] = table[ids[n]]`
     fn embed(&self, y: &mut Self::Tensor, table: &Self::Weight, ids: &Self::Ids);
     /// `dtable[ids[n]] += dy[n]`, rows of `width`.
-    fn embed_backward(&self, dtable: &mut Self::Tensor, ids: &Self::Ids, dy: &Self::Tensor, width: usize);
+    fn embed_backward(
+        &self,
+        dtable: &mut Gradient<Self::Tensor, Self::Rows>,
+        ids: &Self::Ids,
+        dy: &Self::Tensor,
+        width: usize,
+    );
     /// `y = x·Wᵀ + b`
     fn linear(&self, y: &mut Self::Tensor, x: &Self::Tensor, w: &Self::Weight, bias: Option<&Self::Weight>);
-    /// `dx += dy·W`
-    fn linear_backward_input(&self, dx: &mut Self::Tensor, dy: &Self::Tensor, w: &Self::Weight);
-    /// `dw += dyᵀ·x`, W of shape (O, I) given by `w`.
-    fn linear_backward_weight(&self, dw: &mut Self::Tensor, dy: &Self::Tensor, x: &Self::Tensor, w: &Self::Weight);
+    /// `dx = dy·W` or `dx += dy·W`
+    fn linear_backward_input(&self, dx: &mut Self::Tensor, store: Store, dy: &Self::Tensor, w: &Self::Weight);
+    /// `dw = dyᵀ·x` or `dw += dyᵀ·x`, W of shape (O, I) given by `w`.
+    fn linear_backward_weight(
+        &self,
+        dw: &mut Self::Tensor,
+        store: Store,
+        dy: &Self::Tensor,
+        x: &Self::Tensor,
+        w: &Self::Weight,
+    );
     /// `sums[j] += Σ_n x[n, j]`
     fn column_sums(&self, sums: &mut Self::Tensor, x: &Self::Tensor);
-    /// A recurrent layer over all steps; `h` and `c`, if the cell has it, hold the initial state and receive the final one. See [`lookback_kernels::recurrent`].
+    /// A recurrent layer over all steps of the projected input in `trace.gates`; `h` and `c`, if the cell has it, hold the initial state and receive the final one. See [`lookback_kernels::recurrent`].
     fn recurrent(
         &self,
         spec: RecurrentSpec,
@@ -336,20 +374,20 @@ pub trait Backend: Debug + Send + Sync + 'static {
         h: &mut Self::Tensor,
         c: Option<&mut Self::Tensor>,
         trace: &mut RecurrentTrace<Self::Tensor>,
-        x: &Self::Tensor,
         weight: &Self::Weight,
         bias: &Self::Weight,
         lengths: Option<&Self::Ids>,
     );
-    /// Gradients of [`Backend::recurrent`]: writes `dx`; `dh` and `dc` hold the gradients of the final state and receive those of the initial one;
+    /// Gradients of [`Backend::recurrent`]: leaves that of the projected input in `trace.gates` or, if the cell's is apart, writes it to `dx`; brings that of the matrix into `dweight` as `store` says; `dh` and `dc` hold the gradients of the final state and receive those of the initial one;
     /// `total`, if given, receives the whole gradient that reached each step's h.
     fn recurrent_backward(
         &self,
         spec: RecurrentSpec,
-        dx: &mut Self::Tensor,
+        dx: Option<&mut Self::Tensor>,
         dh: &mut Self::Tensor,
         dc: Option<&mut Self::Tensor>,
         dweight: &mut Self::Tensor,
+        store: Store,
         dbias: &mut Self::Tensor,
         dy: Option<&Self::Tensor>,
         trace: &mut RecurrentTrace<Self::Tensor>,
@@ -422,8 +460,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
     fn mean_rows_backward(&self, dx: &mut Self::Tensor, dy: &Self::Tensor, count: usize, width: usize);
     /// `y = tanh(x)`
     fn tanh(&self, y: &mut Self::Tensor, x: &Self::Tensor);
-    /// `dx += dy·(1 − y²)`
-    fn tanh_backward(&self, dx: &mut Self::Tensor, y: &Self::Tensor, dy: &Self::Tensor);
+    /// `d = d·(1 − y²)`
+    fn tanh_backward(&self, d: &mut Self::Tensor, y: &Self::Tensor);
     /// `y = a + b`
     fn add(&self, y: &mut Self::Tensor, a: &Self::Tensor, b: &Self::Tensor);
     /// `y += x`
@@ -473,16 +511,22 @@ pub trait Backend: Debug + Send + Sync + 'static {
     // Optimiser.
 
     /// `Σ x²`
-    fn squared_norm(&self, x: &Self::Tensor) -> f64;
+    fn squared_norm(&self, x: &Gradient<Self::Tensor, Self::Rows>) -> f64;
     /// One update by gradient descent; `m` is the step before, if there is momentum.
-    fn sgd(&self, weight: &mut Self::Weight, gradient: &Self::Tensor, m: Option<&mut Self::Tensor>, step: SgdStep);
+    fn sgd(
+        &self,
+        weight: &mut Self::Weight,
+        gradient: &Gradient<Self::Tensor, Self::Rows>,
+        m: Option<&mut Self::Tensor>,
+        step: SgdStep,
+    );
     /// `average += share·(weight − average)`
     fn approach(&self, average: &mut Self::Weight, weight: &Self::Weight, share: f64);
     /// One Adam update; `m` and `v` are the moments.
     fn adam(
         &self,
         weight: &mut Self::Weight,
-        gradient: &Self::Tensor,
+        gradient: &Gradient<Self::Tensor, Self::Rows>,
         m: &mut Self::Tensor,
         v: &mut Self::Tensor,
         step: AdamStep,

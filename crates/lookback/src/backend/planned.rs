@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cpu::loss_rows;
 use super::{
-    AdamStep, AttentionSpec, Backend, Candidates, CrossEntropy, GuidedCost, GuidedLoss, GuidedRows, LossGradients,
-    Precision, Products, Purpose, RandomKey, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep, Smoothing,
-    Window,
+    AdamStep, AttentionSpec, Backend, Candidates, CrossEntropy, Gradient, GuidedCost, GuidedLoss, GuidedRows,
+    LossGradients, Precision, Products, Purpose, RandomKey, RecurrentSpec, RecurrentTrace, Score, ScoreBackward,
+    SgdStep, Smoothing, Store, Window,
 };
 
 /// Columns that packed matrices are filled up to: those of the widest register tile.
@@ -30,6 +30,18 @@ pub(crate) struct Planned {
 pub(crate) struct Room {
     capacity: usize,
     len: usize,
+}
+
+/// Rows of a gradient without numbers.
+#[derive(Debug)]
+pub(crate) struct PlannedRows {
+    /// Of the table.
+    rows: usize,
+    width: usize,
+    /// As many as may have been reached since it was cleared.
+    reached: usize,
+    /// The most of them so far: memory is held for these.
+    held: usize,
 }
 
 /// A weight without numbers.
@@ -74,6 +86,7 @@ impl Backend for Planned {
     type Tensor = Room;
     /// How many ids there are.
     type Ids = usize;
+    type Rows = PlannedRows;
     type Weight = PlannedWeight;
 
     fn alloc(&self, capacity: usize) -> Room {
@@ -101,6 +114,19 @@ impl Backend for Planned {
 
     fn read(&self, _: &Room, _: usize, to: &mut [f32]) {
         to.fill(0.0);
+    }
+
+    fn alloc_rows(&self, rows: usize, width: usize) -> PlannedRows {
+        self.hold(2 * rows);
+        PlannedRows { rows, width, reached: 0, held: 0 }
+    }
+
+    fn clear_rows(&self, x: &mut PlannedRows) {
+        x.reached = 0;
+    }
+
+    fn download_rows(&self, x: &PlannedRows) -> Vec<f32> {
+        vec![0.0; x.rows * x.width]
     }
 
     fn alloc_ids(&self) -> usize {
@@ -149,13 +175,21 @@ impl Backend for Planned {
 
     fn embed(&self, _: &mut Room, _: &PlannedWeight, _: &usize) {}
 
-    fn embed_backward(&self, _: &mut Room, _: &usize, _: &Room, _: usize) {}
+    fn embed_backward(&self, dtable: &mut Gradient<Room, PlannedRows>, ids: &usize, _: &Room, _: usize) {
+        let Gradient::Rows(rows) = dtable else { return };
+        // As if no id came twice.
+        rows.reached = rows.rows.min(rows.reached + ids);
+        if rows.held < rows.reached {
+            self.hold((rows.reached - rows.held) * rows.width);
+            rows.held = rows.reached;
+        }
+    }
 
     fn linear(&self, _: &mut Room, _: &Room, _: &PlannedWeight, _: Option<&PlannedWeight>) {}
 
-    fn linear_backward_input(&self, _: &mut Room, _: &Room, _: &PlannedWeight) {}
+    fn linear_backward_input(&self, _: &mut Room, _: Store, _: &Room, _: &PlannedWeight) {}
 
-    fn linear_backward_weight(&self, _: &mut Room, _: &Room, _: &Room, _: &PlannedWeight) {}
+    fn linear_backward_weight(&self, _: &mut Room, _: Store, _: &Room, _: &Room, _: &PlannedWeight) {}
 
     fn column_sums(&self, _: &mut Room, _: &Room) {}
 
@@ -166,7 +200,6 @@ impl Backend for Planned {
         _: &mut Room,
         _: Option<&mut Room>,
         _: &mut RecurrentTrace<Room>,
-        _: &Room,
         _: &PlannedWeight,
         _: &PlannedWeight,
         _: Option<&usize>,
@@ -176,10 +209,11 @@ impl Backend for Planned {
     fn recurrent_backward(
         &self,
         _: RecurrentSpec,
-        _: &mut Room,
+        _: Option<&mut Room>,
         _: &mut Room,
         _: Option<&mut Room>,
         _: &mut Room,
+        _: Store,
         _: &mut Room,
         _: Option<&Room>,
         _: &mut RecurrentTrace<Room>,
@@ -250,7 +284,7 @@ impl Backend for Planned {
 
     fn tanh(&self, _: &mut Room, _: &Room) {}
 
-    fn tanh_backward(&self, _: &mut Room, _: &Room, _: &Room) {}
+    fn tanh_backward(&self, _: &mut Room, _: &Room) {}
 
     fn add(&self, _: &mut Room, _: &Room, _: &Room) {}
 
@@ -295,13 +329,13 @@ impl Backend for Planned {
         Vec::new()
     }
 
-    fn squared_norm(&self, _: &Room) -> f64 {
+    fn squared_norm(&self, _: &Gradient<Room, PlannedRows>) -> f64 {
         0.0
     }
 
-    fn sgd(&self, _: &mut PlannedWeight, _: &Room, _: Option<&mut Room>, _: SgdStep) {}
+    fn sgd(&self, _: &mut PlannedWeight, _: &Gradient<Room, PlannedRows>, _: Option<&mut Room>, _: SgdStep) {}
 
     fn approach(&self, _: &mut PlannedWeight, _: &PlannedWeight, _: f64) {}
 
-    fn adam(&self, _: &mut PlannedWeight, _: &Room, _: &mut Room, _: &mut Room, _: AdamStep) {}
+    fn adam(&self, _: &mut PlannedWeight, _: &Gradient<Room, PlannedRows>, _: &mut Room, _: &mut Room, _: AdamStep) {}
 }

@@ -6,7 +6,7 @@ use super::Example;
 use crate::text::{BOS, EOS, PAD};
 
 /// A batch of B sentences of up to S source and T target positions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// `(S, B)`: source ids and eos, padded.
     pub src: Vec<u32>,
@@ -80,18 +80,28 @@ impl Batch {
     /// # Panics
     /// If there are none.
     pub fn new(examples: &[&Example]) -> Self {
-        let mut batch = Self::of_sources(examples.iter().map(|example| example.src.as_slice()));
-        let targets: Vec<&[u32]> = examples.iter().map(|example| example.tgt.as_slice()).collect();
-        batch.tgt_max = longest(&targets) + 1;
-        batch.tgt_len = lengths(&targets);
-        batch.tgt_tokens = sum(&batch.tgt_len);
-        batch.tgt_in = time_major(&targets, batch.tgt_max, |tgt, t| match t.checked_sub(1) {
+        let mut batch = Self::default();
+        batch.fill(examples.iter().copied());
+        batch
+    }
+
+    /// Lays out `examples`, in their order, in the memory of the batch that was there.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn fill<'a>(&mut self, examples: impl Iterator<Item = &'a Example> + Clone) {
+        self.fill_sources(examples.clone().map(|example| example.src.as_slice()));
+        let targets = examples.clone().map(|example| example.tgt.as_slice());
+        self.tgt_max = longest(targets.clone()) + 1;
+        lengths(&mut self.tgt_len, targets.clone());
+        self.tgt_tokens = sum(&self.tgt_len);
+        time_major(&mut self.tgt_in, targets.clone(), self.tgt_max, |tgt, t| match t.checked_sub(1) {
             None => BOS,
             Some(before) => tgt.get(before).copied().unwrap_or(PAD),
         });
-        batch.tgt_out = time_major(&targets, batch.tgt_max, with_eos);
-        batch.lines = examples.iter().map(|example| example.line).collect();
-        batch
+        time_major(&mut self.tgt_out, targets, self.tgt_max, with_eos);
+        self.lines.clear();
+        self.lines.extend(examples.map(|example| example.line));
     }
 
     /// Lays out sentences to translate, in their order. A sentence may be empty: it is its eos.
@@ -99,7 +109,9 @@ impl Batch {
     /// # Panics
     /// If there are none.
     pub fn from_sources(sources: &[Vec<u32>]) -> Self {
-        Self::of_sources(sources.iter().map(Vec::as_slice))
+        let mut batch = Self::default();
+        batch.fill_sources(sources.iter().map(Vec::as_slice));
+        batch
     }
 
     /// The attention weights (T, S) of sentence `b` without padding, of those of the batch (T, B, S).
@@ -113,33 +125,23 @@ impl Batch {
         rows.flat_map(|start| &weights[start..][..self.src_len[b] as usize]).copied().collect()
     }
 
-    fn of_sources<'a>(sources: impl Iterator<Item = &'a [u32]>) -> Self {
-        let sources: Vec<&[u32]> = sources.collect();
-        assert!(!sources.is_empty(), "a batch needs at least one sentence");
-        let src_max = longest(&sources) + 1;
-        let src_len = lengths(&sources);
-        Self {
-            src: time_major(&sources, src_max, with_eos),
-            src_tokens: sum(&src_len),
-            src_len,
-            tgt_in: Vec::new(),
-            tgt_out: Vec::new(),
-            tgt_len: Vec::new(),
-            batch: sources.len(),
-            src_max,
-            tgt_max: 0,
-            tgt_tokens: 0,
-            lines: Vec::new(),
-        }
+    fn fill_sources<'a>(&mut self, sources: impl Iterator<Item = &'a [u32]> + Clone) {
+        self.batch = sources.clone().count();
+        assert!(self.batch > 0, "a batch needs at least one sentence");
+        self.src_max = longest(sources.clone()) + 1;
+        lengths(&mut self.src_len, sources.clone());
+        self.src_tokens = sum(&self.src_len);
+        time_major(&mut self.src, sources, self.src_max, with_eos);
     }
 }
 
-fn longest(sentences: &[&[u32]]) -> usize {
-    sentences.iter().map(|ids| ids.len()).max().unwrap_or(0)
+fn longest<'a>(sentences: impl Iterator<Item = &'a [u32]>) -> usize {
+    sentences.map(<[u32]>::len).max().unwrap_or(0)
 }
 
-fn lengths(sentences: &[&[u32]]) -> Vec<u32> {
-    sentences.iter().map(|ids| u32::try_from(ids.len() + 1).expect("a sentence has fewer than 2^32 ids")).collect()
+fn lengths<'a>(lengths: &mut Vec<u32>, sentences: impl Iterator<Item = &'a [u32]>) {
+    lengths.clear();
+    lengths.extend(sentences.map(|ids| u32::try_from(ids.len() + 1).expect("a sentence has fewer than 2^32 ids")));
 }
 
 fn sum(lengths: &[u32]) -> usize {
@@ -154,8 +156,16 @@ fn with_eos(ids: &[u32], t: usize) -> u32 {
     }
 }
 
-fn time_major(sentences: &[&[u32]], steps: usize, id: impl Fn(&[u32], usize) -> u32) -> Vec<u32> {
-    (0..steps).flat_map(|t| sentences.iter().map(|ids| id(ids, t)).collect::<Vec<_>>()).collect()
+fn time_major<'a>(
+    ids: &mut Vec<u32>,
+    sentences: impl Iterator<Item = &'a [u32]> + Clone,
+    steps: usize,
+    id: impl Fn(&[u32], usize) -> u32,
+) {
+    ids.clear();
+    for t in 0..steps {
+        ids.extend(sentences.clone().map(|sentence| id(sentence, t)));
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +188,9 @@ mod tests {
             lines: vec![7, 9],
         };
         assert_eq!(batch, expected);
+        let mut other = Batch::new(&[&two, &two, &one]);
+        other.fill([&one, &two].into_iter());
+        assert_eq!(other, expected);
     }
 
     #[test]

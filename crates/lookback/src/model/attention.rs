@@ -47,13 +47,6 @@ impl HeadWeights {
     pub fn mean<B: Backend>(self, g: &mut Graph<'_, B>) -> Var {
         if self.heads == 1 { self.each } else { g.mean_rows(self.each, self.heads) }
     }
-
-    /// The weights of all steps from those of each; none of none.
-    pub(super) fn stack<B: Backend>(g: &mut Graph<'_, B>, steps: &[Self]) -> Option<Self> {
-        let heads = steps.first()?.heads;
-        let each: Vec<Var> = steps.iter().map(|step| step.each).collect();
-        Some(Self { each: g.stack(&each), heads })
-    }
 }
 
 /// What looking back gives.
@@ -68,7 +61,6 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// α, head by head.
     /// α, head by head.
     #[must_use]
     pub fn weights(&self) -> HeadWeights {

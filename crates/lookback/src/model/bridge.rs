@@ -49,14 +49,16 @@ impl Bridge {
         memory: &Memory,
         layers: &[RecurrentLayer],
     ) -> Vec<State> {
+        let mut states = g.states();
         match self {
-            Self::Copy => memory.last.clone(),
-            Self::Project(projections) => projections.iter().map(|p| p.apply(g, memory.last[p.from])).collect(),
+            Self::Copy => states.extend_from_slice(&memory.last),
+            Self::Project(projections) => states.extend(projections.iter().map(|p| p.apply(g, memory.last[p.from]))),
             Self::Zero => {
                 let batch = g.shape(memory.states).batch;
-                layers.iter().map(|layer| layer.zeros(g, batch)).collect()
+                states.extend(layers.iter().map(|layer| layer.zeros(g, batch)));
             }
         }
+        states
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::{AttentionKind, DecoderOrder, ModelConfig};
 use crate::model::Memory;
 use crate::model::attention::{AttentionLayer, HeadWeights, Looked};
 use crate::model::bridge::Bridge;
-use crate::model::dropout::{Dropout, Place};
+use crate::model::dropout::{self, Dropout, Place};
 use crate::model::layout::{Layout, Sizes};
 use crate::model::output::Output;
 use crate::model::recurrent::RecurrentLayer;
@@ -98,7 +98,7 @@ struct Fed {
 /// Where values are dropped in one pass of the decoder, embeddings aside.
 struct Places {
     /// Before each layer but the first.
-    layers: Vec<Place>,
+    layers: dropout::Places,
     state: Place,
 }
 
@@ -175,7 +175,7 @@ impl Decoder {
         let ids = g.ids(tgt_in);
         let embedded = g.embed(self.embedding, ids, steps, batch);
         let embedded = self.dropout.place(g, self.dropout.embedding).drop(g, embedded);
-        let layers = self.layers.iter().skip(1).map(|_| self.dropout.place(g, self.dropout.layers)).collect();
+        let layers = self.dropout.places(g, self.dropout.layers, self.layers.len() - 1);
         let places = Places { layers, state: self.dropout.place(g, self.dropout.state) };
         let projected = self.layers[0].project(g, embedded);
         match (self.joins, state.input_feed, &self.attention) {
@@ -201,37 +201,54 @@ impl Decoder {
         places: &Places,
         sight: Sight,
     ) -> Decoding {
-        let (s, layers) = self.run_layers(g, projected, &state.layers, places);
-        let looked = self.attention.map(|attention| attention.look(g, s, memory, state.position));
-        let joined = looked.map_or(s, |looked| {
-            let context = sight.of(g, looked.attended.context);
-            g.concat(context, s)
-        });
-        let attentional = self.attentional(g, joined, places);
-        let position = state.position + g.shape(projected).steps;
-        let state = DecoderState { layers, input_feed: None, position };
-        let weights = looked.as_ref().map(Looked::weights);
-        Decoding { attentional, weights, state, seen: (s, looked) }
+        let steps = g.shape(projected).steps;
+        let mut layers = g.states();
+        layers.extend_from_slice(&state.layers);
+        let (attentional, seen) = self.look_after(g, memory, &mut layers, state.position, projected, places, sight);
+        let state = DecoderState { layers, input_feed: None, position: state.position + steps };
+        Decoding { attentional, weights: seen.1.as_ref().map(Looked::weights), state, seen }
     }
 
-    /// The recurrent layers over any number of steps: outputs of the last (T, R, H), and the last states of all.
+    /// Luong's order over any number of steps, the first being step `position`: s̃ (T, R, H), s and what was looked up. `layers` pass from their first to their last states.
+    fn look_after<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        memory: &Memory,
+        layers: &mut [State],
+        position: usize,
+        projected: Var,
+        places: &Places,
+        sight: Sight,
+    ) -> (Var, (Var, Option<Looked>)) {
+        let s = self.run_layers(g, projected, layers, places);
+        let looked = self.attention.map(|attention| attention.look(g, s, memory, position));
+        let joined = looked.map_or(s, |looked| {
+            let context = sight.of(g, looked.attended.context);
+            let joined = g.concat(context, s);
+            // Only an explanation looks at it again.
+            if g.is_recording() {
+                g.forget(context);
+            }
+            joined
+        });
+        (self.attentional(g, joined, places), (s, looked))
+    }
+
+    /// The recurrent layers over any number of steps: outputs of the last (T, R, H). `states` pass from their first to their last.
     fn run_layers<B: Backend>(
         &self,
         g: &mut Graph<'_, B>,
         projected: Var,
-        initial: &[State],
+        states: &mut [State],
         places: &Places,
-    ) -> (Var, Vec<State>) {
-        let mut layers = Vec::with_capacity(self.layers.len());
-        let (mut s, last) = self.layers[0].run_projected(g, projected, initial[0], None);
-        layers.push(last);
-        for ((layer, &initial), place) in self.layers.iter().zip(initial).skip(1).zip(&places.layers) {
-            let input = place.drop(g, s);
-            let (y, last) = layer.run(g, input, initial, None);
-            s = y;
-            layers.push(last);
+    ) -> Var {
+        let mut s;
+        (s, states[0]) = self.layers[0].run_projected(g, projected, states[0], None);
+        for ((layer, state), i) in self.layers.iter().zip(states).skip(1).zip(0..) {
+            let input = places.layers.get(i).drop(g, s);
+            (s, *state) = layer.run(g, input, *state, None);
         }
-        (s, layers)
+        s
     }
 
     /// Step by step: the attentional state of a step is input of the next. What does not depend on it was projected before the loop.
@@ -245,23 +262,21 @@ impl Decoder {
         sight: Sight,
     ) -> Decoding {
         let steps = g.shape(fed.projected).steps;
-        let (mut state, mut input_feed, mut seen) = (state.clone(), fed.first, None);
-        let (mut attentional, mut weights) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
+        let (mut layers, mut input_feed, mut seen) = (g.states(), fed.first, (fed.first, None));
+        layers.extend_from_slice(&state.layers);
+        let (mut attentional, mut weights) = (g.list(), g.list());
         for t in 0..steps {
-            let x = g.step(fed.projected, t);
             let back = g.linear(input_feed, fed.feed, None);
-            let gates = g.add(x, back);
-            let step = self.run_steps(g, memory, &state, gates, places, sight);
-            input_feed = step.attentional;
-            attentional.push(step.attentional);
-            weights.extend(step.weights);
-            state = step.state;
-            seen = Some(step.seen);
+            let gates = joined_gates(g, fed.projected, t, back);
+            (input_feed, seen) = self.look_after(g, memory, &mut layers, state.position + t, gates, places, sight);
+            attentional.push(input_feed);
+            weights.extend(seen.1.map(|looked| looked.attended.weights));
         }
-        let attentional = g.stack(&attentional);
-        let weights = HeadWeights::stack(g, &weights);
-        let state = DecoderState { input_feed: Some(input_feed), ..state };
-        Decoding { attentional, weights, state, seen: seen.unwrap_or((input_feed, None)) }
+        g.forget(fed.projected);
+        let attentional = g.stack(attentional);
+        let weights = stacked_weights(g, weights, seen.1);
+        let state = DecoderState { layers, input_feed: Some(input_feed), position: state.position + steps };
+        Decoding { attentional, weights, state, seen }
     }
 
     /// s̃ = tanh(W_c x + b_c), with dropout.
@@ -271,4 +286,21 @@ impl Decoder {
         g.forget(z);
         places.state.drop(g, attentional)
     }
+}
+
+/// The gates' input of step `t` of `projected`, with what `joins` it.
+fn joined_gates<B: Backend>(g: &mut Graph<'_, B>, projected: Var, t: usize, joins: Var) -> Var {
+    let x = g.step(projected, t);
+    let gates = g.add(x, joins);
+    [x, joins].into_iter().for_each(|part| g.forget(part));
+    gates
+}
+
+/// The weights of all steps from those of each; none of none. `last` is what the last one looked up.
+fn stacked_weights<B: Backend>(g: &mut Graph<'_, B>, each: Vec<Var>, last: Option<Looked>) -> Option<HeadWeights> {
+    if let Some(looked) = last {
+        return Some(HeadWeights { each: g.stack(each), heads: looked.heads });
+    }
+    g.keep_list(each);
+    None
 }

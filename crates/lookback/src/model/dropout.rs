@@ -25,6 +25,12 @@ pub(super) struct Place {
     mask: Option<SequenceMask>,
 }
 
+/// Places with one rate that follow each other, each with a mask of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    first: Place,
+}
+
 impl Dropout {
     pub(super) fn of(config: &ModelConfig) -> Self {
         let [embedding, layers, state] = config.dropout_rates();
@@ -35,6 +41,23 @@ impl Dropout {
     pub(super) fn place<B: Backend>(self, g: &mut Graph<'_, B>, rate: f32) -> Place {
         let has_mask = self.is_variational && rate > 0.0;
         Place { rate, mask: has_mask.then(|| g.sequence_mask()) }
+    }
+
+    /// `count` places of a pass that begins.
+    pub(super) fn places<B: Backend>(self, g: &mut Graph<'_, B>, rate: f32, count: usize) -> Places {
+        let mut first = Place { rate, mask: None };
+        for place in 0..count {
+            let this = self.place(g, rate);
+            first = if place == 0 { this } else { first };
+        }
+        Places { first }
+    }
+}
+
+impl Places {
+    /// Place `i`.
+    pub(super) fn get(self, i: u32) -> Place {
+        Place { mask: self.first.mask.map(|mask| mask.following(i)), ..self.first }
     }
 }
 

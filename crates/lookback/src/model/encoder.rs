@@ -70,21 +70,18 @@ impl Encoder {
         let ids = g.ids(src);
         let lengths = g.ids(src_len);
         let mut x = g.embed(self.embedding, ids, steps, batch);
-        let mut last = Vec::with_capacity(self.layers.len());
+        let mut last = g.states();
         for (layer, directions) in self.layers.iter().enumerate() {
             let rate = if layer == 0 { self.dropout.embedding } else { self.dropout.layers };
             x = self.dropout.place(g, rate).drop(g, x);
-            let outputs: Vec<(Var, State)> = directions
-                .iter()
-                .map(|layer| {
-                    let initial = layer.zeros(g, batch);
-                    run(layer, g, x, initial, lengths)
-                })
-                .collect();
-            let ((y, state), rest) = (outputs[0], &outputs[1..]);
+            let mut outputs = directions.iter().map(|layer| {
+                let initial = layer.zeros(g, batch);
+                run(layer, g, x, initial, lengths)
+            });
+            let (y, mut state) = outputs.next().expect("a layer has a direction");
+            let other = outputs.next();
             x = y;
-            let mut state = state;
-            for &(y, other) in rest {
+            if let Some((y, other)) = other {
                 let both = g.concat(x, y);
                 [x, y].into_iter().for_each(|side| g.forget(side));
                 x = both;

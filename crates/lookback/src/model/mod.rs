@@ -161,6 +161,7 @@ impl Seq2Seq {
         let decoding = self.forced(g, batch);
         let targets = g.ids(&batch.tgt_out);
         let smoothing = Smoothing { epsilon, ignore: PAD };
+        g.keep_states(decoding.state.layers);
         (self.decoder.output().cross_entropy(g, decoding.attentional, targets, smoothing), decoding.weights)
     }
 
@@ -218,12 +219,16 @@ impl Seq2Seq {
 
     fn forced<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> Decoding {
         let memory = self.encode(g, &batch.src, &batch.src_len);
-        self.forced_from(g, &memory, batch)
+        let decoding = self.forced_from(g, &memory, batch);
+        g.keep_states(memory.last);
+        decoding
     }
 
     fn forced_from<B: Backend>(&self, g: &mut Graph<'_, B>, memory: &Memory, batch: &Batch) -> Decoding {
         let state = self.start(g, memory);
-        self.decode(g, memory, &state, &batch.tgt_in)
+        let decoding = self.decode(g, memory, &state, &batch.tgt_in);
+        g.keep_states(state.layers);
+        decoding
     }
 }
 

@@ -48,7 +48,7 @@ impl RecurrentLayer {
         g.linear(x, self.w_ih, Some(self.b_ih))
     }
 
-    /// The layer over projected input, which nobody else reads; returns the outputs and the last state.
+    /// The layer over projected input, which is used up; returns the outputs and the last state.
     pub(super) fn run_projected<B: Backend>(
         &self,
         g: &mut Graph<'_, B>,
@@ -57,7 +57,6 @@ impl RecurrentLayer {
         lengths: Option<IdsVar>,
     ) -> (Var, State) {
         let out = g.recurrent(self.recurrent, projected, initial, lengths);
-        g.forget(projected);
         (out.y, out.last)
     }
 

@@ -108,6 +108,12 @@ pub(crate) struct AttendNode {
     output: Attended,
 }
 
+impl AttendNode {
+    pub(super) fn output(&self) -> Attended {
+        self.output
+    }
+}
+
 impl<B: Backend> Graph<'_, B> {
     /// Attention over a memory.
     ///
@@ -223,7 +229,7 @@ fn backward_scores<B: Backend>(
             ScoreBackward::Dot { keys: tape.tensor(keys), scale, dkeys }
         }
         (AttentionScore::Additive { keys, v }, Some(dkeys)) => {
-            let (keys, v, dv) = (tape.tensor(keys), params.weight(v), gradients.get_mut(v));
+            let (keys, v, dv) = (tape.tensor(keys), params.weight(v), gradients.dense_sum(backend, v));
             ScoreBackward::Additive { keys, v, dkeys, dv }
         }
         _ => ScoreBackward::Location,

@@ -59,7 +59,7 @@ fn run<T: Real>(
         for (&x, (values, _)) in vars.iter().zip(inputs) {
             grads.push(g.gradient(x).map_or_else(|| vec![0.0; values.len()], |d| wide(&d)));
         }
-        grads.extend(ids.iter().map(|&id| wide(gradients.get(id))));
+        grads.extend(gradients.values(&cpu).iter().map(|values| wide(values)));
     }
     Ran { outputs: values, gradients: grads }
 }

@@ -4,7 +4,7 @@
 //! recording graph, the parameter gradients of the *summed* loss are added in the forward pass, and that of `x` waits for the backward pass. The sum is what
 //! is differentiated everywhere; division by the number of tokens happens once, in the update.
 
-use crate::backend::{Backend, CrossEntropy, LossGradients, Real, Smoothing};
+use crate::backend::{Backend, CrossEntropy, LossGradients, Smoothing};
 use crate::ops::Node;
 use crate::params::ParamId;
 use crate::tape::{Graph, IdsVar, Var};
@@ -35,16 +35,15 @@ impl<B: Backend> Graph<'_, B> {
             );
         }
         let mut dx = self.alloc(self.shape(x).len());
-        self.backend.fill(&mut dx, B::Elem::ZERO);
         let (backend, params, tape, gradients) = self.split();
-        let (dw, db) = gradients.pair_mut(weight, bias);
+        let (dw, store, db) = gradients.layer(backend, weight, bias);
         let loss = backend.linear_cross_entropy(
             tape.tensor(x),
             params.weight(weight),
             params.weight(bias),
             tape.ids(targets),
             smoothing,
-            Some(LossGradients { dx: &mut dx, dw, db }),
+            Some(LossGradients { dx: &mut dx, dw, store, db }),
             None,
         );
         self.record(Node::Loss { x, dx });
@@ -74,7 +73,7 @@ impl<B: Backend> Graph<'_, B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Cpu;
+    use crate::backend::{Cpu, Real};
     use crate::ops::checks::{matrix, vector, wave};
     use crate::params::{Gradients, Params};
     use crate::tape::{Recording, Shape, Tape};
@@ -96,7 +95,8 @@ mod tests {
         g.backward();
         let wide = |x: &[T]| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>();
         let dx = wide(&g.gradient(input).expect("the loss reaches its input"));
-        (loss, [dx, wide(gradients.get(weight)), wide(gradients.get(bias))])
+        let gradients = gradients.values(&cpu);
+        (loss, [dx, wide(&gradients[weight.0]), wide(&gradients[bias.0])])
     }
 
     #[test]

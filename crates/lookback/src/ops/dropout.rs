@@ -11,6 +11,14 @@ use crate::tape::{Graph, Var};
 #[derive(Debug, Clone, Copy)]
 pub struct SequenceMask(Option<RandomKey>);
 
+impl SequenceMask {
+    /// The mask that was drawn `places` after this one.
+    #[must_use]
+    pub fn following(self, places: u32) -> Self {
+        Self(self.0.map(|key| RandomKey { stream: key.stream + places, ..key }))
+    }
+}
+
 impl<B: Backend> Graph<'_, B> {
     /// A mask for all steps.
     pub fn sequence_mask(&mut self) -> SequenceMask {
@@ -113,6 +121,24 @@ mod tests {
             assert!(first.chunks(width).skip(1).all(|row| row != &first[..width]), "every sequence has its own");
         }
         assert_ne!(masks[0], masks[1], "every place has its own");
+    }
+
+    #[test]
+    fn a_mask_that_follows_is_the_one_drawn_next() {
+        let cpu = Cpu::<f32>::detect(1);
+        let params = Params::init(&cpu, vec![], 1);
+        let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, &params));
+        let recording = Recording::On { seed: 1, step: 1 };
+        let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, recording);
+        let x = g.input(&[1.0; 64], Shape::new(1, 1, 64));
+        let [first, second, third] = [0; 3].map(|_| g.sequence_mask());
+        let mut dropped = |mask| {
+            let y = g.dropout_by(x, 0.5, mask);
+            g.download(y)
+        };
+        assert_eq!(dropped(first.following(2)), dropped(third));
+        assert_ne!(dropped(first.following(1)), dropped(third));
+        assert_eq!(dropped(first.following(1)), dropped(second));
     }
 
     #[test]

@@ -25,22 +25,26 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, y: Var, table: Para
     let Some(dy) = graph.take_output_gradient(y) else { return };
     let width = graph.shape(y).width;
     let (backend, _, tape, gradients) = graph.split();
-    backend.embed_backward(gradients.get_mut(table), tape.ids(ids), &dy, width);
+    backend.embed_backward(gradients.sum(backend, table), tape.ids(ids), &dy, width);
     graph.release(dy);
 }
 
 #[cfg(test)]
 mod tests {
     use crate::ops::checks::{check_gradients, golden_with_ids, matrix, wave};
+    use crate::params::{ParamSpec, Role};
 
     const IDS: [u32; 6] = [2, 0, 3, 3, 1, 3];
 
     #[test]
     fn gradients_agree_with_differences_when_ids_repeat() {
-        check_gradients(&[], vec![(matrix("table", 4, 3), wave(12, 0.9))], |g, _, p| {
-            let ids = g.ids(&IDS);
-            vec![g.embed(p[0], ids, 3, 2)]
-        });
+        for role in [Role::LookUp, Role::Product] {
+            let table = ParamSpec { role, ..matrix("table", 4, 3) };
+            check_gradients(&[], vec![(table, wave(12, 0.9))], |g, _, p| {
+                let ids = g.ids(&IDS);
+                vec![g.embed(p[0], ids, 3, 2)]
+            });
+        }
     }
 
     #[test]

@@ -30,13 +30,14 @@ impl<B: Backend> Graph<'_, B> {
 
 pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, y: Var, x: Var, weight: ParamId, bias: Option<ParamId>) {
     let Some(dy) = graph.take_output_gradient(y) else { return };
-    let mut dx = graph.take_gradient(x);
+    let (mut dx, store) = graph.take_gradient_to_store(x);
     let (backend, params, tape, gradients) = graph.split();
     let w = params.weight(weight);
-    backend.linear_backward_input(&mut dx, &dy, w);
-    backend.linear_backward_weight(gradients.get_mut(weight), &dy, tape.tensor(x), w);
+    backend.linear_backward_input(&mut dx, store, &dy, w);
+    let (dw, store) = gradients.dense(weight);
+    backend.linear_backward_weight(dw, store, &dy, tape.tensor(x), w);
     if let Some(bias) = bias {
-        backend.column_sums(gradients.get_mut(bias), &dy);
+        backend.column_sums(gradients.dense_sum(backend, bias), &dy);
     }
     graph.put_gradient(x, dx);
     graph.release(dy);

@@ -69,6 +69,25 @@ impl<B: Backend> Node<B> {
         }
     }
 
+    /// The values the operation wrote, which nothing reads once their gradients have flowed through it.
+    pub(crate) fn outputs(&self) -> [Option<Var>; 3] {
+        match self {
+            Self::Add { y, .. }
+            | Self::Concat { y, .. }
+            | Self::Dropout { y, .. }
+            | Self::Embed { y, .. }
+            | Self::Linear { y, .. }
+            | Self::MeanRows { y, .. }
+            | Self::Step { y, .. }
+            | Self::Stack { y, .. }
+            | Self::Tanh { y, .. }
+            | Self::WindowCentres { y, .. } => [Some(*y), None, None],
+            Self::Attend(node) => [node.output().scores, node.output().context, node.output().weights].map(Some),
+            Self::Recurrent(node) => [Some(node.output().y), Some(node.output().last.h), node.output().last.c],
+            Self::Loss { .. } => [None; 3],
+        }
+    }
+
     /// Hands the buffers this record owns to `put`.
     pub(crate) fn release(self, put: &mut dyn FnMut(B::Tensor)) {
         match self {

@@ -55,6 +55,10 @@ pub(crate) struct RecurrentNode<B: Backend> {
 }
 
 impl<B: Backend> RecurrentNode<B> {
+    pub(super) fn output(&self) -> RecurrentOutput {
+        self.output
+    }
+
     pub(super) fn release(self, put: &mut dyn FnMut(B::Tensor)) {
         let RecurrentTrace { gates, saved, h_prev, c_prev } = self.trace;
         [gates, saved, h_prev].into_iter().chain(c_prev).for_each(put);
@@ -62,7 +66,7 @@ impl<B: Backend> RecurrentNode<B> {
 }
 
 impl<B: Backend> Graph<'_, B> {
-    /// Runs a layer over `x` (T, B, G·H), the projected input, from the state `initial`. `lengths` (B,) are the real lengths, if there is padding.
+    /// Runs a layer over `x` (T, B, G·H), the projected input, from the state `initial`. The numbers of `x` are used up: activations take their place. `lengths` (B,) are the real lengths, if there is padding.
     ///
     /// # Panics
     /// If the shapes disagree.
@@ -93,7 +97,7 @@ impl<B: Backend> Graph<'_, B> {
         let out = Shape::new(steps, batch, hidden);
         assert!(total.is_none_or(|t| self.shape(t) == out), "recurrent: total gradients are (T, B, H)");
         let mut trace = RecurrentTrace {
-            gates: self.alloc(rows * layer.cell.gates() * hidden),
+            gates: self.take_value(x),
             saved: self.alloc(rows * layer.cell.saved() * hidden),
             h_prev: self.alloc(rows * hidden),
             c_prev: initial.c.map(|_| self.alloc(rows * hidden)),
@@ -106,7 +110,6 @@ impl<B: Backend> Graph<'_, B> {
             &mut h,
             c.as_mut(),
             &mut trace,
-            self.tensor(x),
             self.params.weight(layer.weight),
             self.params.weight(layer.bias),
             lengths.map(|l| self.ids_of(l)),
@@ -136,16 +139,17 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, mut node: Recurrent
     let dy = graph.take_output_gradient(output.y);
     let mut dh = graph.take_gradient(output.last.h);
     let mut dc = output.last.c.map(|c| graph.take_gradient(c));
-    let mut dx = graph.alloc(graph.shape(x).len());
+    let mut dx = spec.cell.is_apart().then(|| graph.alloc(graph.shape(x).len()));
     let mut dtotal = total.map(|total| graph.take_gradient(total));
     let (backend, params, tape, gradients) = graph.split();
-    let (dweight, dbias) = gradients.pair_mut(layer.weight, layer.bias);
+    let (dweight, store, dbias) = gradients.layer(backend, layer.weight, layer.bias);
     backend.recurrent_backward(
         spec,
-        &mut dx,
+        dx.as_mut(),
         &mut dh,
         dc.as_mut(),
         dweight,
+        store,
         dbias,
         dy.as_ref(),
         &mut node.trace,
@@ -156,13 +160,16 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, mut node: Recurrent
     if let (Some(total), Some(dtotal)) = (total, dtotal) {
         graph.put_gradient(total, dtotal);
     }
-    graph.add_gradient(x, dx);
+    if let Some(dx) = &mut dx {
+        std::mem::swap(dx, &mut node.trace.gates);
+    }
+    let RecurrentTrace { gates: own, saved, h_prev, c_prev } = node.trace;
+    graph.add_gradient(x, own);
     graph.add_gradient(initial.h, dh);
     if let (Some(c), Some(dc)) = (initial.c, dc) {
         graph.add_gradient(c, dc);
     }
-    dy.into_iter().for_each(|dy| graph.release(dy));
-    node.release(&mut |tensor| graph.release(tensor));
+    [saved, h_prev].into_iter().chain(c_prev).chain(dx).chain(dy).for_each(|tensor| graph.release(tensor));
 }
 
 impl State {

@@ -24,11 +24,17 @@ impl<B: Backend> Graph<'_, B> {
         y
     }
 
-    /// A sequence (T, B, W) of T values (1, B, W).
+    /// A sequence (T, B, W) of T values (1, B, W). The list of them is kept for [`Graph::list`].
     ///
     /// # Panics
     /// If there is no step, or shapes differ.
-    pub fn stack(&mut self, parts: &[Var]) -> Var {
+    pub fn stack(&mut self, parts: Vec<Var>) -> Var {
+        let stacked = self.stacked(&parts);
+        self.keep_list(parts);
+        stacked
+    }
+
+    fn stacked(&mut self, parts: &[Var]) -> Var {
         let part = self.shape(*parts.first().expect("a sequence has a first step"));
         if let [only] = parts {
             return *only;
@@ -76,7 +82,7 @@ mod tests {
         let inputs = [(wave(3 * 2 * 5, 0.3), Shape::new(3, 2, 5))];
         check_gradients(&inputs, vec![], |g, x, _| {
             let parts: Vec<_> = [2, 0, 0].iter().map(|&t| g.step(x[0], t)).collect();
-            vec![g.stack(&parts), parts[0]]
+            vec![g.stack(parts.clone()), parts[0]]
         });
     }
 
@@ -84,7 +90,7 @@ mod tests {
     fn they_agree_with_pytorch() {
         golden_op("steps", &["x"], &[], &["stacked", "step:r2"], |g, x, _| {
             let parts: Vec<_> = [3, 0, 3].iter().map(|&t| g.step(x[0], t)).collect();
-            vec![g.stack(&parts), g.step(x[0], 1)]
+            vec![g.stack(parts), g.step(x[0], 1)]
         });
     }
 }

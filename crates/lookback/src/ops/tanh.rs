@@ -17,11 +17,9 @@ impl<B: Backend> Graph<'_, B> {
 }
 
 pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, y: Var, x: Var) {
-    let Some(dy) = graph.take_output_gradient(y) else { return };
-    let mut dx = graph.take_gradient(x);
-    graph.backend.tanh_backward(&mut dx, graph.tensor(y), &dy);
-    graph.put_gradient(x, dx);
-    graph.release(dy);
+    let Some(mut d) = graph.take_output_gradient(y) else { return };
+    graph.backend.tanh_backward(&mut d, graph.tensor(y));
+    graph.add_gradient(x, d);
 }
 
 #[cfg(test)]

@@ -59,7 +59,10 @@ pub(super) fn memory(config: &Config, vocab: [usize; 2], shapes: &[BatchShape], 
     let mut gradients = Gradients::zeros(&device, &params);
     let mut tape = Tape::new();
     params.prepare(&device, Purpose::Train);
-    for shape in some(shapes) {
+    for (i, shape) in some(shapes).into_iter().enumerate() {
+        if i.is_multiple_of(config.train.accumulate) {
+            gradients.clear(&device);
+        }
         let batch = Batch::of_shape(shape);
         tape.reset();
         let recording = Recording::On { seed: 0, step: 1 };

@@ -66,7 +66,7 @@ impl<B: Backend> Learner<B> {
     }
 
     /// One update; see [`Optimizer::step`].
-    pub(super) fn step(&mut self, backend: &B, gradients: &Gradients<B>, rate: f64, tokens: u64) -> f64 {
+    pub(super) fn step(&mut self, backend: &B, gradients: &mut Gradients<B>, rate: f64, tokens: u64) -> f64 {
         let norm = self.optimizer.step(backend, &mut self.params, gradients, rate, tokens);
         if let Some(ema) = self.ema.as_mut().filter(|_| norm.is_finite()) {
             ema.step(backend, &self.params, self.optimizer.updates());

@@ -8,7 +8,7 @@
 //! ```
 //! Vectors (biases, the additive score's v) do not decay: they are few, and nothing is gained by pulling a bias to 0.
 
-use crate::backend::{AdamStep, Backend, Real, SgdStep};
+use crate::backend::{AdamStep, Backend, Gradient, Real, SgdStep};
 use crate::checkpoint::{Numbers, Tensor};
 use crate::config::{OptimizerKind, TrainConfig};
 use crate::params::{Gradients, ParamSpec, Params};
@@ -90,7 +90,7 @@ impl<B: Backend> Optimizer<B> {
         &mut self,
         backend: &B,
         params: &mut Params<B>,
-        gradients: &Gradients<B>,
+        gradients: &mut Gradients<B>,
         rate: f64,
         tokens: u64,
     ) -> f64 {
@@ -103,7 +103,7 @@ impl<B: Backend> Optimizer<B> {
         let bound = self.settings.clip_norm;
         let clip = if bound > 0.0 { (bound / (norm + 1e-6)).min(1.0) } else { 1.0 };
         self.updates += 1;
-        for (i, gradient) in gradients.all().iter().enumerate() {
+        for (i, gradient) in gradients.settled(backend).iter().enumerate() {
             let is_matrix = params.specs()[i].shape.len() == 2;
             let weight = &mut params.weights_mut()[i];
             self.update(backend, i, is_matrix, weight, gradient, [rate, clip / tokens]);
@@ -118,7 +118,7 @@ impl<B: Backend> Optimizer<B> {
         i: usize,
         is_matrix: bool,
         weight: &mut B::Weight,
-        gradient: &B::Tensor,
+        gradient: &Gradient<B::Tensor, B::Rows>,
         [rate, scale]: [f64; 2],
     ) {
         let TrainConfig { optimizer, beta1, beta2, epsilon, momentum, weight_decay, .. } = self.settings;
@@ -139,9 +139,13 @@ impl<B: Backend> Optimizer<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Cpu;
+    use crate::backend::{Cpu, Purpose};
+    use crate::config::{ModelConfig, TiedEmbeddings};
+    use crate::data::{Batch, Example};
+    use crate::model::Seq2Seq;
     use crate::ops::checks::{matrix, vector};
-    use crate::params::ParamId;
+    use crate::params::{ParamId, Role};
+    use crate::tape::{Graph, Recording, Tape};
     use lookback_testkit::{Golden, assert_close_f64};
 
     const NAMES: [&str; 3] = ["p0", "p1", "p2"];
@@ -163,9 +167,9 @@ mod tests {
                 let all = golden.f64(&format!("grads.{name}"));
                 // Summed over four tokens, as the update divides.
                 let sum: Vec<f64> = all[step * len..][..len].iter().map(|g| 4.0 * g).collect();
-                cpu.upload(gradients.get_mut(ParamId(i)), &sum);
+                cpu.upload(gradients.dense(ParamId(i)).0, &sum);
             }
-            let norm = optimizer.step(&cpu, &mut params, &gradients, config.peak_rate(), 4);
+            let norm = optimizer.step(&cpu, &mut params, &mut gradients, config.peak_rate(), 4);
             assert_close_f64("norm", &[norm], &golden.f64("norms")[step..=step], 1e-9, 0.0);
             let now = params.values(&cpu);
             for (i, name) in NAMES.iter().enumerate() {
@@ -225,5 +229,57 @@ mod tests {
         };
         assert_eq!((kept(OptimizerKind::Adam, 0.0), kept(OptimizerKind::AdamW, 0.0)), (2, 2));
         assert_eq!((kept(OptimizerKind::Sgd, 0.9), kept(OptimizerKind::Sgd, 0.0)), (1, 0));
+    }
+
+    /// The weights after six updates of two batches each, as bits; with gradients of tables as the roles of `specs` want them.
+    fn trained(model: &Seq2Seq, specs: &[ParamSpec], config: &TrainConfig) -> Vec<Vec<u32>> {
+        let cpu = Cpu::<f32>::detect(2);
+        let mut params = Params::init(&cpu, specs.to_vec(), 3);
+        let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, &params));
+        let mut optimizer = Optimizer::new(&cpu, specs, config);
+        let sentence = |b: u32| (0..4 + b % 3).map(|t| 4 + (b * 31 + t * 17) % 40).collect::<Vec<u32>>();
+        for update in 0..6 {
+            params.prepare(&cpu, Purpose::Train);
+            gradients.clear(&cpu);
+            let mut tokens = 0;
+            for part in 0..2 {
+                let example = |b: u32| Example { src: sentence(b + 7 * update), tgt: sentence(b + part), line: 1 };
+                let examples: Vec<Example> = (0..5).map(example).collect();
+                tape.reset();
+                let recording = Recording::On { seed: 1, step: u64::from(2 * update + part) + 1 };
+                let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, recording);
+                tokens += model.loss(&mut g, &Batch::new(&examples.iter().collect::<Vec<_>>()), 0.1).tokens;
+                g.backward();
+            }
+            optimizer.step(&cpu, &mut params, &mut gradients, 0.05, tokens);
+        }
+        params.values(&cpu).iter().map(|values| values.iter().map(|v| v.to_bits()).collect()).collect()
+    }
+
+    #[test]
+    fn gradients_that_are_kept_by_rows_change_no_bit_of_a_training() {
+        let optimizers = [
+            TrainConfig::default(),
+            TrainConfig { optimizer: OptimizerKind::AdamW, weight_decay: Some(0.1), ..TrainConfig::default() },
+            TrainConfig { optimizer: OptimizerKind::Sgd, momentum: 0.9, ..TrainConfig::default() },
+            TrainConfig { optimizer: OptimizerKind::Sgd, clip_norm: 0.0, ..TrainConfig::default() },
+        ];
+        for tied_embeddings in [TiedEmbeddings::None, TiedEmbeddings::Target] {
+            let base = ModelConfig { tied_embeddings, dropout: Some(0.2), ..ModelConfig::default() };
+            let config = ModelConfig { embedding: Some(21), hidden: Some(16), encoder_hidden: Some(16), ..base };
+            let (model, specs) = Seq2Seq::new(&config, 60, 50);
+            let whole = |spec: &ParamSpec| match spec.role {
+                Role::LookUp => ParamSpec { role: Role::Product, ..spec.clone() },
+                _ => spec.clone(),
+            };
+            let dense: Vec<ParamSpec> = specs.iter().map(whole).collect();
+            assert!(specs != dense, "some table is only looked up");
+            for config in &optimizers {
+                let by_rows = trained(&model, &specs, config);
+                assert!(by_rows == trained(&model, &dense, config), "{:?}, {tied_embeddings:?}", config.optimizer);
+                let untrained = TrainConfig { clip_norm: 1e-30, ..config.clone() };
+                assert!(by_rows != trained(&model, &specs, &untrained), "it learned");
+            }
+        }
     }
 }

@@ -8,10 +8,10 @@
 //!
 //! Only what the recurrence needs is in the loop; keys, projected embeddings and s̃ are products over all steps.
 
-use super::{Decoder, DecoderState, Decoding, Places, Sight};
+use super::{Decoder, DecoderState, Decoding, Places, Sight, joined_gates, stacked_weights};
 use crate::backend::Backend;
 use crate::model::Memory;
-use crate::model::attention::{AttentionLayer, HeadWeights};
+use crate::model::attention::AttentionLayer;
 use crate::params::ParamId;
 use crate::tape::{Graph, Var};
 
@@ -37,29 +37,29 @@ impl Decoder {
         sight: Sight,
     ) -> Decoding {
         let steps = g.shape(before.projected).steps;
-        let mut layers = state.layers.clone();
-        let mut contexts = Vec::with_capacity(steps);
-        let (mut states, mut weights) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
+        let mut layers = g.states();
+        layers.extend_from_slice(&state.layers);
+        let (mut contexts, mut states, mut weights) = (g.list(), g.list(), g.list());
         let mut last = None;
         for t in 0..steps {
             let looked = before.attention.look(g, layers[layers.len() - 1].h, memory, state.position + t);
-            let x = g.step(before.projected, t);
             let context = sight.of(g, looked.attended.context);
             let joined = g.linear(context, before.weight, None);
-            let gates = g.add(x, joined);
-            let (s, next) = self.run_layers(g, gates, &layers, before.places);
+            let gates = joined_gates(g, before.projected, t, joined);
+            let s = self.run_layers(g, gates, &mut layers, before.places);
             contexts.push(context);
-            last = Some((s, Some(looked)));
             states.push(s);
-            weights.push(looked.weights());
-            layers = next;
+            weights.push(looked.attended.weights);
+            last = Some((s, Some(looked)));
         }
-        let (contexts, states) = (g.stack(&contexts), g.stack(&states));
+        g.forget(before.projected);
+        let (contexts, states) = (g.stack(contexts), g.stack(states));
         let joined = g.concat(contexts, states);
         let joined = g.concat(joined, before.embedded);
         let attentional = self.attentional(g, joined, before.places);
-        let weights = HeadWeights::stack(g, &weights);
+        let seen = last.unwrap_or((attentional, None));
+        let weights = stacked_weights(g, weights, seen.1);
         let state = DecoderState { layers, input_feed: None, position: state.position + steps };
-        Decoding { attentional, weights, state, seen: last.unwrap_or((attentional, None)) }
+        Decoding { attentional, weights, state, seen }
     }
 }

@@ -38,7 +38,7 @@ fn threads_change_no_bit_of_loss_or_gradient() {
         let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, Recording::On { seed: 1, step: 1 });
         let loss = model.loss(&mut g, &batch, 0.1).loss;
         g.backward();
-        let all: Vec<u32> = gradients.all().iter().flatten().map(|v| v.to_bits()).collect();
+        let all: Vec<u32> = gradients.values(&cpu).iter().flatten().map(|v| v.to_bits()).collect();
         (loss.to_bits(), all)
     };
     let local = ModelConfig { window: WindowKind::LocalP, window_width: Some(5), ..dot(CellKind::Lstm) };
@@ -63,7 +63,7 @@ fn a_projecting_bridge_lets_every_layer_learn_also_when_depths_and_cells_differ(
         let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, Recording::Deterministic);
         model.loss(&mut g, &Batch::new(&[&example]), 0.0);
         g.backward();
-        for (spec, gradient) in params.specs().iter().zip(gradients.all()) {
+        for (spec, gradient) in params.specs().iter().zip(gradients.values(&cpu)) {
             assert!(gradient.iter().any(|g| g.abs() > 0.0), "{from:?} to {to:?}: {}", spec.name);
         }
     }
@@ -91,7 +91,7 @@ fn part(batch: &Batch, which: &[usize]) -> Batch {
 fn accumulated_gradients_are_those_of_the_large_batch() {
     let config = config(true, 2, AttentionKind::Dot, true);
     let mut case = Case::<f64>::read("model_bi_2l_dot_feed", &config, 2);
-    let (whole_loss, whole) = case.gradients();
+    let (whole_loss, mut whole) = case.gradients();
     let batch = case.batch.clone();
     let (mut tape, mut sum) = (Tape::new(), Gradients::zeros(&case.cpu, &case.params));
     let mut loss = 0.0;
@@ -103,7 +103,8 @@ fn accumulated_gradients_are_those_of_the_large_batch() {
         g.backward();
     }
     assert!((loss - whole_loss).abs() < 1e-10);
-    for (spec, (got, want)) in case.params.specs().iter().zip(sum.all().iter().zip(whole.all())) {
+    let (sum, whole) = (sum.values(&case.cpu), whole.values(&case.cpu));
+    for (spec, (got, want)) in case.params.specs().iter().zip(sum.iter().zip(&whole)) {
         assert_close_f64(&spec.name, got, want, 1e-10, 1e-12);
     }
 }

@@ -9,9 +9,9 @@ use crate::config::{AttentionKind, CellKind};
 
 fn agrees_with_pytorch<T: Real>(name: &str, config: &ModelConfig, rel: f64, abs: f64) {
     let case = Case::<T>::read(name, config, 2);
-    let (loss, gradients) = case.gradients();
+    let (loss, mut gradients) = case.gradients();
     assert_close_f64(name, &[loss], &case.golden.f64("loss"), rel, 0.0);
-    for (spec, gradient) in case.params.specs().iter().zip(gradients.all()) {
+    for (spec, gradient) in case.params.specs().iter().zip(gradients.values(&case.cpu)) {
         let got: Vec<f64> = gradient.iter().map(|v| v.to_f64()).collect();
         let what = format!("{name}: gradient of {}", spec.name);
         assert_close_f64(&what, &got, &stored(&case.golden, config, &format!("grad.{}", spec.name)), rel, abs);
@@ -60,8 +60,7 @@ fn gradients_of_rounded_products_point_where_those_of_single_precision_point() {
     for (name, config) in all().into_iter().filter(|(name, _)| name.contains("_feed") || name == "model_bridge") {
         let mut case = Case::<f32>::read(&name, &config, 2);
         let flat = |case: &Case<f32>| -> Vec<f64> {
-            let gradients = case.gradients().1;
-            gradients.all().iter().flatten().map(|&v| f64::from(v)).collect()
+            case.gradients().1.values(&case.cpu).iter().flatten().map(|&v| f64::from(v)).collect()
         };
         let full = flat(&case);
         case.cpu = case.cpu.clone().with_products(Products::Bf16);
@@ -84,7 +83,7 @@ fn ten_adam_steps_follow_ten_losses_of_pytorch() {
         let (mut m, mut v) = (zeros(&case), zeros(&case));
         let losses = case.golden.f64("losses");
         for (step, &want) in (1u64..).zip(&losses) {
-            let (loss, gradients) = case.gradients();
+            let (loss, mut gradients) = case.gradients();
             assert!((loss / want - 1.0).abs() < 1e-9, "{name}, step {step}: {loss} for {want}");
             let tokens = case.batch.tgt_tokens as f64;
             let norm = gradients.norm(&case.cpu) / tokens;
@@ -92,7 +91,7 @@ fn ten_adam_steps_follow_ten_losses_of_pytorch() {
             let adam = AdamStep { rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step, decay: 0.0, scale };
             let cpu = case.cpu.clone();
             for (i, weight) in case.params.weights_mut().iter_mut().enumerate() {
-                cpu.adam(weight, &gradients.all()[i], &mut m[i], &mut v[i], adam);
+                cpu.adam(weight, &gradients.settled(&cpu)[i], &mut m[i], &mut v[i], adam);
             }
         }
         let values = case.params.values(&case.cpu);

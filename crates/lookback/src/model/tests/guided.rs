@@ -42,6 +42,7 @@ fn gradients_of_the_guided_loss_agree_with_differences_for_every_score_order_win
             let (_, seen) = case.model.guided_loss(&mut g, &case.batch, 0.0, guidance);
             g.backward();
             assert!(seen.rows > 2 && seen.loss > 0.0, "{name}");
+            let gradients = gradients.values(&case.cpu);
             // Along one direction in each parameter: the derivative is the gradient's share of it.
             for i in 0..values.len() {
                 let direction: Vec<f64> = (0..values[i].len()).map(|k| (k as f64 * 0.7 + 0.3).sin()).collect();
@@ -55,7 +56,7 @@ fn gradients_of_the_guided_loss_agree_with_differences_for_every_score_order_win
                     loss.loss + 0.7 * guided.loss
                 };
                 let difference = (loss(1e-6) - loss(-1e-6)) / 2e-6;
-                let gradient: f64 = gradients.all()[i].iter().zip(&direction).map(|(g, d)| g * d).sum();
+                let gradient: f64 = gradients[i].iter().zip(&direction).map(|(g, d)| g * d).sum();
                 let error = (difference - gradient).abs() / gradient.abs().max(1e-2);
                 assert!(
                     error < 1e-5,
@@ -86,8 +87,8 @@ fn a_model_learns_to_look_where_it_is_told_and_the_loss_of_the_words_is_told_alo
         g.backward();
         assert!(step > 0 || loss.loss.to_bits() == plain.to_bits(), "the loss of the words is told alone");
         costs.push(guided.loss);
-        for (values, gradient) in values.iter_mut().zip(gradients.all()) {
-            values.iter_mut().zip(gradient).for_each(|(v, g)| *v -= 0.02 * g);
+        for (values, gradient) in values.iter_mut().zip(gradients.values(&case.cpu)) {
+            values.iter_mut().zip(&gradient).for_each(|(v, g)| *v -= 0.02 * g);
         }
         case.params.set_exact(&case.cpu, &values);
     }
