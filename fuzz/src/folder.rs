@@ -34,6 +34,14 @@ pub(crate) fn in_folder(with: impl FnOnce(&Path)) {
 
 /// Runs `with` on a folder that `run_in` has made a model, with the file `FILES[damaged]` replaced.
 pub(crate) fn in_damaged(damaged: usize, bytes: &[u8], with: impl FnOnce(&Path)) {
+    in_whole(|dir| {
+        fs::write(dir.join(FILES[damaged % FILES.len()]), bytes).expect("a file");
+        with(dir);
+    });
+}
+
+/// Runs `with` on a folder that `run_in` has made a model.
+pub(crate) fn in_whole(with: impl FnOnce(&Path)) {
     thread_local!(static WHOLE: OnceCell<TempDir> = const { OnceCell::new() });
     WHOLE.with(|whole| {
         let whole = whole.get_or_init(whole_model);
@@ -41,7 +49,6 @@ pub(crate) fn in_damaged(damaged: usize, bytes: &[u8], with: impl FnOnce(&Path))
             for name in FILES {
                 fs::copy(whole.path().join(name), dir.join(name)).expect("a file");
             }
-            fs::write(dir.join(FILES[damaged % FILES.len()]), bytes).expect("a file");
             with(dir);
         });
     });

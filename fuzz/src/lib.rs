@@ -9,7 +9,7 @@ mod seeds;
 mod text;
 
 pub use lists::{alignments, jsonl, nbest};
-pub use models::{config, model, receipt, state, tokenizer, training};
+pub use models::{config, model, receipt, shortlist, state, tokenizer, training};
 pub use seeds::seeds;
 pub use text::{compressed, corpus, doctor, table, vectors};
 
@@ -17,7 +17,7 @@ pub use text::{compressed, corpus, doctor, table, vectors};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("alignments", alignments),
     ("compressed", compressed),
     ("config", config),
@@ -27,6 +27,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("model", model),
     ("nbest", nbest),
     ("receipt", receipt),
+    ("shortlist", shortlist),
     ("state", state),
     ("table", table),
     ("tokenizer", tokenizer),

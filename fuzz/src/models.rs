@@ -1,11 +1,15 @@
 //! Files of a model folder.
 
+use std::fs;
+
+use lookback::Translator;
 use lookback::checkpoint::Checkpoint;
 use lookback::config::Config;
+use lookback::shortlist::{SHORTLIST_FILE, Shortlist};
 use lookback::text::Tokenizer;
 use lookback::train::{Receipt, Start, Summary};
 
-use crate::folder::{FILES, in_damaged, run_in};
+use crate::folder::{FILES, in_damaged, in_whole, run_in};
 
 /// Texts that tokenizers find hard.
 const TEXT: &str = "Ein Haus ▁ </s> \u{10}_ 東京 é\u{301} 😀";
@@ -39,6 +43,20 @@ pub fn model(data: &[u8]) {
     in_damaged(usize::from(first) % 4, rest, |dir| {
         if let Ok(checkpoint) = Checkpoint::load(dir) {
             assert!(checkpoint.values.iter().all(|stored| stored.to_f32().iter().all(|value| value.is_finite())));
+            assert!(Translator::load_with(dir, 1).is_ok(), "what is read whole is read in parts");
+        }
+    });
+}
+
+/// Shortlists: one that is read has candidates of the vocabulary.
+pub fn shortlist(data: &[u8]) {
+    in_whole(|dir| {
+        fs::write(dir.join(SHORTLIST_FILE), data).expect("a file");
+        let tokenizers = Checkpoint::tokenizers(dir).expect("a whole model");
+        if let Ok(shortlist) = Shortlist::load(dir, &tokenizers) {
+            let all: Vec<u32> = (0..).take(tokenizers.src.vocab_size()).collect();
+            let candidates = shortlist.candidates(&all);
+            assert!(candidates.iter().all(|&id| (id as usize) < tokenizers.tgt.vocab_size()));
         }
     });
 }

@@ -5,6 +5,8 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use lookback::checkpoint::Checkpoint;
+use lookback::shortlist::{Learner, SHORTLIST_FILE, Settings};
 
 use crate::folder::{FILES, whole_model};
 
@@ -41,6 +43,11 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("jsonl", map.into()),
     ];
     let folder = whole_model();
+    let tokenizers = Checkpoint::tokenizers(folder.path()).expect("a model");
+    let mut learner = Learner::new(tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
+    learner.add(&tokenizers.src.encode("ein Haus"), &tokenizers.tgt.encode("a house"));
+    learner.learn(Settings::default()).save(folder.path()).expect("a file");
+    seeds.push(("shortlist", fs::read(folder.path().join(SHORTLIST_FILE)).expect("a file")));
     for (number, name) in (0_u8..).zip(FILES) {
         let bytes = fs::read(folder.path().join(name)).expect("a file");
         match name {

@@ -19,6 +19,7 @@ mod explain;
 mod guided;
 mod processor;
 mod runs;
+mod shortlist;
 mod study;
 
 pub(crate) use about::{CompletionsArgs, HelpArgs, ManArgs};
@@ -31,6 +32,7 @@ pub(crate) use explain::ExplainArgs;
 pub(crate) use guided::GuidedArgs;
 pub(crate) use processor::ProcessorArgs;
 pub(crate) use runs::{ReproduceArgs, VerifyArgs};
+pub(crate) use shortlist::ShortlistArgs;
 pub(crate) use study::{StudyArgs, StudyName};
 
 /// Sequence-to-sequence models with attention: train them, run them, and see where they look.
@@ -108,6 +110,8 @@ pub(crate) enum Verb {
     Average(AverageArgs),
     /// Make a model smaller
     Convert(ConvertArgs),
+    /// Learn which pieces translate which, for faster translation
+    Shortlist(ShortlistArgs),
     /// Tell what a model folder holds
     Inspect(InspectArgs),
     /// Check a model folder against its receipt

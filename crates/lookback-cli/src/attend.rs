@@ -18,7 +18,7 @@ const ROUND: usize = 256;
 
 pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
     let format = format(args)?;
-    let translator = Translator::load_on(&args.model, args.processor.cpu(common)?)?;
+    let translator = args.search.translator(std::slice::from_ref(&args.model), &args.processor.cpu(common)?)?;
     translator.need_attention()?;
     let unit = match (args.words, args.pieces) {
         (true, _) => Unit::Words,

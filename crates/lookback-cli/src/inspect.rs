@@ -78,6 +78,7 @@ fn overview(out: &mut impl Write, dir: &Path, checkpoint: &Checkpoint, training:
 fn precision(storage: Storage) -> &'static str {
     match storage {
         Storage::F32 => "f32",
+        Storage::Bf16 => "bf16 in matrices; vectors f32",
         Storage::Int8 => "int8, a scale per row of each matrix; vectors f32",
     }
 }

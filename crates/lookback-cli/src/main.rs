@@ -21,6 +21,7 @@ mod quickstart;
 mod runs;
 mod score;
 mod shells;
+mod shortlist;
 #[cfg_attr(not(unix), path = "signals_elsewhere.rs")]
 mod signals;
 mod spelling;
@@ -60,6 +61,7 @@ fn run(cli: &Cli) -> anyhow::Result<Done> {
         Verb::Explain(args) => explain::run(args, cli.common),
         Verb::Align(args) => align::run(args, cli.common),
         Verb::Convert(args) => convert::run(args, cli.common),
+        Verb::Shortlist(args) => shortlist::run(args, cli.common),
         Verb::Inspect(args) => inspect::run(args),
         Verb::Verify(args) => runs::verify(args),
         Verb::Reproduce(args) => runs::reproduce(args, cli.common),

@@ -23,7 +23,7 @@ use looks::Looks;
 
 pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> {
     check(args)?;
-    let translator = Translator::load_ensemble(&args.model, &args.processor.cpu(common)?)?;
+    let translator = args.search.translator(&args.model, &args.processor.cpu(common)?)?;
     Looks::check(args, &translator)?;
     let weights = if Looks::are_asked(args) { KeepWeights::Yes } else { KeepWeights::No };
     let options = SearchOptions { weights, ..options(args, &translator)? };

@@ -16,6 +16,7 @@ use pack::{Depth, pack_left, pack_right, pack_right_panels};
 
 mod ceiling;
 mod pack;
+mod stored;
 mod transpose;
 
 pub use ceiling::multiply_adds_from_cache;
@@ -126,7 +127,7 @@ impl<T> From<Store> for Init<'_, T> {
 }
 
 /// A right operand packed once for many products (recurrent weights).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PackedMatrix<T> {
     data: Aligned<T>,
     rows: usize,

@@ -84,10 +84,10 @@ impl<T: Real> Product<'_, T> {
         let out = Shared::new(c);
         self.exec.pool.run(across * down, |task| {
             let (first, top) = (task % across * wide, task / across * ROWS);
+            let mut sums = [0i32; MR * NR];
             for panel in first..panels.min(first + wide) {
                 for row in (top..self.m.min(top + ROWS)).step_by(MR) {
                     let rows = MR.min(self.m.min(top + ROWS) - row);
-                    let mut sums = [0i32; MR * NR];
                     self.tile.run(
                         rows,
                         self.rows_from(row),

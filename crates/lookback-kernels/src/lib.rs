@@ -38,6 +38,7 @@ mod sgd;
 mod shared;
 mod softmax;
 mod top_k;
+mod words;
 
 pub use adam::{AdamStep, adam, adam_rows, squared_norm};
 pub use attention::{
@@ -69,6 +70,6 @@ pub use recurrent::{Cell, CellTrace, Direction, RecurrentShape, recurrent, recur
 pub use rnn::RnnCell;
 pub use rows::SparseRows;
 pub use sgd::{SgdStep, approach, sgd, sgd_rows};
-pub use shared::with_loss_buffers;
-pub use softmax::{log_softmax_rows, masked_softmax_row, softmax_row};
-pub use top_k::{Candidates, top_k_row};
+pub use shared::{AnyBits, bytes_mut, with_loss_buffers};
+pub use softmax::{log_softmax_among, log_softmax_rows, masked_softmax_row, softmax_row};
+pub use top_k::{Candidates, TopK, top_k_rows};

@@ -79,6 +79,12 @@ pub trait Real:
     /// Two numbers in one packed word, for products of rounded operands.
     #[doc(hidden)]
     fn pair(low: Self, high: Self) -> Self;
+    /// Two bfloat16 in one packed word.
+    #[doc(hidden)]
+    fn word(low: u16, high: u16) -> Self;
+    /// The two numbers of a packed word.
+    #[doc(hidden)]
+    fn unpair(word: Self) -> [Self; 2];
 }
 
 #[allow(clippy::excessive_precision, reason = "the split of ln 2 is exact in these digits")]
@@ -158,6 +164,16 @@ impl Real for f32 {
     fn pair(low: Self, high: Self) -> Self {
         bf16::pair(low, high)
     }
+
+    #[inline(always)]
+    fn word(low: u16, high: u16) -> Self {
+        f32::from_bits(u32::from(low) | u32::from(high) << 16)
+    }
+
+    #[inline(always)]
+    fn unpair(word: Self) -> [Self; 2] {
+        bf16::unpair(word)
+    }
 }
 
 impl Real for f64 {
@@ -200,6 +216,14 @@ impl Real for f64 {
     }
 
     fn pair(_low: Self, _high: Self) -> Self {
+        unreachable!("double precision has no packed pairs")
+    }
+
+    fn word(_low: u16, _high: u16) -> Self {
+        unreachable!("double precision has no packed pairs")
+    }
+
+    fn unpair(_word: Self) -> [Self; 2] {
         unreachable!("double precision has no packed pairs")
     }
 }

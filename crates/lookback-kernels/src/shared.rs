@@ -33,11 +33,6 @@ impl<'a, T> Shared<'a, T> {
     }
 }
 
-/// 64 bytes on their own cache line.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
 /// A number of which every bit pattern is one, so that memory of any origin can hold it.
 ///
 /// # Safety
@@ -49,16 +44,28 @@ unsafe impl AnyBits for f32 {}
 // SAFETY: as above.
 unsafe impl AnyBits for f64 {}
 // SAFETY: every bit pattern is a number.
-unsafe impl AnyBits for u8 {}
+unsafe impl AnyBits for u16 {}
+// SAFETY: as above.
+unsafe impl AnyBits for u32 {}
 // SAFETY: as above.
 unsafe impl AnyBits for i8 {}
 // SAFETY: as above.
 unsafe impl AnyBits for i32 {}
 
+/// The bytes of numbers as they lie in memory, to be read into.
+pub fn bytes_mut<T: AnyBits>(x: &mut [T]) -> &mut [u8] {
+    // SAFETY: the same memory; every bit pattern is a number, so whatever is written is.
+    unsafe { std::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), size_of_val(x)) }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Numbers that start on a cache line of their own. The memory is kept.
-#[derive(Clone)]
+///
+/// The lines are plain bytes, of which the system has zeros to give that nobody has written yet; one more than needed, so that there is a place to start.
 pub(crate) struct Aligned<T> {
-    lines: Vec<Line>,
+    lines: Vec<[u8; LINE]>,
     len: usize,
     number: PhantomData<T>,
 }
@@ -76,18 +83,26 @@ impl<T: AnyBits> Aligned<T> {
 
     /// Room for `len` numbers; what they are is unspecified (but initialised).
     pub(crate) fn resized(&mut self, len: usize) -> &mut [T] {
-        let lines = len.checked_mul(size_of::<T>()).expect("a buffer fits into memory").div_ceil(64);
+        let lines = len.checked_mul(size_of::<T>()).expect("a buffer fits into memory").div_ceil(LINE) + 1;
         if self.lines.len() < lines {
-            self.lines.resize(lines, Line([0; 64]));
+            self.lines = vec![[0; LINE]; lines];
         }
         self.len = len;
-        // SAFETY: the lines hold at least `len` numbers, aligned to 64 bytes; every bit pattern is a number.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<T>(), len) }
+        // SAFETY: behind the offset the lines hold at least `len` numbers, aligned to a line; every bit pattern is a number.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<u8>().add(self.offset()).cast(), len) }
     }
 
     pub(crate) fn as_slice(&self) -> &[T] {
+        if self.len == 0 {
+            return &[];
+        }
         // SAFETY: as above; `len` numbers were asked for.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<T>(), self.len) }
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>().add(self.offset()).cast(), self.len) }
+    }
+
+    /// Bytes before the first whole cache line.
+    fn offset(&self) -> usize {
+        self.lines.as_ptr().addr().wrapping_neg() % LINE
     }
 }
 
@@ -95,7 +110,7 @@ impl<T: AnyBits> Aligned<T> {
 const LEAST: usize = 1 << 16;
 
 thread_local! {
-    static SCRATCH: RefCell<[Vec<Line>; 6]> = const { RefCell::new([const { Vec::new() }; 6]) };
+    static SCRATCH: RefCell<[Vec<[u8; LINE]>; 6]> = const { RefCell::new([const { Vec::new() }; 6]) };
 }
 
 /// Which of a thread's scratch areas: each may be held while the others are.

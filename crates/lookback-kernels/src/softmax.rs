@@ -1,7 +1,7 @@
 //! Softmax and its logarithm over rows, with and without a mask.
 
 use crate::isa::multiversion;
-use crate::shared::Shared;
+use crate::shared::{Area, Shared, with_scratch};
 use crate::{Exec, Isa, Real, ln};
 
 /// Sums are kept in this many lanes, combined in a fixed order, so that they vectorise without reordering.
@@ -98,6 +98,23 @@ pub(crate) fn exp_less<T: Real>(x: &mut [T], m: T) -> T {
     fold(lanes, |a, b| a + b)
 }
 
+/// `Σ exp(x − m)`, in the order of [`sum`].
+#[inline(always)]
+fn sum_exp<T: Real>(x: &[T], m: T) -> T {
+    let mut lanes = [T::ZERO; LANES];
+    let chunks = x.chunks_exact(LANES);
+    let tail = chunks.remainder();
+    for chunk in chunks {
+        for i in 0..LANES {
+            lanes[i] += (chunk[i] - m).exp();
+        }
+    }
+    for (i, &v) in tail.iter().enumerate() {
+        lanes[i] += (v - m).exp();
+    }
+    fold(lanes, |a, b| a + b)
+}
+
 multiversion! {
     /// Softmax of one row, in place: `x[i] = exp(x[i]) / Σ_j exp(x[j])`. The largest element is subtracted first, so no finite
     /// input overflows.
@@ -135,10 +152,9 @@ pub fn masked_softmax_row<T: Real>(isa: Isa, row: &mut [T], len: usize) {
 }
 
 multiversion! {
-    fn log_softmax_row<T>(x: &mut [T], scratch: &mut [T]) {
-        scratch.copy_from_slice(x);
-        let (m, total) = exp_shifted(scratch);
-        let shift = m + T::from_f64(ln(total.to_f64()));
+    fn log_softmax_row<T>(x: &mut [T]) {
+        let m = max(x);
+        let shift = m + T::from_f64(ln(sum_exp(x, m).to_f64()));
         for v in x.iter_mut() {
             *v -= shift;
         }
@@ -155,9 +171,35 @@ pub fn log_softmax_rows<T: Real>(exec: Exec<'_>, x: &mut [T], width: usize) {
     let x = Shared::new(x);
     exec.pool.run(rows, |n| {
         // SAFETY: rows do not overlap.
-        let row = unsafe { x.part(n * width, width) };
-        crate::shared::with_scratch(crate::shared::Area::Left, width, |scratch| {
-            log_softmax_row(exec.isa, row, scratch);
+        log_softmax_row(exec.isa, unsafe { x.part(n * width, width) });
+    });
+}
+
+/// Log-probabilities among some entries: `y[n, ids[p]] = x[n, p] − ln Σ_{q ∈ L} exp(x[n, q])` for p in L = `among(n)`, ascending, and −∞ everywhere else. `x` is (N, U), `ids` (U,), `y`
+/// (N, `width`), in nats. What a row becomes depends on the entries of its own list alone.
+///
+/// # Panics
+/// If the shapes disagree, a list names an entry that is not there, or an id is outside the row.
+pub fn log_softmax_among<'l, T: Real>(
+    exec: Exec<'_>,
+    y: &mut [T],
+    width: usize,
+    x: &[T],
+    ids: &[u32],
+    among: &(dyn Fn(usize) -> &'l [u32] + Sync),
+) {
+    let rows = y.len() / width;
+    assert!(rows * width == y.len() && rows * ids.len() == x.len(), "rows of {width} from rows of {}", ids.len());
+    let y = Shared::new(y);
+    exec.pool.run(rows, |n| {
+        // SAFETY: rows do not overlap.
+        let y = unsafe { y.part(n * width, width) };
+        let (x, list) = (&x[n * ids.len()..][..ids.len()], among(n));
+        y.fill(T::NEG_INFINITY);
+        with_scratch(Area::Left, list.len(), |values: &mut [T]| {
+            values.iter_mut().zip(list).for_each(|(value, &p)| *value = x[p as usize]);
+            log_softmax_row(exec.isa, values);
+            values.iter().zip(list).for_each(|(&value, &p)| y[ids[p as usize] as usize] = value);
         });
     });
 }
@@ -184,6 +226,27 @@ mod tests {
                     assert!((f64::from(log[i]) - truth).abs() < 2e-6, "{}", isa.name());
                     assert!((f64::from(soft[i]) - truth.exp()).abs() < 1e-6);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn probabilities_among_some_entries_are_those_of_a_row_that_has_no_others() {
+        let (pool, ids) = (Pool::new(2), [1u32, 4, 6, 7, 9]);
+        let x: Vec<f32> = (0..15).map(|i| (i * 7 % 11) as f32 * 0.3).collect();
+        let lists = [vec![0, 1, 2, 3, 4], vec![1, 3], vec![]];
+        for isa in Isa::available() {
+            let exec = Exec::new(&pool, isa);
+            let mut y = vec![f32::NAN; 30];
+            log_softmax_among(exec, &mut y, 10, &x, &ids, &|n| &lists[n]);
+            for (n, list) in lists.iter().enumerate() {
+                let mut want = vec![f32::NEG_INFINITY; 10];
+                let mut alone: Vec<f32> = list.iter().map(|&p| x[n * 5 + p as usize]).collect();
+                log_softmax_rows(exec, &mut alone, list.len().max(1));
+                for (&p, &value) in list.iter().zip(&alone) {
+                    want[ids[p as usize] as usize] = value;
+                }
+                assert_eq!(y[n * 10..][..10], want, "row {n}, {}", isa.name());
             }
         }
     }

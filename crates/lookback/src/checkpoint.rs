@@ -15,14 +15,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::backend::Backend;
+use crate::config::{Config, TiedEmbeddings};
 use crate::model::Seq2Seq;
-use crate::params::ParamSpec;
+use crate::params::{ParamSpec, Params};
 use crate::read_bounded::read_text;
 use crate::stored::{Storage, Stored};
 use crate::text::{TextError, Tokenizers};
-#[cfg(feature = "train")]
-use crate::{backend::Backend, params::Params};
 
 mod average;
 mod tensors;
@@ -33,9 +32,8 @@ mod write;
 pub use average::AverageError;
 pub(crate) use tensors::TensorFile;
 pub(crate) use write::write_atomic;
-#[cfg(feature = "train")]
 pub(crate) use write::{Numbers, Tensor, write_tensors};
-use write::{scale_name, write_numbers, write_stored};
+use write::{write_numbers, write_stored};
 
 /// The longest `config.json` that is read, in bytes.
 const MOST_CONFIG: u64 = 1 << 20;
@@ -184,6 +182,12 @@ pub enum CheckpointError {
         /// How they are stored.
         found: &'static str,
     },
+    /// A folder without a shortlist.
+    #[error("`{}` has no shortlist; learn one from its training pairs: lookback shortlist -m DIR PAIRS", dir.display())]
+    NoShortlist {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// The tokenizers cannot be used.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -199,6 +203,54 @@ pub enum CheckpointError {
         /// By the tokenizer.
         found: usize,
     },
+}
+
+/// A model folder whose configuration was read and checked. Tokenizers and weights can be read at the same time: what they have to be is known.
+#[derive(Debug)]
+pub(crate) struct Opened<'a> {
+    dir: &'a Path,
+    pub(crate) config: Config,
+    vocabulary: Vocabulary,
+    pub(crate) model: Seq2Seq,
+    pub(crate) specs: Vec<ParamSpec>,
+    pub(crate) storage: Storage,
+}
+
+impl<'a> Opened<'a> {
+    pub(crate) fn open(dir: &'a Path) -> Result<Self, CheckpointError> {
+        let (config, vocabulary, storage) = load_config(dir)?;
+        let (model, specs) = Seq2Seq::new(&config.model, vocabulary.src, vocabulary.tgt);
+        check_size(&specs, dir)?;
+        Ok(Self { dir, config, vocabulary, model, specs, storage })
+    }
+
+    /// The tokenizers, which have as many pieces as the configuration says.
+    pub(crate) fn tokenizers(&self) -> Result<Tokenizers, CheckpointError> {
+        let tokenizers = Tokenizers::load(self.dir)?;
+        for (side, expected, found) in [
+            ("source", self.vocabulary.src, tokenizers.src.vocab_size()),
+            ("target", self.vocabulary.tgt, tokenizers.tgt.vocab_size()),
+        ] {
+            if expected != found {
+                return Err(CheckpointError::Vocabulary { dir: self.dir.to_owned(), side, expected, found });
+            }
+        }
+        Ok(tokenizers)
+    }
+
+    /// The weights' file, which holds every parameter in its shape and type, and nothing else.
+    fn weights(&self) -> Result<TensorFile, CheckpointError> {
+        let weights = TensorFile::read(&self.dir.join(MODEL_FILE))?;
+        weights.expect_stored(&self.specs, self.storage)?;
+        Ok(weights)
+    }
+
+    /// The parameters on a device.
+    pub(crate) fn params<B: Backend>(&self, backend: &B) -> Result<Params<B>, CheckpointError> {
+        let file = self.weights()?;
+        let weights = self.specs.iter().map(|spec| file.weight(backend, spec, self.storage));
+        Ok(Params::of_weights(self.specs.clone(), weights.collect::<Result<_, _>>()?))
+    }
 }
 
 impl Checkpoint {
@@ -248,29 +300,24 @@ impl Checkpoint {
         load_config(dir).map(|(config, _, _)| config)
     }
 
+    /// The tokenizers of a model folder.
+    ///
+    /// # Errors
+    /// If its `config.json` or they cannot be read, or do not go together.
+    pub fn tokenizers(dir: &Path) -> Result<Tokenizers, CheckpointError> {
+        Opened::open(dir)?.tokenizers()
+    }
+
     /// Reads and checks a model folder.
     ///
     /// # Errors
     /// If a file cannot be read, or is not what the configuration says. Names file and tensor.
     pub fn load(dir: &Path) -> Result<Self, CheckpointError> {
-        let (config, vocabulary, storage) = load_config(dir)?;
-        let tokenizers = Tokenizers::load(dir)?;
-        for (side, expected, found) in [
-            ("source", vocabulary.src, tokenizers.src.vocab_size()),
-            ("target", vocabulary.tgt, tokenizers.tgt.vocab_size()),
-        ] {
-            if expected != found {
-                return Err(CheckpointError::Vocabulary { dir: dir.to_owned(), side, expected, found });
-            }
-        }
-        let (model, specs) = build(&config, &tokenizers);
-        check_size(&specs, dir)?;
-        let path = dir.join(MODEL_FILE);
-        let file = TensorFile::read(&path)?;
-        let scaled = specs.iter().filter(|spec| storage == Storage::Int8 && spec.is_matrix());
-        let scales = scaled.map(|spec| scale_name(&spec.name));
-        file.expect_only(specs.iter().map(|spec| spec.name.clone()).chain(scales))?;
-        let values = file.stored(&specs, storage)?;
+        let opened = Opened::open(dir)?;
+        let tokenizers = opened.tokenizers()?;
+        let weights = opened.weights()?;
+        let Opened { config, model, specs, storage, .. } = opened;
+        let values = specs.iter().map(|spec| weights.stored(spec, storage)).collect::<Result<_, _>>()?;
         Ok(Self { config, tokenizers, model, specs, storage, values })
     }
 
@@ -358,5 +405,9 @@ fn load_config(dir: &Path) -> Result<(Config, Vocabulary, Storage), CheckpointEr
         return Err(damaged("`model.hidden`, `model.embedding` and `model.dropout` must have values".into()));
     }
     config.check().map_err(|e| damaged(e.to_string()))?;
+    let Vocabulary { src, tgt } = file.vocabulary;
+    if config.model.tied_embeddings == TiedEmbeddings::All && src != tgt {
+        return Err(damaged(format!("all embeddings are tied, but the vocabularies have {src} and {tgt} pieces")));
+    }
     Ok((config, file.vocabulary, file.weights))
 }

@@ -15,6 +15,7 @@ pub mod params;
 #[cfg(feature = "files")]
 mod read_bounded;
 pub mod search;
+pub mod shortlist;
 pub mod stored;
 #[cfg(feature = "train")]
 pub mod study;

@@ -128,7 +128,7 @@ impl<B: Backend> Params<B> {
     }
 
     /// Parameters that are on the device already, one per specification in the same order.
-    #[cfg(feature = "train")]
+    #[cfg(feature = "files")]
     pub(crate) fn of_weights(specs: Vec<ParamSpec>, weights: Vec<B::Weight>) -> Self {
         assert_eq!(specs.len(), weights.len(), "a weight for every parameter");
         Self { specs, weights }
@@ -172,14 +172,7 @@ impl<B: Backend> Params<B> {
     #[must_use]
     pub fn from_stored(backend: &B, specs: Vec<ParamSpec>, stored: &[Stored]) -> Self {
         assert_eq!(specs.len(), stored.len(), "values for every parameter");
-        let weight = |(spec, stored): (&ParamSpec, &Stored)| match stored {
-            Stored::F32(values) => upload(backend, spec, values),
-            Stored::Int8 { values, scales } => {
-                let (rows, cols) = spec.matrix();
-                backend.int8_weight(values, scales, rows, cols)
-            }
-        };
-        let weights = specs.iter().zip(stored).map(weight).collect();
+        let weights = specs.iter().zip(stored).map(|(spec, stored)| place(backend, spec, stored)).collect();
         Self { specs, weights }
     }
 
@@ -248,7 +241,25 @@ impl<B: Backend> Params<B> {
     }
 }
 
-fn upload<B: Backend>(backend: &B, spec: &ParamSpec, values: &[f32]) -> B::Weight {
+/// A parameter on the device.
+fn place<B: Backend>(backend: &B, spec: &ParamSpec, stored: &Stored) -> B::Weight {
+    let (rows, cols) = spec.matrix();
+    match stored {
+        Stored::F32(values) => upload(backend, spec, values),
+        Stored::Bf16(values) => {
+            backend.bf16_weight(rows, cols, &|row, out| out.copy_from_slice(part(values, row * cols, out)))
+        }
+        Stored::Int8 { values, scales } => backend
+            .int8_weight(scales.clone(), rows, cols, &|row, out| out.copy_from_slice(part(values, row * cols, out))),
+    }
+}
+
+/// As many of the numbers from `start` on as `like` has.
+fn part<'a, S>(all: &'a [S], start: usize, like: &[S]) -> &'a [S] {
+    &all[start..start + like.len()]
+}
+
+pub(crate) fn upload<B: Backend>(backend: &B, spec: &ParamSpec, values: &[f32]) -> B::Weight {
     let (rows, cols) = spec.matrix();
     let values: Vec<B::Elem> = values.iter().map(|&v| B::Elem::from_f64(f64::from(v))).collect();
     backend.weight(&values, rows, cols)

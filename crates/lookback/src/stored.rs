@@ -1,6 +1,6 @@
 //! The numbers of a parameter as they are kept, in a file and on the way to a device.
 
-use lookback_kernels::quantise_weights;
+use lookback_kernels::{from_bf16, quantise_weights, to_bf16};
 use serde::{Deserialize, Serialize};
 
 use crate::params::ParamSpec;
@@ -12,6 +12,8 @@ pub enum Storage {
     /// Single precision: as they were trained.
     #[default]
     F32,
+    /// bfloat16: the upper half of single precision, rounded to nearest even.
+    Bf16,
     /// Whole numbers of 8 bits, and a scale in single precision for every row.
     Int8,
 }
@@ -22,6 +24,7 @@ impl Storage {
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Bf16 => "bf16",
             Self::Int8 => "int8",
         }
     }
@@ -32,6 +35,8 @@ impl Storage {
 pub enum Stored {
     /// In single precision, row-major.
     F32(Vec<f32>),
+    /// In bfloat16, row-major.
+    Bf16(Vec<u16>),
     /// In 8 bits.
     Int8 {
         /// Row-major, in −127..=127.
@@ -60,7 +65,8 @@ impl Stored {
                 let (values, scales) = quantise_weights(values, spec.matrix().1);
                 Self::Int8 { values, scales }
             }
-            Storage::F32 | Storage::Int8 => Self::F32(values.to_vec()),
+            Storage::Bf16 if spec.is_matrix() => Self::Bf16(values.iter().map(|&value| to_bf16(value)).collect()),
+            Storage::F32 | Storage::Bf16 | Storage::Int8 => Self::F32(values.to_vec()),
         }
     }
 
@@ -69,6 +75,7 @@ impl Stored {
     pub fn to_f32(&self) -> Vec<f32> {
         match self {
             Self::F32(values) => values.clone(),
+            Self::Bf16(values) => values.iter().map(|&value| from_bf16(value)).collect(),
             Self::Int8 { values, scales } => {
                 let rows = values.chunks(values.len() / scales.len().max(1)).zip(scales);
                 rows.flat_map(|(row, scale)| row.iter().map(move |&value| f32::from(value) * scale)).collect()
@@ -99,6 +106,12 @@ mod tests {
         }
         let vector = spec(&[60]);
         assert_eq!(Stored::new(&vector, &values, Storage::Int8), Stored::F32(values.clone()));
+        assert_eq!(Stored::new(&vector, &values, Storage::Bf16), Stored::F32(values.clone()));
+        let halves = Stored::new(&matrix, &values, Storage::Bf16);
+        assert!(matches!(halves, Stored::Bf16(_)));
+        for (kept, value) in halves.to_f32().iter().zip(&values) {
+            assert!((kept - value).abs() <= value.abs() / 256.0, "{kept} for {value}");
+        }
         assert_eq!(Stored::new(&matrix, &values, Storage::F32), Stored::F32(values));
     }
 }

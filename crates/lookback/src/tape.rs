@@ -308,6 +308,21 @@ impl<'a, B: Backend> Graph<'a, B> {
         IdsVar(u32::try_from(self.tape.ids.len() - 1).unwrap_or(u32::MAX))
     }
 
+    /// Gives ids back to the pool that nobody reads again, unless records name them.
+    pub(crate) fn forget_ids(&mut self, ids: IdsVar) {
+        if self.is_recording() {
+            return;
+        }
+        let Tape { ids: all, free_ids, .. } = &mut *self.tape;
+        let place = ids.0 as usize;
+        if place + 1 == all.len() {
+            free_ids.extend(all.pop());
+        } else {
+            let nothing = self.backend.alloc_ids();
+            free_ids.push(std::mem::replace(&mut all[place], nothing));
+        }
+    }
+
     pub(crate) fn alloc(&mut self, len: usize) -> B::Tensor {
         self.tape.free.take(self.backend, len)
     }
@@ -467,26 +482,15 @@ impl<'a, B: Backend> Graph<'a, B> {
     ///
     /// # Panics
     /// If the graph records: its records name values.
-    pub fn keep(&mut self, mark: usize, kept: &mut [&mut Var]) {
+    pub fn keep(&mut self, mark: usize, kept: &mut [Var]) {
         assert!(!self.is_recording(), "a recorded value cannot be dropped");
-        kept.sort_by_key(|var| **var);
-        let mut place = mark;
-        let mut last: Option<(Var, Var)> = None;
-        for var in kept.iter_mut() {
-            if let Some((old, new)) = last
-                && old == **var
-            {
-                **var = new;
-                continue;
-            }
-            let old = **var;
-            if (old.0 as usize) < mark {
-                continue;
-            }
-            self.tape.values.swap(place, old.0 as usize);
-            **var = Var(u32::try_from(place).unwrap_or(u32::MAX));
-            last = Some((old, **var));
-            place += 1;
+        // Ascending, one value after another moves to the first place that is free; what was renamed lies below `next`.
+        let (mut place, mut next) = (mark, mark);
+        while let Some(old) = kept.iter().map(|var| var.0 as usize).filter(|&var| var >= next).min() {
+            self.tape.values.swap(place, old);
+            let new = Var(u32::try_from(place).unwrap_or(u32::MAX));
+            kept.iter_mut().filter(|var| var.0 as usize == old).for_each(|var| *var = new);
+            (place, next) = (place + 1, old + 1);
         }
         let Tape { values, free, .. } = &mut *self.tape;
         values.drain(place..).for_each(|value| free.put(value.tensor));

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::backend::{Cpu, Purpose};
 #[cfg(feature = "files")]
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, Opened};
 use crate::config::Config;
 use crate::data::Batch;
 use crate::model::Seq2Seq;
@@ -16,6 +16,7 @@ use crate::search::{
     Constraints, Hypothesis, KeepWeights, LengthLimit, Member, SearchError, SearchOptions, Sentence, TooLong,
     search_together,
 };
+use crate::shortlist::Shortlist;
 use crate::stored::Stored;
 use crate::tape::{Graph, Tape};
 use crate::text::{EOS, Tokenizer, Tokenizers};
@@ -74,6 +75,8 @@ pub struct Translator {
     tokenizers: Tokenizers,
     /// One model, or several with the same vocabularies.
     models: Vec<Loaded>,
+    /// Which pieces a translation is written with; none if all may be.
+    shortlist: Option<Shortlist>,
     /// Buffers of calls that are over: a tape for each model.
     tapes: Mutex<Vec<Vec<Tape<Cpu<f32>>>>>,
 }
@@ -172,7 +175,19 @@ impl Translator {
     /// As [`Translator::load`].
     #[cfg(feature = "files")]
     pub fn load_on(dir: impl AsRef<Path>, cpu: Cpu) -> Result<Self, CheckpointError> {
-        Ok(Self::from_checkpoint(Checkpoint::load(dir.as_ref())?, cpu))
+        let opened = Opened::open(dir.as_ref())?;
+        let (tokenizers, params) = if cpu.threads() > 1 {
+            std::thread::scope(|scope| {
+                let tokenizers = scope.spawn(|| opened.tokenizers());
+                let params = opened.params(&cpu);
+                (tokenizers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), params)
+            })
+        } else {
+            (opened.tokenizers(), opened.params(&cpu))
+        };
+        let (tokenizers, params) = (tokenizers?, params?);
+        let Opened { config, model, .. } = opened;
+        Ok(Self::with(cpu, tokenizers, Loaded { config, model, params }))
     }
 
     /// A model in memory, on a given processor.
@@ -193,9 +208,29 @@ impl Translator {
     pub fn new(config: Config, tokenizers: Tokenizers, values: &[Stored], cpu: Cpu<f32>) -> Self {
         let (src, tgt) = (tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
         let (model, specs) = Seq2Seq::new(&config.model, src, tgt);
-        let mut params = Params::from_stored(&cpu, specs, values);
-        params.prepare(&cpu, Purpose::Decode);
-        Self { cpu, tokenizers, models: vec![Loaded { config, model, params }], tapes: Mutex::default() }
+        let params = Params::from_stored(&cpu, specs, values);
+        Self::with(cpu, tokenizers, Loaded { config, model, params })
+    }
+
+    fn with(cpu: Cpu<f32>, tokenizers: Tokenizers, mut loaded: Loaded) -> Self {
+        loaded.params.prepare(&cpu, Purpose::Decode);
+        Self { cpu, tokenizers, models: vec![loaded], shortlist: None, tapes: Mutex::default() }
+    }
+
+    /// [`Translator::with_shortlist`], with the one of a model folder.
+    ///
+    /// # Errors
+    /// If there is none, it cannot be read, or its vocabularies are others.
+    #[cfg(feature = "files")]
+    pub fn with_shortlist_of(self, dir: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        let shortlist = Shortlist::load(dir.as_ref(), &self.tokenizers)?;
+        Ok(self.with_shortlist(shortlist))
+    }
+
+    /// The same translator with a shortlist: translations are written with its candidates alone, and log-probabilities are those among them. Scoring does not use it.
+    #[must_use]
+    pub fn with_shortlist(self, shortlist: Shortlist) -> Self {
+        Self { shortlist: Some(shortlist), ..self }
     }
 
     /// The configuration of the model folder; of the first, if there are several.
@@ -264,9 +299,17 @@ impl Translator {
         self.with_tapes(|tapes| {
             for lines in batches {
                 let batch = Batch::from_sources(&lines.iter().map(|&i| ids[i].clone()).collect::<Vec<_>>());
-                let sentence =
-                    |&i: &usize| Sentence { constraints: &requests[i].constraints, number: requests[i].number };
-                let sentences: Vec<Sentence<'_>> = lines.iter().map(sentence).collect();
+                let shortlist = self.shortlist.as_ref();
+                let lists: Vec<Option<Vec<u32>>> =
+                    lines.iter().map(|&i| shortlist.map(|shortlist| shortlist.candidates(&ids[i]))).collect();
+                let of_line = lines.iter().zip(&lists);
+                let sentences: Vec<Sentence<'_>> = of_line
+                    .map(|(&i, list)| Sentence {
+                        constraints: &requests[i].constraints,
+                        number: requests[i].number,
+                        candidates: list.as_deref(),
+                    })
+                    .collect();
                 let member = |(loaded, tape)| Loaded::member(loaded, tape);
                 let mut members: Vec<Member<'_, _>> = self.models.iter().zip(&mut *tapes).map(member).collect();
                 let tgt = &self.tokenizers.tgt;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use lookback::Translator;
+use lookback::backend::Cpu;
 use lookback::config::SearchConfig;
 use lookback::data::Columns;
 use lookback::search::Sampling;
@@ -33,6 +35,9 @@ pub(crate) struct SearchArgs {
     /// And so many pieces more, the end counted; 1, the end, if only a ratio is given.
     #[arg(long, value_name = "N", alias = "max-len-b", hide_short_help = true)]
     pub(crate) max_length_extra: Option<usize>,
+    /// Write with the shortlist of the (first) model folder alone: faster; see `lookback shortlist`.
+    #[arg(long, hide_short_help = true)]
+    pub(crate) shortlist: bool,
 }
 
 /// Room for the end of a translation.
@@ -49,11 +54,21 @@ impl SearchArgs {
             min_length_ratio,
             max_length_ratio,
             max_length_extra,
+            shortlist,
         } = self;
         let penalties = length_penalty.is_some() || coverage_penalty.is_some();
         let longest = max_length_ratio.is_some() || max_length_extra.is_some();
         let lengths = min_length_ratio.is_some() || longest;
-        beam_size.is_some() || no_repeat_ngram_size.is_some() || penalties || lengths
+        *shortlist || beam_size.is_some() || no_repeat_ngram_size.is_some() || penalties || lengths
+    }
+
+    /// The models of these folders, with the shortlist of the first if it is asked for.
+    pub(crate) fn translator(&self, dirs: &[PathBuf], cpu: &Cpu) -> anyhow::Result<Translator> {
+        let translator = Translator::load_ensemble(dirs, cpu)?;
+        match dirs.first().filter(|_| self.shortlist) {
+            Some(first) => Ok(translator.with_shortlist_of(first)?),
+            None => Ok(translator),
+        }
     }
 
     /// The model's own search, changed by what was given.

@@ -125,7 +125,7 @@ pub(super) fn translations(args: &EvalArgs, common: Common, test: &Test) -> anyh
 /// The model's translations.
 fn translated(args: &EvalArgs, common: Common, test: &Test, nbest: usize) -> anyhow::Result<Translations> {
     let sources = test.sources.as_ref().ok_or_else(|| Usage("give PAIRS, or --src and --ref".into()))?;
-    let translator = Translator::load_ensemble(&args.model, &args.processor.cpu(common)?)?;
+    let translator = args.search.translator(&args.model, &args.processor.cpu(common)?)?;
     let mut config = args.search.over(&translator.config().search);
     if nbest > config.beam_size {
         if let Some(beam) = args.search.beam_size {

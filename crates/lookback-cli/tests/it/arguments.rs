@@ -22,6 +22,7 @@ fn every_help_has_examples_and_the_short_one_fits_one_screen() {
         "explain",
         "average",
         "convert",
+        "shortlist",
         "inspect",
         "verify",
         "reproduce",

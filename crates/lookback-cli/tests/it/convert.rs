@@ -33,6 +33,32 @@ fn a_model_in_8_bits_is_small_says_what_it_is_and_translates() {
 }
 
 #[test]
+fn a_model_in_bfloat16_is_half_as_large_and_translates_like_the_one_it_was_made_from() {
+    let dir = TempDir::new().unwrap();
+    let model = trained().join("m").display().to_string();
+    run(dir.path(), &format!("convert -m {model} --bf16 -o half"), "").ok();
+    let size = |path: String| fs::metadata(path).unwrap().len();
+    let before = size(format!("{model}/model.safetensors"));
+    // Vectors stay as they are, and names of tensors weigh more than in models of use.
+    assert!(size(dir.path().join("half/model.safetensors").display().to_string()) * 5 < before * 3);
+    assert!(run(dir.path(), "inspect half", "").ok().contains("precision    bf16"));
+    let config = fs::read_to_string(dir.path().join("half/config.json")).unwrap();
+    assert!(config.contains("\"weights\": \"bf16\""), "{config}");
+    let out = run(dir.path(), "translate -m half --threads 1", SOURCES).ok();
+    assert_eq!(run(dir.path(), "translate -m half --threads 2", SOURCES).ok(), out);
+    assert_eq!(out, run(dir.path(), &format!("translate -m {model}"), SOURCES).ok());
+    let both = run(dir.path(), &format!("convert -m {model} --bf16 --int8 -o both"), "").failed(2);
+    assert!(both.contains("cannot be used with"), "{both}");
+    let again = run(dir.path(), "convert -m half --int8 -o smaller", "").failed(2);
+    assert!(again.contains("stored as bf16"), "{again}");
+    let pairs = trained().join("pairs.tsv").display().to_string();
+    let resumed = run(dir.path(), &format!("train {pairs} --out half --resume"), "").failed(2);
+    assert!(resumed.contains("bf16") && resumed.contains("made from"), "{resumed}");
+    let tuned = run(dir.path(), &format!("train {pairs} --out tuned --init-from half"), "").failed(2);
+    assert!(tuned.contains("stored as bf16"), "{tuned}");
+}
+
+#[test]
 fn what_cannot_be_converted_or_trained_is_refused_with_the_reason() {
     let dir = TempDir::new().unwrap();
     let model = trained().join("m").display().to_string();

@@ -16,6 +16,7 @@ mod program;
 mod quickstart;
 mod receipts;
 mod round_trip;
+mod shortlist;
 #[cfg(unix)]
 mod signals;
 mod starting;

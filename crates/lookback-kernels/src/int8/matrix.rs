@@ -1,22 +1,20 @@
 //! A weight of 8 bits: rows with a scale each, in panels.
 
-use super::{DEPTH, MOST_COLUMNS, NR, STEP};
-use crate::shared::{Aligned, Shared};
-use crate::{Exec, Real};
+use super::{DEPTH, MOST_COLUMNS, NR};
+use crate::shared::{Aligned, Area, Shared, with_scratch};
+use crate::{Exec, Real, words};
+
+/// What makes w + 128 of four bytes w.
+const SIGNS: u32 = 0x8080_8080;
 
 /// A matrix (N, K) of whole numbers in −127..=127, every row with its scale. Offers products (as the right operand, transposed) and row look-up.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Int8Matrix {
-    /// Panels of `NR` rows; the bytes of a panel are `w + 128`, four columns of every row side by side. Beyond the edges stands 128, a zero.
-    panels: Aligned<u8>,
+    /// Panels of `NR` rows; a word is four columns of a row side by side, each a byte `w + 128`. Beyond the edges stands 128, a zero.
+    panels: Aligned<u32>,
     scales: Vec<f32>,
     rows: usize,
     cols: usize,
-}
-
-/// Where column 0 of row `row` lies in a panel that starts at 0.
-fn place(row: usize) -> usize {
-    row % NR * DEPTH
 }
 
 impl Int8Matrix {
@@ -26,22 +24,37 @@ impl Int8Matrix {
     /// If the lengths disagree, there are more than 2¹⁶ columns, or a value is −128.
     #[must_use]
     pub fn new(exec: Exec<'_>, values: &[i8], scales: Vec<f32>, rows: usize, cols: usize) -> Self {
-        assert!(values.len() == rows * cols && scales.len() == rows, "a weight of {rows} × {cols}, a scale per row");
+        assert_eq!(values.len(), rows * cols, "a weight of {rows} × {cols}");
+        Self::read(exec, scales, rows, cols, &|row, out| out.copy_from_slice(&values[row * cols..][..out.len()]))
+    }
+
+    /// As [`Int8Matrix::new`], of values that `fill` writes: whole rows from the given one on. It is called for some rows after others, on all threads.
+    ///
+    /// # Panics
+    /// As there.
+    #[must_use]
+    pub fn read(
+        exec: Exec<'_>,
+        scales: Vec<f32>,
+        rows: usize,
+        cols: usize,
+        fill: &(dyn Fn(usize, &mut [i8]) + Sync),
+    ) -> Self {
+        assert_eq!(scales.len(), rows, "a scale per row");
         assert!(cols <= MOST_COLUMNS, "{cols} columns; sums of more than {MOST_COLUMNS} products leave 32 bits");
-        assert!(values.iter().all(|&w| w != i8::MIN), "values are in -127..=127");
         let mut matrix = Self { panels: Aligned::empty(), scales, rows, cols };
         let (size, count) = (matrix.panel_size(), rows.div_ceil(NR));
         let panels = Shared::new(matrix.panels.resized(size * count));
         exec.pool.run(count, |p| {
             // SAFETY: panels do not overlap.
             let panel = unsafe { panels.part(p * size, size) };
-            panel.fill(128);
-            for row in p * NR..rows.min((p + 1) * NR) {
-                let from = values[row * cols..][..cols].chunks(DEPTH);
-                for (to, from) in panel[place(row)..].chunks_mut(STEP).zip(from) {
-                    to.iter_mut().zip(from).for_each(|(to, &w)| *to = w.cast_unsigned() ^ 128);
-                }
-            }
+            let (first, height) = (p * NR, NR.min(rows - p * NR));
+            with_scratch(Area::Left, height * cols, |values: &mut [i8]| {
+                fill(first, values);
+                assert!(values.iter().fold(true, |fine, &w| fine & (w != i8::MIN)), "values are in -127..=127");
+                let word = |w: [i8; DEPTH]| u32::from_ne_bytes(w.map(i8::cast_unsigned)) ^ SIGNS;
+                words::panel(panel, NR, values, cols, 0, word);
+            });
         });
         matrix
     }
@@ -64,12 +77,13 @@ impl Int8Matrix {
         &self.scales
     }
 
+    /// Words of a panel.
     fn panel_size(&self) -> usize {
-        self.cols.div_ceil(DEPTH) * STEP
+        self.cols.div_ceil(DEPTH) * NR
     }
 
-    /// The bytes of a panel.
-    pub(super) fn panel(&self, panel: usize) -> &[u8] {
+    /// The words of a panel.
+    pub(super) fn panel(&self, panel: usize) -> &[u32] {
         let size = self.panel_size();
         &self.panels.as_slice()[panel * size..][..size]
     }
@@ -80,13 +94,41 @@ impl Int8Matrix {
     /// If there is no such row, or `out` has another length.
     pub fn row<T: Real>(&self, row: usize, out: &mut [T]) {
         assert!(row < self.rows && out.len() == self.cols, "row {row} of {} × {}", self.rows, self.cols);
-        let scale = self.scales[row];
-        let steps = self.panel(row / NR)[place(row)..].chunks(STEP);
-        for (out, from) in out.chunks_mut(DEPTH).zip(steps) {
-            for (out, &byte) in out.iter_mut().zip(from) {
-                *out = T::from_f64(f64::from(f32::from((byte ^ 128).cast_signed()) * scale));
-            }
+        let (scale, words) = (self.scales[row], self.words(row));
+        let real = |byte: u8| T::from_f64(f64::from(f32::from(byte.cast_signed()) * scale));
+        let (whole, rest) = out.as_chunks_mut::<DEPTH>();
+        let last = words.clone().nth(whole.len());
+        for (out, &word) in whole.iter_mut().zip(words) {
+            *out = (word ^ SIGNS).to_ne_bytes().map(real);
         }
+        let last = last.map_or([0; DEPTH], |word| (word ^ SIGNS).to_ne_bytes());
+        rest.iter_mut().zip(last).for_each(|(out, byte)| *out = real(byte));
+    }
+
+    /// The matrix of the rows `ids`, in their order.
+    ///
+    /// # Panics
+    /// If an id is outside the table.
+    #[must_use]
+    pub fn select(&self, exec: Exec<'_>, ids: &[u32]) -> Self {
+        let scales = ids.iter().map(|&id| self.scales[id as usize]).collect();
+        Self::read(exec, scales, ids.len(), self.cols, &|first, out: &mut [i8]| {
+            for (out, &id) in out.chunks_exact_mut(self.cols).zip(&ids[first..]) {
+                for (out, byte) in out.iter_mut().zip(self.bytes(id as usize)) {
+                    *out = byte;
+                }
+            }
+        })
+    }
+
+    /// The whole numbers of row `row`, and beyond the columns what fills the last word.
+    fn bytes(&self, row: usize) -> impl Iterator<Item = i8> {
+        self.words(row).flat_map(|&word| (word ^ SIGNS).to_ne_bytes().map(u8::cast_signed))
+    }
+
+    /// The words of row `row`.
+    fn words(&self, row: usize) -> impl Iterator<Item = &u32> + Clone {
+        self.panel(row / NR)[row % NR..].iter().step_by(NR)
     }
 
     /// `y[n] = row ids[n]`: `ids` (N,), `y` (N, K).

@@ -33,11 +33,11 @@ impl Tile {
     }
 
     /// Writes `out[r·NR + c]` for `rows` rows of `x`, which lie as far apart as a row of the panel is long. `sums` are those of the rows.
-    pub(super) fn run(&self, rows: usize, x: &[i8], sums: &[i32], panel: &[u8], out: &mut [i32; MR * NR]) {
-        let steps = panel.len() / STEP;
+    pub(super) fn run(&self, rows: usize, x: &[i8], sums: &[i32], panel: &[u32], out: &mut [i32; MR * NR]) {
+        let steps = panel.len() / NR;
         assert!((1..=MR).contains(&rows) && sums.len() == rows && x.len() >= rows * steps * DEPTH, "a tile of int8");
         // SAFETY: what is read and written was just checked; the processor has the instruction set (`of`).
-        unsafe { (self.0)(rows, steps, x.as_ptr(), sums.as_ptr(), panel.as_ptr(), out.as_mut_ptr()) }
+        unsafe { (self.0)(rows, steps, x.as_ptr(), sums.as_ptr(), panel.as_ptr().cast(), out.as_mut_ptr()) }
     }
 }
 

@@ -9,9 +9,9 @@ use lookback_kernels::{
 };
 
 use super::{
-    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, Gradient, GuidedCost, GuidedLoss, GuidedRows,
-    LossGradients, Precision, Purpose, RandomKey, Real, RecurrentSpec, RecurrentTrace, Score, ScoreBackward, SgdStep,
-    Smoothing, Store, Window, with_cell,
+    AdamStep, AttentionSpec, Backend, Candidates, CellKind, CrossEntropy, Fill, Gradient, GuidedCost, GuidedLoss,
+    GuidedRows, LossGradients, Precision, Purpose, RandomKey, Real, RecurrentSpec, RecurrentTrace, Score,
+    ScoreBackward, SgdStep, Smoothing, Store, TopK, Window, with_cell,
 };
 
 mod weight;
@@ -182,8 +182,12 @@ impl<T: Real> Backend for Cpu<T> {
         CpuWeight::new(values, rows, cols)
     }
 
-    fn int8_weight(&self, values: &[i8], scales: &[f32], rows: usize, cols: usize) -> CpuWeight<T> {
-        CpuWeight::int8(Int8Matrix::new(self.exec(), values, scales.to_vec(), rows, cols))
+    fn bf16_weight(&self, rows: usize, cols: usize, fill: Fill<'_, u16>) -> CpuWeight<T> {
+        CpuWeight::bf16(self.exec(), rows, cols, fill)
+    }
+
+    fn int8_weight(&self, scales: Vec<f32>, rows: usize, cols: usize, fill: Fill<'_, i8>) -> CpuWeight<T> {
+        CpuWeight::int8(Int8Matrix::read(self.exec(), scales, rows, cols, fill))
     }
 
     fn weight_values(&self, weight: &CpuWeight<T>) -> Vec<T> {
@@ -196,6 +200,15 @@ impl<T: Real> Backend for Cpu<T> {
 
     fn precision(&self, weight: &CpuWeight<T>) -> Precision {
         weight.precision()
+    }
+
+    fn select_rows(&self, weight: &CpuWeight<T>, ids: &[u32]) -> CpuWeight<T> {
+        weight.select_rows(self.exec(), ids)
+    }
+
+    fn select_entries(&self, weight: &CpuWeight<T>, ids: &[u32]) -> CpuWeight<T> {
+        let values: Vec<T> = ids.iter().map(|&id| weight.values()[id as usize]).collect();
+        CpuWeight::new(&values, 1, ids.len())
     }
 
     fn prepare(&self, weight: &mut CpuWeight<T>, purpose: Purpose) {
@@ -462,21 +475,26 @@ impl<T: Real> Backend for Cpu<T> {
         kernels::log_softmax_rows(self.exec(), x, width);
     }
 
+    fn log_softmax_among<'l>(
+        &self,
+        y: &mut Vec<T>,
+        width: usize,
+        x: &Vec<T>,
+        ids: &[u32],
+        among: &(dyn Fn(usize) -> &'l [u32] + Sync),
+    ) {
+        kernels::log_softmax_among(self.exec(), y, width, x, ids, among);
+    }
+
     fn top_k<'c>(
         &self,
         x: &Vec<T>,
         width: usize,
         k: usize,
-        candidates: &dyn Fn(usize) -> Candidates<'c>,
-    ) -> Vec<Vec<(u32, T)>> {
-        x.chunks(width)
-            .enumerate()
-            .map(|(n, row)| {
-                let mut best = Vec::with_capacity(k);
-                kernels::top_k_row(row, k, candidates(n), &mut best);
-                best
-            })
-            .collect()
+        candidates: &(dyn Fn(usize) -> Candidates<'c> + Sync),
+        found: &mut TopK<T>,
+    ) {
+        kernels::top_k_rows(self.exec(), x, width, k, candidates, found);
     }
 
     fn squared_norm(&self, x: &Gradient<Vec<T>, SparseRows<T>>) -> f64 {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use lookback_kernels::{
     AdamStep, Candidates, CrossEntropy, Direction, GuidedCost, GuidedLoss, GuidedRows, Isa, Products, RandomKey, Real,
-    SgdStep, Smoothing, Store,
+    SgdStep, Smoothing, Store, TopK,
 };
 
 mod cpu;
@@ -232,6 +232,8 @@ pub enum Precision {
     F32,
     /// Double precision, for checks.
     F64,
+    /// bfloat16: decodes.
+    Bf16,
     /// Whole numbers of 8 bits with a scale per row: decodes.
     Int8,
 }
@@ -243,6 +245,7 @@ impl Precision {
         match self {
             Self::F32 => "f32",
             Self::F64 => "f64",
+            Self::Bf16 => "bf16",
             Self::Int8 => "int8",
         }
     }
@@ -252,10 +255,14 @@ impl Precision {
     pub fn is_trainable(self) -> bool {
         match self {
             Self::F32 | Self::F64 => true,
-            Self::Int8 => false,
+            Self::Bf16 | Self::Int8 => false,
         }
     }
 }
+
+/// Writes whole rows of a matrix, row-major, from the given one on. It may be called for some rows after others and from several threads, so that a file's numbers are laid out
+/// while they are in the cache.
+pub type Fill<'a, S> = &'a (dyn Fn(usize, &mut [S]) + Sync);
 
 /// Where [`Backend::linear_cross_entropy`] brings its gradients.
 #[derive(Debug)]
@@ -328,14 +335,20 @@ pub trait Backend: Debug + Send + Sync + 'static {
 
     /// A weight of `rows` × `cols` from its values.
     fn weight(&self, values: &[Self::Elem], rows: usize, cols: usize) -> Self::Weight;
-    /// A weight of `rows` × `cols` from whole numbers in −127..=127, row-major, and what those of each row are worth.
-    fn int8_weight(&self, values: &[i8], scales: &[f32], rows: usize, cols: usize) -> Self::Weight;
+    /// A weight of `rows` × `cols` from bfloat16. Products with it round their other operand to bfloat16, too.
+    fn bf16_weight(&self, rows: usize, cols: usize, fill: Fill<'_, u16>) -> Self::Weight;
+    /// A weight of `rows` × `cols` from whole numbers in −127..=127, and what those of each row are worth.
+    fn int8_weight(&self, scales: Vec<f32>, rows: usize, cols: usize, fill: Fill<'_, i8>) -> Self::Weight;
     /// The values of a weight, as far as its precision knows them.
     fn weight_values(&self, weight: &Self::Weight) -> Vec<Self::Elem>;
     /// As [`Backend::read`], of the values of a weight, row-major, that has all its bits.
     fn read_weight(&self, weight: &Self::Weight, from: usize, to: &mut [f32]);
     /// How a weight is stored.
     fn precision(&self, weight: &Self::Weight) -> Precision;
+    /// The rows `ids` of a matrix as a weight of its own, stored like it and laid out for decoding.
+    fn select_rows(&self, weight: &Self::Weight, ids: &[u32]) -> Self::Weight;
+    /// The entries `ids` of a vector as a weight of its own.
+    fn select_entries(&self, weight: &Self::Weight, ids: &[u32]) -> Self::Weight;
     /// Lays a weight out for a purpose, until it is next updated.
     fn prepare(&self, weight: &mut Self::Weight, purpose: Purpose);
 
@@ -499,14 +512,24 @@ pub trait Backend: Debug + Send + Sync + 'static {
 
     /// Rows of `width` logits become log-probabilities, in nats.
     fn log_softmax(&self, x: &mut Self::Tensor, width: usize);
-    /// The `k` best entries of each row of `width`, as (index, value), best first; row n may choose among `candidates(n)`.
+    /// Logits `x` (N, U) of the pieces `ids` (U,) become log-probabilities `y` (N, `width`), row n among the entries `among(n)` of `ids`; −∞ everywhere else.
+    fn log_softmax_among<'l>(
+        &self,
+        y: &mut Self::Tensor,
+        width: usize,
+        x: &Self::Tensor,
+        ids: &[u32],
+        among: &(dyn Fn(usize) -> &'l [u32] + Sync),
+    );
+    /// Finds the `k` best entries of each row of `width`; row n may choose among `candidates(n)`.
     fn top_k<'c>(
         &self,
         x: &Self::Tensor,
         width: usize,
         k: usize,
-        candidates: &dyn Fn(usize) -> Candidates<'c>,
-    ) -> Vec<Vec<(u32, Self::Elem)>>;
+        candidates: &(dyn Fn(usize) -> Candidates<'c> + Sync),
+        found: &mut TopK<Self::Elem>,
+    );
 
     // Optimiser.
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cpu::loss_rows;
 use super::{
-    AdamStep, AttentionSpec, Backend, Candidates, CrossEntropy, Gradient, GuidedCost, GuidedLoss, GuidedRows,
+    AdamStep, AttentionSpec, Backend, Candidates, CrossEntropy, Fill, Gradient, GuidedCost, GuidedLoss, GuidedRows,
     LossGradients, Precision, Products, Purpose, RandomKey, RecurrentSpec, RecurrentTrace, Score, ScoreBackward,
-    SgdStep, Smoothing, Store, Window,
+    SgdStep, Smoothing, Store, TopK, Window,
 };
 
 /// Columns that packed matrices are filled up to: those of the widest register tile.
@@ -147,7 +147,11 @@ impl Backend for Planned {
         self.room(rows, cols)
     }
 
-    fn int8_weight(&self, _: &[i8], _: &[f32], rows: usize, cols: usize) -> PlannedWeight {
+    fn bf16_weight(&self, rows: usize, cols: usize, _: Fill<'_, u16>) -> PlannedWeight {
+        self.room(rows, cols)
+    }
+
+    fn int8_weight(&self, _: Vec<f32>, rows: usize, cols: usize, _: Fill<'_, i8>) -> PlannedWeight {
         self.room(rows, cols)
     }
 
@@ -161,6 +165,14 @@ impl Backend for Planned {
 
     fn precision(&self, _: &PlannedWeight) -> Precision {
         Precision::F32
+    }
+
+    fn select_rows(&self, weight: &PlannedWeight, ids: &[u32]) -> PlannedWeight {
+        self.room(ids.len(), weight.cols)
+    }
+
+    fn select_entries(&self, _: &PlannedWeight, ids: &[u32]) -> PlannedWeight {
+        self.room(1, ids.len())
     }
 
     fn prepare(&self, weight: &mut PlannedWeight, purpose: Purpose) {
@@ -325,8 +337,17 @@ impl Backend for Planned {
 
     fn log_softmax(&self, _: &mut Room, _: usize) {}
 
-    fn top_k<'c>(&self, _: &Room, _: usize, _: usize, _: &dyn Fn(usize) -> Candidates<'c>) -> Vec<Vec<(u32, f32)>> {
-        Vec::new()
+    fn log_softmax_among<'l>(
+        &self,
+        _: &mut Room,
+        _: usize,
+        _: &Room,
+        _: &[u32],
+        _: &(dyn Fn(usize) -> &'l [u32] + Sync),
+    ) {
+    }
+
+    fn top_k<'c>(&self, _: &Room, _: usize, _: usize, _: &(dyn Fn(usize) -> Candidates<'c> + Sync), _: &mut TopK<f32>) {
     }
 
     fn squared_norm(&self, _: &Gradient<Room, PlannedRows>) -> f64 {

@@ -1,22 +1,25 @@
 //! Safetensors files, read with suspicion: the header alone first, and no number before its tensor is known to be what is expected.
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use lookback_kernels::{AnyBits, bytes_mut};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
 use super::CheckpointError;
 use super::write::scale_name;
-use crate::params::ParamSpec;
+use crate::backend::Backend;
+use crate::params::{ParamSpec, upload};
 use crate::read_bounded::open;
 use crate::stored::{Storage, Stored};
 
 /// The longest header that is read, in bytes.
 const MOST_HEADER: u64 = 16 << 20;
-/// Numbers that are read at once.
-const READ: usize = 1 << 16;
+/// Numbers that are checked together.
+const CHECK: usize = 1 << 12;
 
 /// A safetensors file whose header was read and found consistent: its tensors follow each other without gap or overlap and fill the
 /// file to its end.
@@ -37,6 +40,13 @@ struct Place {
     start: u64,
     /// Its numbers.
     count: usize,
+}
+
+/// The tensors of a parameter.
+enum Places {
+    F32(Place),
+    Bf16(Place),
+    Int8 { values: Place, scales: Place },
 }
 
 impl TensorFile {
@@ -90,21 +100,64 @@ impl TensorFile {
         self.place(format!("{prefix}{}", spec.name), &spec.shape, Dtype::F32)
     }
 
-    /// Every parameter, its matrices as `storage` says. None is read before all are known to have their shapes.
-    pub(super) fn stored(&self, specs: &[ParamSpec], storage: Storage) -> Result<Vec<Stored>, CheckpointError> {
-        let place = |spec: &ParamSpec| -> Result<(Place, Option<Place>), CheckpointError> {
-            if storage == Storage::Int8 && spec.is_matrix() {
-                let whole = self.place(spec.name.clone(), &spec.shape, Dtype::I8)?;
-                return Ok((whole, Some(self.place(scale_name(&spec.name), &spec.shape[..1], Dtype::F32)?)));
+    /// Fails unless the file holds every parameter in its shape, its matrices as `storage` says, and nothing else.
+    pub(super) fn expect_stored(&self, specs: &[ParamSpec], storage: Storage) -> Result<(), CheckpointError> {
+        let scaled = specs.iter().filter(|spec| storage == Storage::Int8 && spec.is_matrix());
+        let scales = scaled.map(|spec| scale_name(&spec.name));
+        self.expect_only(specs.iter().map(|spec| spec.name.clone()).chain(scales))?;
+        specs.iter().try_for_each(|spec| self.stored_places(spec, storage).map(drop))
+    }
+
+    /// A parameter, kept as `storage` says if it is a matrix.
+    pub(super) fn stored(&self, spec: &ParamSpec, storage: Storage) -> Result<Stored, CheckpointError> {
+        Ok(match self.stored_places(spec, storage)? {
+            Places::F32(place) => self.numbers(&place)?.into(),
+            Places::Bf16(place) => Stored::Bf16(self.numbers(&place)?),
+            Places::Int8 { values, scales } => {
+                Stored::Int8 { values: self.numbers(&values)?, scales: self.numbers(&scales)? }
             }
-            Ok((self.place(spec.name.clone(), &spec.shape, Dtype::F32)?, None))
+        })
+    }
+
+    /// A parameter on a device, which lays rows out while others are read.
+    pub(crate) fn weight<B: Backend>(
+        &self,
+        backend: &B,
+        spec: &ParamSpec,
+        storage: Storage,
+    ) -> Result<B::Weight, CheckpointError> {
+        let (rows, cols) = spec.matrix();
+        let fault = Fault::default();
+        let weight = match self.stored_places(spec, storage)? {
+            Places::F32(place) => upload(backend, spec, &self.numbers(&place)?),
+            Places::Bf16(place) => {
+                let fill = |row, out: &mut [u16]| fault.note(row, out, |out| self.part(&place, row * cols, out));
+                backend.bf16_weight(rows, cols, &fill)
+            }
+            Places::Int8 { values, scales } => {
+                let fill = |row, out: &mut [i8]| fault.note(row, out, |out| self.part(&values, row * cols, out));
+                backend.int8_weight(self.numbers(&scales)?, rows, cols, &fill)
+            }
         };
-        let places = specs.iter().map(place).collect::<Result<Vec<_>, _>>()?;
-        let read = |(place, scales): &(Place, Option<Place>)| match scales {
-            Some(scales) => Ok(Stored::Int8 { values: self.whole(place)?, scales: self.numbers(scales)? }),
-            None => Ok(self.numbers(place)?.into()),
-        };
-        places.iter().map(read).collect()
+        fault.or(weight)
+    }
+
+    fn stored_places(&self, spec: &ParamSpec, storage: Storage) -> Result<Places, CheckpointError> {
+        let place = |dtype| self.place(spec.name.clone(), &spec.shape, dtype);
+        Ok(match storage {
+            Storage::Bf16 if spec.is_matrix() => Places::Bf16(place(Dtype::BF16)?),
+            Storage::Int8 if spec.is_matrix() => {
+                let scales = self.place(scale_name(&spec.name), &spec.shape[..1], Dtype::F32)?;
+                Places::Int8 { values: place(Dtype::I8)?, scales }
+            }
+            Storage::F32 | Storage::Bf16 | Storage::Int8 => Places::F32(place(Dtype::F32)?),
+        })
+    }
+
+    /// A vector of ids, of any length.
+    pub(crate) fn ids(&self, tensor: &str) -> Result<Vec<u32>, CheckpointError> {
+        let found = self.header.info(tensor).map_or(1, |info| info.shape.iter().product());
+        self.numbers(&self.place(tensor.to_owned(), &[found], Dtype::U32)?)
     }
 
     /// Where a tensor of this shape and type is.
@@ -124,45 +177,20 @@ impl TensorFile {
         Ok(Place { tensor, start: self.start + info.data_offsets.0 as u64, count: expected.iter().product() })
     }
 
-    /// Numbers in single precision, all of them finite.
-    fn numbers(&self, place: &Place) -> Result<Vec<f32>, CheckpointError> {
-        let mut values: Vec<f32> = Vec::with_capacity(place.count);
-        self.bytes(place, 4, |bytes| values.extend(bytes.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c))))?;
-        match values.iter().position(|v| !v.is_finite()) {
-            Some(index) => {
-                Err(CheckpointError::NotFinite { path: self.path.clone(), tensor: place.tensor.clone(), index })
-            }
-            None => Ok(values),
-        }
+    /// All numbers of a tensor.
+    fn numbers<S: Number>(&self, place: &Place) -> Result<Vec<S>, CheckpointError> {
+        let mut values = vec![S::default(); place.count];
+        self.part(place, 0, &mut values)?;
+        Ok(values)
     }
 
-    /// Whole numbers of 8 bits, none of them -128.
-    fn whole(&self, place: &Place) -> Result<Vec<i8>, CheckpointError> {
-        let mut values: Vec<i8> = Vec::with_capacity(place.count);
-        self.bytes(place, 1, |bytes| values.extend(bytes.iter().map(|byte| byte.cast_signed())))?;
-        match values.iter().position(|&value| value == i8::MIN) {
-            Some(index) => {
-                let message = format!("tensor `{}` holds -128 at {index}; values are in -127..127", place.tensor);
-                Err(CheckpointError::Damaged { path: self.path.clone(), message })
-            }
-            None => Ok(values),
-        }
-    }
-
-    /// Hands a tensor whose numbers have `size` bytes to `take`, part by part.
-    fn bytes(&self, place: &Place, size: usize, mut take: impl FnMut(&[u8])) -> Result<(), CheckpointError> {
-        let read = |source| CheckpointError::Read { path: self.path.clone(), source };
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(place.start)).map_err(read)?;
-        let mut bytes = vec![0; size * READ.min(place.count)];
-        let mut left = place.count;
-        while left > 0 {
-            let bytes = &mut bytes[..size * READ.min(left)];
-            file.read_exact(bytes).map_err(read)?;
-            take(bytes);
-            left -= bytes.len() / size;
-        }
-        Ok(())
+    /// Reads as many numbers of a tensor as `out` has, from number `start` on, and checks them.
+    fn part<S: Number>(&self, place: &Place, start: usize, out: &mut [S]) -> Result<(), CheckpointError> {
+        let at = place.start + (start * size_of::<S>()) as u64;
+        read_at(&self.file, bytes_mut(out), at)
+            .map_err(|source| CheckpointError::Read { path: self.path.clone(), source })?;
+        out.iter_mut().for_each(|value| *value = value.of_le());
+        first_wrong(out).map_or(Ok(()), |index| Err(S::refused(self.path.clone(), place.tensor.clone(), start + index)))
     }
 
     /// Fails if there is a tensor beside those named.
@@ -172,5 +200,111 @@ impl TensorFile {
             Some(tensor) => Err(CheckpointError::UnknownTensor { path: self.path.clone(), tensor }),
             None => Ok(()),
         }
+    }
+}
+
+/// The first value that is refused. Many are looked at together, because nearly always none is.
+fn first_wrong<S: Number>(values: &[S]) -> Option<usize> {
+    let any = |values: &[S]| values.iter().fold(false, |any, value| any | value.is_wrong());
+    let part = values.chunks(CHECK).position(any)? * CHECK;
+    values[part..].iter().position(|value| value.is_wrong()).map(|at| part + at)
+}
+
+/// Reads bytes from a place of a file, which several threads may do at once.
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+/// Reads bytes from a place of a file, one thread after another.
+#[cfg(not(unix))]
+fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom};
+
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(bytes)
+}
+
+/// A number of a file.
+trait Number: AnyBits + Default {
+    /// The same number, whose bytes were in the file's order.
+    fn of_le(self) -> Self;
+    /// Whether it is refused.
+    fn is_wrong(self) -> bool;
+    /// What is said of the one at `index`.
+    fn refused(path: PathBuf, tensor: String, index: usize) -> CheckpointError {
+        CheckpointError::NotFinite { path, tensor, index }
+    }
+}
+
+impl Number for f32 {
+    fn of_le(self) -> Self {
+        Self::from_bits(u32::from_le(self.to_bits()))
+    }
+
+    fn is_wrong(self) -> bool {
+        !self.is_finite()
+    }
+}
+
+/// bfloat16.
+impl Number for u16 {
+    fn of_le(self) -> Self {
+        Self::from_le(self)
+    }
+
+    fn is_wrong(self) -> bool {
+        const EXPONENT: u16 = 0x7f80; // all bits of it: infinite or not a number
+        self & EXPONENT == EXPONENT
+    }
+}
+
+/// Ids: whoever reads them knows which there are.
+impl Number for u32 {
+    fn of_le(self) -> Self {
+        Self::from_le(self)
+    }
+
+    fn is_wrong(self) -> bool {
+        false
+    }
+}
+
+/// Whole numbers of 8 bits, none of them -128.
+impl Number for i8 {
+    fn of_le(self) -> Self {
+        self
+    }
+
+    fn is_wrong(self) -> bool {
+        self == Self::MIN
+    }
+
+    fn refused(path: PathBuf, tensor: String, index: usize) -> CheckpointError {
+        let message = format!("tensor `{tensor}` holds -128 at {index}; values are in -127..127");
+        CheckpointError::Damaged { path, message }
+    }
+}
+
+/// What went wrong first, by rows, while threads read a matrix.
+#[derive(Default)]
+struct Fault(Mutex<Option<(usize, CheckpointError)>>);
+
+impl Fault {
+    /// Reads rows; if that fails, they become zeros, which nobody will use.
+    fn note<S: Number>(&self, row: usize, out: &mut [S], read: impl FnOnce(&mut [S]) -> Result<(), CheckpointError>) {
+        let Err(error) = read(out) else { return };
+        out.fill(S::default());
+        let mut fault = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if fault.as_ref().is_none_or(|(first, _)| row < *first) {
+            *fault = Some((row, error));
+        }
+    }
+
+    /// The fault, if there was one.
+    fn or<W>(self, weight: W) -> Result<W, CheckpointError> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(weight), |(_, error)| Err(error))
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::Translator;
 use crate::config::CorpusSize;
 use crate::text::{Sharing, TextMode, TokenizerSpec};
 
@@ -24,15 +25,27 @@ fn folder() -> TempDir {
 
 /// What is said of a folder after a change to one of its files.
 fn said(file: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
-    let dir = folder();
+    said_of(&folder(), file, change)
+}
+
+/// The same of a given folder; whoever reads it, as a whole or onto a device, says the same.
+fn said_of(dir: &TempDir, file: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
     assert!(Checkpoint::load(dir.path()).is_ok());
     let path = dir.path().join(file);
     fs::write(&path, change(fs::read(&path).unwrap())).unwrap();
     let error = Checkpoint::load(dir.path()).unwrap_err();
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{error}{cause}")
-        .replace(&format!("{}/", dir.path().display()), "")
-        .replace(&dir.path().display().to_string(), "m")
+    let said = |error: CheckpointError| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{error}{cause}")
+            .replace(&format!("{}/", dir.path().display()), "")
+            .replace(&dir.path().display().to_string(), "m")
+    };
+    let said_first = said(error);
+    for threads in [1, 3] {
+        let loaded = Translator::load_with(dir.path(), threads);
+        assert_eq!(said(loaded.unwrap_err()), said_first, "{threads} threads");
+    }
+    said_first
 }
 
 /// With text instead of other text, of the same length in a header.
@@ -57,6 +70,11 @@ fn a_configuration_that_cannot_be_is_refused() {
     assert!(said(CONFIG_FILE, with("\"embedding\": 4", "\"embedding\": 5")).contains("the configuration needs ["));
     assert!(said(CONFIG_FILE, with("\"hidden\": 8", "\"hidden\": null")).contains("must have values"));
     assert!(said(CONFIG_FILE, with("\"hidden\": 8", "\"hiddem\": 8")).contains("hiddem"));
+    let tied = said(CONFIG_FILE, |text| {
+        let text = String::from_utf8(text).unwrap().replace("\"separate\"", "\"joint\"");
+        text.replace("\"tied_embeddings\": \"none\"", "\"tied_embeddings\": \"all\"").into_bytes()
+    });
+    assert!(tied.starts_with("`config.json`: all embeddings are tied, but the vocabularies have "), "{tied}");
     assert!(said(CONFIG_FILE, |_| vec![0xFF]).starts_with("cannot read `config.json`: "));
     let long = said(CONFIG_FILE, |text| [text, vec![b' '; 1 << 20]].concat());
     assert_eq!(long, "cannot read `config.json`: it is longer than 1048576 bytes");
@@ -135,6 +153,30 @@ fn weights_must_be_those_of_the_configuration() {
     write_tensors(&dir.path().join(MODEL_FILE), &specs[1..].iter().map(zeros).collect::<Vec<_>>(), None).unwrap();
     let error = Checkpoint::load(dir.path()).unwrap_err();
     assert!(matches!(&error, CheckpointError::MissingTensor { tensor, .. } if *tensor == specs[0].name), "{error}");
+}
+
+#[test]
+fn numbers_that_no_model_holds_are_refused_by_tensor_and_place() {
+    for (storage, bad, expected) in [
+        (Storage::F32, &f32::NEG_INFINITY.to_le_bytes()[..], "holds a value that is not finite at "),
+        (Storage::Bf16, &[0x80, 0x7f], "holds a value that is not finite at "),
+        (Storage::Int8, &[0x80], "holds -128 at "),
+    ] {
+        let (dir, full) = (TempDir::new().unwrap(), folder());
+        Checkpoint::load(full.path()).unwrap().convert(storage).unwrap().save(dir.path()).unwrap();
+        // The first of two bad numbers, in different rows of one matrix.
+        let (name, [first, second]) = ("decoder.output.weight", [13, 90]);
+        let said = said_of(&dir, MODEL_FILE, |mut bytes| {
+            let stop = 8 + header(&bytes);
+            let places: safetensors::tensor::Metadata = serde_json::from_slice(&bytes[8..stop]).unwrap();
+            let start = stop + places.info(name).unwrap().data_offsets.0;
+            for at in [first, second].map(|index| start + index * bad.len()) {
+                bytes[at..at + bad.len()].copy_from_slice(bad);
+            }
+            bytes
+        });
+        assert!(said.contains(name) && said.contains(&format!("{expected}{first}")), "{said}");
+    }
 }
 
 #[test]

@@ -35,7 +35,9 @@ type Read<'a> = Box<dyn Fn(usize, &mut [f32]) + 'a>;
 /// The numbers of a tensor to be written.
 pub(crate) enum Numbers<'a> {
     F32(&'a [f32]),
+    Bf16(&'a [u16]),
     I8(&'a [i8]),
+    U32(&'a [u32]),
     /// Numbers in single precision that lie on a device.
     Elsewhere(Read<'a>),
 }
@@ -57,7 +59,8 @@ impl Tensor<'_> {
         let is_finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
         match &self.numbers {
             Numbers::F32(values) => is_finite(values),
-            Numbers::I8(_) => true,
+            // Not those of a training.
+            Numbers::Bf16(_) | Numbers::I8(_) | Numbers::U32(_) => true,
             Numbers::Elsewhere(read) => {
                 let mut part = vec![0.0; PART.min(self.count())];
                 (0..self.count()).step_by(PART).all(|from| {
@@ -78,6 +81,16 @@ impl Tensor<'_> {
         };
         match &self.numbers {
             Numbers::F32(values) => values.chunks(PART).try_for_each(put),
+            Numbers::Bf16(values) => values.chunks(PART).try_for_each(|values| {
+                bytes.clear();
+                bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+                file.write_all(&bytes)
+            }),
+            Numbers::U32(values) => values.chunks(PART).try_for_each(|values| {
+                bytes.clear();
+                bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+                file.write_all(&bytes)
+            }),
             Numbers::I8(values) => values.chunks(PART).try_for_each(|values| {
                 bytes.clear();
                 bytes.extend(values.iter().map(|v| v.cast_unsigned()));
@@ -99,7 +112,9 @@ impl Numbers<'_> {
     fn dtype(&self) -> Dtype {
         match self {
             Self::F32(_) | Self::Elsewhere(_) => Dtype::F32,
+            Self::Bf16(_) => Dtype::BF16,
             Self::I8(_) => Dtype::I8,
+            Self::U32(_) => Dtype::U32,
         }
     }
 }
@@ -118,6 +133,7 @@ pub(super) fn write_stored(path: &Path, specs: &[ParamSpec], stored: &[Stored]) 
         let (name, shape) = (spec.name.clone(), spec.shape.clone());
         match stored {
             Stored::F32(values) => tensors.push(Tensor { name, shape, numbers: Numbers::F32(values) }),
+            Stored::Bf16(values) => tensors.push(Tensor { name, shape, numbers: Numbers::Bf16(values) }),
             Stored::Int8 { values, scales } => {
                 let (scale, numbers) = (scale_name(&name), Numbers::F32(scales));
                 tensors.push(Tensor { name: scale, shape: vec![scales.len()], numbers });
@@ -202,11 +218,12 @@ mod tests {
     fn a_file_written_part_by_part_has_the_bytes_of_the_safetensors_library() {
         let (a, b): (Vec<f32>, Vec<f32>) =
             ((0..7).map(|i| i as f32).collect(), (0..40_001).map(|i| -i as f32).collect());
-        let whole: Vec<i8> = (-5..6).collect();
+        let (whole, halves): (Vec<i8>, Vec<u16>) = ((-5..6).collect(), (16_000..16_005).collect());
         let elsewhere = |from: usize, to: &mut [f32]| to.copy_from_slice(&b[from..from + to.len()]);
         let tensors = [
             Tensor { name: "z".into(), shape: vec![7], numbers: Numbers::F32(&a) },
             Tensor { name: "i".into(), shape: vec![11, 1], numbers: Numbers::I8(&whole) },
+            Tensor { name: "h".into(), shape: vec![1, 5], numbers: Numbers::Bf16(&halves) },
             Tensor { name: "b".into(), shape: vec![40_001], numbers: Numbers::Elsewhere(Box::new(elsewhere)) },
         ];
         let dir = tempfile::tempdir().expect("a folder");
@@ -214,10 +231,12 @@ mod tests {
         write_tensors(&path, &tensors, Some(("training", "{\"é\": \"\\\"\"}".to_owned()))).expect("written");
         let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
         let (a, b, whole) = (bytes(&a), bytes(&b), whole.iter().map(|v| v.cast_unsigned()).collect::<Vec<u8>>());
+        let halves: Vec<u8> = halves.iter().flat_map(|v| v.to_le_bytes()).collect();
         let view = |dtype, shape: &[usize], data| TensorView::new(dtype, shape.to_vec(), data).expect("a view");
         let views = [
             ("z", view(Dtype::F32, &[7], &a)),
             ("i", view(Dtype::I8, &[11, 1], &whole)),
+            ("h", view(Dtype::BF16, &[1, 5], &halves)),
             ("b", view(Dtype::F32, &[40_001], &b)),
         ];
         let metadata = HashMap::from([("training".to_owned(), "{\"é\": \"\\\"\"}".to_owned())]);

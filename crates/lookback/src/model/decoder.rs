@@ -35,9 +35,9 @@ pub struct DecoderState {
 
 impl DecoderState {
     /// Every value of the state, to be gathered or kept.
-    pub fn vars_mut(&mut self) -> Vec<&mut Var> {
+    pub fn vars_mut(&mut self) -> impl Iterator<Item = &mut Var> {
         let layers = self.layers.iter_mut().flat_map(|s| std::iter::once(&mut s.h).chain(&mut s.c));
-        layers.chain(self.input_feed.as_mut()).collect()
+        layers.chain(self.input_feed.as_mut())
     }
 }
 
@@ -174,6 +174,7 @@ impl Decoder {
         let steps = tgt_in.len() / batch;
         let ids = g.ids(tgt_in);
         let embedded = g.embed(self.embedding, ids, steps, batch);
+        g.forget_ids(ids);
         let embedded = self.dropout.place(g, self.dropout.embedding).drop(g, embedded);
         let layers = self.dropout.places(g, self.dropout.layers, self.layers.len() - 1);
         let places = Places { layers, state: self.dropout.place(g, self.dropout.state) };

@@ -18,10 +18,10 @@ mod layout;
 mod output;
 mod recurrent;
 
-use crate::backend::{Backend, Candidates, CrossEntropy, GuidedCost, GuidedLoss, GuidedRows, Smoothing};
+use crate::backend::{Backend, Candidates, CrossEntropy, GuidedCost, GuidedLoss, GuidedRows, Smoothing, TopK};
 use crate::config::{ModelConfig, TiedEmbeddings};
 use crate::data::Batch;
-use crate::ops::State;
+use crate::ops::{Narrow, State};
 use crate::params::ParamSpec;
 use crate::tape::{Graph, IdsVar, Var};
 use crate::text::{BOS, EOS, PAD, UNK};
@@ -146,6 +146,22 @@ impl Seq2Seq {
         self.decoder.output().logits(g, attentional)
     }
 
+    /// The output layer of the pieces `ids` alone, ascending, for [`Seq2Seq::narrow_log_probs`].
+    pub fn narrow<B: Backend>(&self, g: &Graph<'_, B>, ids: &[u32]) -> Narrow<B> {
+        self.decoder.output().narrow(g, ids)
+    }
+
+    /// Log-probabilities (T, R, V) of attentional states among the pieces in each sentence's list, given as places in the layer's ids; −∞ elsewhere.
+    pub fn narrow_log_probs<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        attentional: Var,
+        layer: &Narrow<B>,
+        lists: &[Vec<u32>],
+    ) -> Var {
+        self.decoder.output().narrow_log_probs(g, attentional, layer, lists)
+    }
+
     /// The summed loss of `tgt_out` (T, B) given the words before, in nats; padding does not count.
     pub fn loss<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch, epsilon: f32) -> CrossEntropy {
         self.loss_and_weights(g, batch, epsilon).0
@@ -204,14 +220,15 @@ impl Seq2Seq {
     pub fn predictions<B: Backend>(&self, g: &mut Graph<'_, B>, batch: &Batch) -> Vec<u32> {
         let attentional = self.forced(g, batch).attentional;
         let mark = g.mark();
-        let mut words = Vec::with_capacity(batch.tgt_in.len());
+        let (mut words, mut found) = (Vec::with_capacity(batch.tgt_in.len()), TopK::default());
         for t in 0..batch.tgt_max {
             let step = g.step(attentional, t);
             let logits = self.logits(g, step);
             let width = g.shape(logits).width;
-            let best = g.backend.top_k(g.tensor(logits), width, 1, &|_| Candidates::AllExcept(&[PAD, UNK, BOS]));
+            let candidates = |_| Candidates::AllExcept(&[PAD, UNK, BOS]);
+            g.backend.top_k(g.tensor(logits), width, 1, &candidates, &mut found);
             // Where nothing is a number there is no best word; the loss will tell.
-            words.extend(best.iter().map(|best| best.first().map_or(EOS, |&(id, _)| id)));
+            words.extend((0..found.rows()).map(|row| found.row(row).first().map_or(EOS, |&(id, _)| id)));
             g.keep(mark, &mut []);
         }
         words

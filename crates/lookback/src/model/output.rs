@@ -8,6 +8,7 @@
 use crate::backend::{Backend, CrossEntropy, Smoothing};
 use crate::config::{ModelConfig, TiedEmbeddings};
 use crate::model::layout::{Layout, Sizes};
+use crate::ops::Narrow;
 use crate::params::{Init, ParamId};
 use crate::tape::{Graph, IdsVar, Var};
 
@@ -47,6 +48,22 @@ impl Output {
     pub(super) fn logits<B: Backend>(&self, g: &mut Graph<'_, B>, attentional: Var) -> Var {
         let x = self.projected(g, attentional);
         g.linear(x, self.weight, Some(self.bias))
+    }
+
+    /// The layer of some pieces alone.
+    pub(super) fn narrow<B: Backend>(&self, g: &Graph<'_, B>, ids: &[u32]) -> Narrow<B> {
+        g.narrow(self.weight, self.bias, ids)
+    }
+
+    pub(super) fn narrow_log_probs<B: Backend>(
+        &self,
+        g: &mut Graph<'_, B>,
+        attentional: Var,
+        layer: &Narrow<B>,
+        lists: &[Vec<u32>],
+    ) -> Var {
+        let x = self.projected(g, attentional);
+        g.narrow_log_probs(x, layer, lists)
     }
 
     pub(super) fn cross_entropy<B: Backend>(

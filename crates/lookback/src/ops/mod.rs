@@ -15,6 +15,7 @@ mod guided;
 mod linear;
 mod log_softmax;
 mod mean;
+mod narrow;
 mod recurrent;
 mod steps;
 mod tanh;
@@ -24,6 +25,7 @@ pub(crate) mod checks;
 
 pub use attend::{Attended, Attention, AttentionScore, AttentionWindow};
 pub use dropout::SequenceMask;
+pub use narrow::Narrow;
 pub use recurrent::{Recurrent, RecurrentOutput, State};
 
 use crate::backend::{Backend, RandomKey};

@@ -1,7 +1,7 @@
 //! What may be said next.
 
 use crate::backend::Candidates;
-use crate::text::{BOS, PAD, Tokenizer, UNK, Utf8State};
+use crate::text::{BOS, EOS, PAD, Tokenizer, UNK, Utf8State};
 
 /// The longest UTF-8 sequence.
 const LONGEST: usize = 4;
@@ -16,7 +16,7 @@ pub(super) enum List {
 }
 
 impl List {
-    pub(super) fn candidates(&self) -> Candidates<'_> {
+    fn candidates(&self) -> Candidates<'_> {
         match self {
             Self::Except(ids) => Candidates::AllExcept(ids),
             Self::Only(ids) => Candidates::Only(ids),
@@ -53,13 +53,22 @@ pub(super) enum Choice {
     Own(List),
 }
 
+/// What a list of candidates depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    utf8: Utf8State,
+    /// Room for the bytes of a character.
+    left: usize,
+    may_end: bool,
+}
+
 /// The lists there are: few, because few places inside a character differ. Made when first needed.
 #[derive(Debug)]
 pub(super) struct Allowed<'a> {
     tgt: &'a Tokenizer,
     /// Byte pieces, ascending by id.
     bytes: Vec<(u32, u8)>,
-    lists: Vec<(Utf8State, usize, List)>,
+    lists: Vec<(Place, List)>,
     ngram: usize,
     history: Vec<u32>,
 }
@@ -77,21 +86,31 @@ impl<'a> Allowed<'a> {
         self.tgt.vocab_size()
     }
 
-    pub(super) fn list(&self, number: usize) -> &List {
-        &self.lists[number].2
+    /// What a choice leaves.
+    pub(super) fn candidates<'c>(&'c self, choice: &'c Choice) -> Candidates<'c> {
+        match choice {
+            Choice::Nothing => Candidates::Only(&[]),
+            Choice::Usual(list) => self.list(*list).candidates(),
+            Choice::Own(list) => list.candidates(),
+        }
     }
 
-    /// What may follow a hypothesis at `utf8` with room for `left` more ids, but for `blocked`. `backwards` gives its ids, the last first.
+    fn list(&self, number: usize) -> &List {
+        &self.lists[number].1
+    }
+
+    /// What may follow a hypothesis at `utf8` with room for `left` more ids, the end if it `may_end`, but for `blocked`. `backwards` gives its ids, the last first.
     ///
     /// There is always something: where a sentence may end, the characters of ASCII; inside a character, where blocking would leave no byte, nothing is blocked.
     pub(super) fn choose(
         &mut self,
         utf8: Utf8State,
         left: usize,
+        may_end: bool,
         backwards: impl Iterator<Item = u32>,
         mut blocked: Vec<u32>,
     ) -> Choice {
-        let usual = self.usual(utf8, left);
+        let usual = self.usual(utf8, left, may_end);
         if self.ngram > 0 {
             self.history.clear();
             self.history.extend(backwards);
@@ -112,21 +131,23 @@ impl<'a> Allowed<'a> {
         }
     }
 
-    fn usual(&mut self, utf8: Utf8State, left: usize) -> usize {
+    fn usual(&mut self, utf8: Utf8State, left: usize, may_end: bool) -> usize {
         // Inside a character the room was seen to when it began.
         let left = if utf8.is_complete() { left.min(LONGEST) } else { 0 };
-        if let Some(found) = self.lists.iter().position(|list| (list.0, list.1) == (utf8, left)) {
+        let place = Place { utf8, left, may_end };
+        if let Some(found) = self.lists.iter().position(|list| list.0 == place) {
             return found;
         }
         let list = if utf8.is_complete() {
             let fits = |byte| utf8.allows(Some(byte)) && sequence(byte) <= left;
             let bytes = self.bytes.iter().filter(|(_, byte)| !fits(*byte)).map(|(id, _)| *id);
-            List::Except([PAD, UNK, BOS].into_iter().chain(bytes).collect())
+            let end = (!may_end).then_some(EOS);
+            List::Except([PAD, UNK, BOS].into_iter().chain(end).chain(bytes).collect())
         } else {
             let bytes = self.bytes.iter().filter(|(_, byte)| utf8.allows(Some(*byte)));
             List::Only(bytes.map(|(id, _)| *id).collect())
         };
-        self.lists.push((utf8, left, list));
+        self.lists.push((place, list));
         self.lists.len() - 1
     }
 

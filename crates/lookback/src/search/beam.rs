@@ -13,6 +13,9 @@ use super::{ConstraintError, Hypothesis, KeepWeights, SearchOptions, Sentence};
 /// The least that a source position counts as having been looked at: one that never was must not make a score infinite.
 const LEAST_COVERAGE: f64 = 1e-10;
 
+/// Steps that a beam has room for from the start.
+const NODES: usize = 256;
+
 /// One token of a hypothesis and what it followed.
 #[derive(Debug, Clone, Copy)]
 struct Node {
@@ -57,6 +60,14 @@ pub(super) struct Questions {
     pub(super) proposals: Vec<Vec<u32>>,
 }
 
+impl Questions {
+    pub(super) fn clear(&mut self) {
+        self.prev.clear();
+        self.choices.clear();
+        self.proposals.clear();
+    }
+}
+
 /// The hypotheses of one sentence: a tree of tokens, and the places in it where hypotheses stand.
 #[derive(Debug)]
 pub(super) struct Beam<'a> {
@@ -75,6 +86,9 @@ pub(super) struct Beam<'a> {
     weights: Option<Vec<f32>>,
     live: Vec<Live>,
     ended: Vec<Ended>,
+    /// Room for what a step extends, and with what.
+    before: Vec<Live>,
+    extensions: Vec<Extension>,
 }
 
 impl<'a> Beam<'a> {
@@ -98,11 +112,18 @@ impl<'a> Beam<'a> {
             // Where it may end, it can: the last place is for `</s>`.
             least: options.least_length(src_len).min(limit - 1),
             len: 0,
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(limit.min(NODES).saturating_mul(options.config.beam_size)),
             weights: keep.then(Vec::new),
             live: vec![Live::default()],
             ended: Vec::new(),
+            before: Vec::new(),
+            extensions: Vec::new(),
         })
+    }
+
+    /// Appends the pieces that constraints may have to write.
+    pub(super) fn needs(&self, ids: &mut Vec<u32>) {
+        self.rules.needs(ids);
     }
 
     /// How many hypotheses live.
@@ -140,10 +161,8 @@ impl<'a> Beam<'a> {
             let all = List::Only(ids);
             return (Choice::Own(all.without(&blocked).unwrap_or(all)), Vec::new());
         }
-        if self.len < self.least || !self.rules.may_end(&tail, live.said) {
-            blocked.push(EOS);
-        }
-        let choice = allowed.choose(live.utf8, self.limit - self.len, self.backwards(live.last), blocked);
+        let may_end = self.len >= self.least && self.rules.may_end(&tail, live.said);
+        let choice = allowed.choose(live.utf8, self.limit - self.len, may_end, self.backwards(live.last), blocked);
         let mut proposals = Vec::new();
         self.rules.propose(&tail, live.said, &mut proposals);
         proposals.retain(|&id| allowed.permits(&choice, id));
@@ -166,22 +185,23 @@ impl<'a> Beam<'a> {
         first.chain(live.iter().enumerate().map(move |(row, live)| (row, place(live.draw))))
     }
 
-    /// Extends the hypotheses: `found[row]` holds the continuations of row `row` to choose from with their log-probabilities, `weights` the rows' attention and
+    /// Extends the hypotheses: `found(row)` gives the continuations of row `row` to choose from with their log-probabilities, `weights` the rows' attention and
     /// its width. False if a live row has no continuation.
-    pub(super) fn advance(
+    pub(super) fn advance<'f>(
         &mut self,
-        found: &[Vec<(u32, f64)>],
+        found: impl Fn(usize) -> &'f [(u32, f64)],
         weights: Option<(&[f32], usize)>,
         allowed: &Allowed<'_>,
     ) -> bool {
-        if found.iter().take(self.live.len()).any(Vec::is_empty) {
+        if (0..self.live.len()).any(|row| found(row).is_empty()) {
             return false;
         }
-        let mut extensions: Vec<Extension> = Vec::with_capacity(found.iter().map(Vec::len).sum());
-        for ((row, &live), found) in self.live.iter().enumerate().zip(found) {
+        let mut extensions = std::mem::take(&mut self.extensions);
+        extensions.clear();
+        for (row, &live) in self.live.iter().enumerate() {
             let tail = self.tail(live);
             let extension = |(id, log_prob): &(u32, f64)| self.extension(live, row, &tail, *id, *log_prob);
-            extensions.extend(found.iter().map(extension));
+            extensions.extend(found(row).iter().map(extension));
         }
         match (&self.options.sampling, self.rules.has_banks()) {
             (Some(_), _) if self.len == 0 => (0..).zip(&mut extensions).for_each(|(draw, e)| e.draw = draw),
@@ -190,6 +210,7 @@ impl<'a> Beam<'a> {
             (None, false) => most_probable(&mut extensions, self.options.config.beam_size),
         }
         self.grow(&extensions, weights, allowed);
+        self.extensions = extensions;
         true
     }
 
@@ -205,10 +226,11 @@ impl<'a> Beam<'a> {
     }
 
     fn grow(&mut self, extensions: &[Extension], weights: Option<(&[f32], usize)>, allowed: &Allowed<'_>) {
-        let before = std::mem::take(&mut self.live);
+        std::mem::swap(&mut self.live, &mut self.before);
+        self.live.clear();
         for &Extension { log_prob, row, id, said, draw, .. } in extensions {
             let last = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-            let parent = before[row];
+            let parent = self.before[row];
             self.nodes.push(Node { id, before: parent.last });
             if let (Some(kept), Some((weights, columns))) = (&mut self.weights, weights) {
                 kept.extend_from_slice(&weights[row * columns..][..self.src_len]);
@@ -317,7 +339,7 @@ mod tests {
         let is_done = |live: &[f64], ended: &[f64], alpha: f64| {
             let config = SearchConfig { beam_size: 2, length_penalty: alpha, ..SearchConfig::default() };
             let options = SearchOptions::from(config);
-            let sentence = Sentence { constraints: &constraints, number: 0 };
+            let sentence = Sentence { constraints: &constraints, number: 0, candidates: None };
             let mut beam = Beam::new(&tgt, &sentence, 1, &options, false).unwrap();
             let live = live.iter().map(|&log_prob| Live { log_prob, ..Live::default() });
             let ended = ended.iter().map(|&score| Ended {

@@ -101,6 +101,12 @@ impl Rules {
         Ok(Self { tgt: tgt.clone(), prefix, must, must_not, reach })
     }
 
+    /// Appends the pieces of everything that must be written, cut in any way that is looked for.
+    pub(super) fn needs(&self, ids: &mut Vec<u32>) {
+        ids.extend(self.prefix.ids.iter().chain(self.prefix.next.iter().flatten()));
+        self.must.iter().for_each(|must| ids.extend(must.pieces()));
+    }
+
     /// The most ids that a prefix can take, and `</s>`.
     pub(super) fn least_limit(&self) -> usize {
         self.prefix.ids.len() + self.prefix.open.len() + 1

@@ -3,8 +3,11 @@
 use crate::backend::Backend;
 use crate::data::Batch;
 use crate::model::{DecoderState, Memory, Seq2Seq};
+use crate::ops::Narrow;
 use crate::params::Params;
 use crate::tape::{Graph, Tape, Var};
+
+use super::narrowed::Narrowed;
 
 /// A model that takes part in a search.
 #[derive(Debug)]
@@ -26,42 +29,66 @@ struct Runner<'a, B: Backend> {
     mark: usize,
     memory: Memory,
     state: DecoderState,
+    /// Room for the values that stay.
+    kept: Vec<Var>,
+    /// The output layer of the pieces that may be said, and those of each sentence still searched; none if all may be.
+    narrow: Option<(Narrow<B>, Vec<Vec<u32>>)>,
 }
 
 impl<'a, B: Backend> Runner<'a, B> {
-    fn new(backend: &'a B, member: &'a mut Member<'_, B>, batch: &Batch) -> Self {
+    fn new(backend: &'a B, member: &'a mut Member<'_, B>, batch: &Batch, narrowed: Option<&Narrowed>) -> Self {
         let model = member.model;
         let mut g = Graph::inference(backend, member.params, member.tape);
         let mark = g.mark();
         let mut memory = model.encode(&mut g, &batch.src, &batch.src_len);
         let state = model.start(&mut g, &memory);
         memory.last.clear();
-        Self { model, g, mark, memory, state }
+        let narrow = narrowed.map(|narrowed| (model.narrow(&g, &narrowed.ids), narrowed.lists.clone()));
+        Self { model, g, mark, memory, state, kept: Vec::new(), narrow }
     }
 
     /// Log-probabilities (1, R, V) after `prev`, and attention weights (1, R, S), means over the heads.
     fn step(&mut self, prev: &[u32]) -> (Var, Option<Var>) {
-        let mut kept = self.state.vars_mut();
-        kept.extend(self.memory.vars_mut());
-        self.g.keep(self.mark, &mut kept);
+        self.drop_others();
         let decoding = self.model.decode(&mut self.g, &self.memory, &self.state, prev);
-        let logits = self.model.logits(&mut self.g, decoding.attentional);
-        self.g.log_softmax(logits);
-        self.state = decoding.state;
-        (logits, decoding.weights.map(|weights| weights.mean(&mut self.g)))
+        let log_probs = if let Some((layer, lists)) = &self.narrow {
+            self.model.narrow_log_probs(&mut self.g, decoding.attentional, layer, lists)
+        } else {
+            let logits = self.model.logits(&mut self.g, decoding.attentional);
+            self.g.log_softmax(logits);
+            logits
+        };
+        let before = std::mem::replace(&mut self.state, decoding.state);
+        self.g.keep_states(before.layers);
+        (log_probs, decoding.weights.map(|weights| weights.mean(&mut self.g)))
+    }
+
+    /// Drops all values of the step before but state and memory.
+    fn drop_others(&mut self) {
+        let Self { g, mark, memory, state, kept, .. } = self;
+        kept.clear();
+        kept.extend(state.vars_mut().chain(memory.vars_mut()).map(|var| *var));
+        g.keep(*mark, kept);
+        state.vars_mut().chain(memory.vars_mut()).zip(kept).for_each(|(var, kept)| *var = *kept);
     }
 
     /// Lets the states become those of `rows`.
     fn follow(&mut self, rows: &[u32]) {
         let g = &mut self.g;
-        self.state.vars_mut().into_iter().for_each(|var| *var = g.gather(*var, rows));
+        self.state.vars_mut().for_each(|var| *var = g.gather(*var, rows));
     }
 
     /// Forgets the sentences that are not named.
     fn stay(&mut self, sentences: &[u32], src_len: &[u32]) {
+        if let Some((_, lists)) = &mut self.narrow {
+            // Sentences ascend, so each list is moved before something is put there.
+            sentences.iter().enumerate().for_each(|(to, &from)| lists.swap(to, from as usize));
+            lists.truncate(sentences.len());
+        }
         if self.model.has_attention() {
             let g = &mut self.g;
             self.memory.vars_mut().for_each(|var| *var = g.gather(*var, sentences));
+            self.g.forget_ids(self.memory.src_len);
             self.memory.src_len = self.g.ids(src_len);
         }
     }
@@ -73,6 +100,35 @@ pub(super) struct Together<'a, B: Backend> {
     backend: &'a B,
     first: Runner<'a, B>,
     others: Vec<Runner<'a, B>>,
+    looked: Looked,
+}
+
+/// Attention weights of a step.
+#[derive(Debug, Default)]
+struct Looked {
+    /// Those of one member.
+    of_one: Vec<f32>,
+    sums: Vec<f64>,
+    mean: Vec<f32>,
+}
+
+impl Looked {
+    fn clear(&mut self) {
+        self.sums.clear();
+    }
+
+    fn add<B: Backend>(&mut self, g: &Graph<'_, B>, weights: Var) {
+        self.of_one.resize(g.shape(weights).len(), 0.0);
+        g.backend.read(g.tensor(weights), 0, &mut self.of_one);
+        self.sums.resize(self.of_one.len(), 0.0);
+        self.sums.iter_mut().zip(&self.of_one).for_each(|(sum, &weight)| *sum += f64::from(weight));
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "weights are shown in single precision")]
+    fn divide(&mut self, members: f64) {
+        self.mean.clear();
+        self.mean.extend(self.sums.iter().map(|sum| (sum / members) as f32));
+    }
 }
 
 /// What the members say of a step.
@@ -82,16 +138,21 @@ pub(super) struct Said {
     log_probs: Var,
     /// V.
     pub(super) width: usize,
-    /// The mean of the members' attention weights, and its width S.
-    pub(super) weights: Option<(Vec<f32>, usize)>,
+    /// S, if the mean of the members' attention weights was kept.
+    columns: Option<usize>,
 }
 
 impl<'a, B: Backend> Together<'a, B> {
-    /// Lets every member read the sources; none if there is no member.
-    pub(super) fn new(backend: &'a B, members: &'a mut [Member<'_, B>], batch: &Batch) -> Option<Self> {
-        let mut runners = members.iter_mut().map(|member| Runner::new(backend, member, batch));
+    /// Lets every member read the sources, of which only `narrowed` pieces may be said; none if there is no member.
+    pub(super) fn new(
+        backend: &'a B,
+        members: &'a mut [Member<'_, B>],
+        batch: &Batch,
+        narrowed: Option<&Narrowed>,
+    ) -> Option<Self> {
+        let mut runners = members.iter_mut().map(|member| Runner::new(backend, member, batch, narrowed));
         let first = runners.next()?;
-        Some(Self { backend, first, others: runners.collect() })
+        Some(Self { backend, first, others: runners.collect(), looked: Looked::default() })
     }
 
     /// How many there are: what summed log-probabilities are divided by.
@@ -102,17 +163,31 @@ impl<'a, B: Backend> Together<'a, B> {
 
     /// One step after `prev` (R,), with weights if they are kept.
     pub(super) fn step(&mut self, prev: &[u32], keep_weights: bool) -> Said {
-        let (log_probs, first) = self.first.step(prev);
-        let mut looked: Vec<Vec<B::Elem>> =
-            first.filter(|_| keep_weights).map(|w| self.first.g.download(w)).into_iter().collect();
-        for other in &mut self.others {
+        let Self { backend, first, others, looked } = self;
+        looked.clear();
+        let mut members = 0.0;
+        let mut look = |g: &Graph<'_, B>, weights: Option<Var>| {
+            if let Some(weights) = weights.filter(|_| keep_weights) {
+                looked.add(g, weights);
+                members += 1.0;
+            }
+        };
+        let (log_probs, weights) = first.step(prev);
+        look(&first.g, weights);
+        for other in others {
             let (said, weights) = other.step(prev);
-            self.backend.add_assign(self.first.g.tensor_mut(log_probs), other.g.tensor(said));
-            looked.extend(weights.filter(|_| keep_weights).map(|w| other.g.download(w)));
+            backend.add_assign(first.g.tensor_mut(log_probs), other.g.tensor(said));
+            look(&other.g, weights);
         }
-        let width = self.first.g.shape(log_probs).width;
-        let columns = self.first.g.shape(self.first.memory.states).steps;
-        Said { log_probs, width, weights: mean(&looked).map(|weights| (weights, columns)) }
+        looked.divide(members);
+        let width = first.g.shape(log_probs).width;
+        let columns = (members > 0.0).then(|| first.g.shape(first.memory.states).steps);
+        Said { log_probs, width, columns }
+    }
+
+    /// The mean of the members' attention weights (R, S), and S, if they were kept.
+    pub(super) fn weights(&self, said: &Said) -> Option<(&[f32], usize)> {
+        said.columns.map(|columns| (self.looked.mean.as_slice(), columns))
     }
 
     /// The summed log-probabilities of a step, where they are.
@@ -133,18 +208,4 @@ impl<'a, B: Backend> Together<'a, B> {
     fn all(&mut self) -> impl Iterator<Item = &mut Runner<'a, B>> {
         std::iter::once(&mut self.first).chain(&mut self.others)
     }
-}
-
-/// The mean of several equally long lists; none of none.
-fn mean<T: crate::backend::Real>(lists: &[Vec<T>]) -> Option<Vec<f32>> {
-    let (first, others) = lists.split_first()?;
-    let mut sums: Vec<f64> = first.iter().map(|v| v.to_f64()).collect();
-    for other in others {
-        sums.iter_mut().zip(other).for_each(|(sum, v)| *sum += v.to_f64());
-    }
-    #[allow(clippy::cast_precision_loss, reason = "few models")]
-    let count = lists.len() as f64;
-    #[allow(clippy::cast_possible_truncation, reason = "weights are shown in single precision")]
-    let narrow = |sum: f64| (sum / count) as f32;
-    Some(sums.into_iter().map(narrow).collect())
 }

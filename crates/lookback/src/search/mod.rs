@@ -5,6 +5,7 @@
 //!
 //! - **Probabilities** are over the whole vocabulary; what may not be said is left out afterwards. So a hypothesis' log-probability is what
 //!   [`Seq2Seq::score`] says of it.
+//! - **A shortlist** leaves most pieces out beforehand: probabilities are then over the pieces of a sentence's list, and higher than those of scoring.
 //! - **Several models** say the mean of their log-probabilities (log-linear, as Marian, with equal weights); hypotheses carry the mean of the attention weights
 //!   of those that have any.
 //! - **Never said:** `<pad>`, `<unk>`, `<s>`, and bytes that form no character ([`Utf8State`](crate::text::Utf8State)); a character that would not fit before
@@ -26,6 +27,7 @@ mod allowed;
 mod beam;
 mod constraints;
 mod member;
+mod narrowed;
 mod options;
 mod phrase;
 mod run;
@@ -44,6 +46,7 @@ use beam::Beam;
 pub use constraints::{ConstraintError, Constraints};
 pub use member::Member;
 use member::Together;
+use narrowed::Narrowed;
 pub use options::{KeepWeights, Sampling, SearchOptions};
 
 /// What was found for a sentence.
@@ -157,6 +160,9 @@ pub struct Sentence<'a> {
     pub constraints: &'a Constraints,
     /// The number its samples are drawn with; sentences of one number and source get equal samples.
     pub number: u64,
+    /// The pieces it is written with, if not all may be ([`Shortlist`](crate::shortlist::Shortlist)): with them the end, bytes, and what its constraints must write. Probabilities are then
+    /// those among these pieces. It counts only if all sentences of a search have some.
+    pub candidates: Option<&'a [u32]>,
 }
 
 /// Searches translations of the sources of `batch` with one model; targets, if it has any, are not read. Per sentence, in the batch's order: up to
@@ -179,7 +185,7 @@ pub fn search<B: Backend>(
     options: &SearchOptions,
 ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
     let constraints = Constraints::default();
-    let sentence = |number| Sentence { constraints: &constraints, number };
+    let sentence = |number| Sentence { constraints: &constraints, number, candidates: None };
     let sentences: Vec<Sentence<'_>> = (0..).take(batch.batch).map(sentence).collect();
     search_together(backend, &mut [Member { model, params, tape }], tgt, batch, &sentences, options)
 }
@@ -220,7 +226,8 @@ pub fn search_together<B: Backend>(
     members.iter_mut().for_each(|member| member.tape.reset());
     let keep_weights = attention && (options.weights == KeepWeights::Yes || config.coverage_penalty > 0.0);
     let allowed = Allowed::new(tgt, config.no_repeat_ngram_size);
-    let models = Together::new(backend, members, batch).expect("at least one member");
+    let narrowed = Narrowed::new(tgt, sentences, &beams);
+    let models = Together::new(backend, members, batch, narrowed.as_ref()).expect("at least one member");
     let done = run::run(backend, models, batch, &mut beams, allowed, (options, keep_weights));
     members.iter_mut().for_each(|member| member.tape.reset());
     done?;

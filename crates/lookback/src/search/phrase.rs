@@ -186,6 +186,11 @@ impl Must {
         Self { phrase, plain: tgt.encode(text), spaced: tgt.encode(&format!(" {text}")) }
     }
 
+    /// Its pieces, cut in both ways.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = u32> {
+        self.plain.iter().chain(&self.spaced).copied()
+    }
+
     /// What saying it is worth, in pieces.
     pub(super) fn worth(&self) -> usize {
         self.plain.len().max(self.spaced.len())

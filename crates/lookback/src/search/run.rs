@@ -1,16 +1,56 @@
 //! The loop over steps.
 
-use crate::backend::{Backend, Candidates, Real};
+use crate::backend::{Backend, Candidates, Real, TopK};
 use crate::data::Batch;
 
-use super::allowed::{Allowed, Choice};
+use super::allowed::Allowed;
 use super::beam::{Beam, Questions};
 use super::member::{Said, Together};
 use super::options::Sampling;
 use super::sample::draw;
 use super::{SearchError, SearchOptions};
 
-/// Runs the models step by step until every beam is done. `keep_weights` says whether the beams want attention weights.
+/// Continuations of rows to choose from, with their log-probabilities.
+#[derive(Debug, Default)]
+struct Found {
+    all: Vec<(u32, f64)>,
+    /// Where each row's end.
+    ends: Vec<usize>,
+}
+
+impl Found {
+    fn clear(&mut self) {
+        self.all.clear();
+        self.ends.clear();
+    }
+
+    /// The next row is what was added since the last one ended.
+    fn end_row(&mut self) {
+        self.ends.push(self.all.len());
+    }
+
+    fn start(&self, row: usize) -> usize {
+        if row == 0 { 0 } else { self.ends[row - 1] }
+    }
+
+    fn row(&self, row: usize) -> &[(u32, f64)] {
+        &self.all[self.start(row)..self.ends[row]]
+    }
+}
+
+/// Who goes where after a step.
+#[derive(Debug, Default)]
+struct Moves {
+    /// Places of sentences that are not done, among those that were searched.
+    places: Vec<usize>,
+    /// The row each row comes from.
+    rows: Vec<u32>,
+    /// Sentences that stay, by their place, and their lengths.
+    stay: Vec<u32>,
+    src_len: Vec<u32>,
+}
+
+/// Runs the models step by step until every beam is done. `keep_weights` says whether the beams want attention weights. What a step needs is kept for the next one.
 pub(super) fn run<B: Backend>(
     backend: &B,
     mut models: Together<'_, B>,
@@ -19,34 +59,35 @@ pub(super) fn run<B: Backend>(
     mut allowed: Allowed<'_>,
     (options, keep_weights): (&SearchOptions, bool),
 ) -> Result<(), SearchError> {
-    let mut questions = Questions::default();
+    let (mut questions, mut best, mut proposed) = (Questions::default(), TopK::default(), TopK::default());
+    let (mut found, mut moves) = (Found::default(), Moves::default());
     // Sentences still searched, and the rows each has: the most live hypotheses of any of them. A sentence with fewer has rows that nobody reads.
     let (mut open, mut group): (Vec<usize>, usize) = ((0..beams.len()).collect(), 1);
     for step in 0.. {
-        questions.prev.clear();
-        questions.choices.clear();
-        questions.proposals.clear();
+        questions.clear();
         open.iter().for_each(|&sentence| beams[sentence].ask(group, &mut allowed, &mut questions));
         let said = models.step(&questions.prev, keep_weights);
         assert_eq!(said.width, allowed.width(), "the tokenizer has as many pieces as the model");
         let answers = Answers { backend, models: &models, said: &said, questions: &questions, allowed: &allowed };
-        let found = match &options.sampling {
-            Some(sampling) => answers.drawn(sampling, open.iter().map(|&sentence| &beams[sentence]), group),
-            None => answers.best(options.config.beam_size),
-        };
+        found.clear();
+        match &options.sampling {
+            Some(sampling) => answers.drawn(sampling, open.iter().map(|&sentence| &beams[sentence]), group, &mut found),
+            None => answers.best(options.config.beam_size, &mut best, &mut proposed, &mut found),
+        }
         for (place, &sentence) in open.iter().enumerate() {
-            let rows = place * group..(place + 1) * group;
-            let weights = said.weights.as_ref();
-            let weights = weights.map(|(all, columns)| (&all[rows.start * columns..rows.end * columns], *columns));
-            if !beams[sentence].advance(&found[rows], weights, &allowed) {
+            let first = place * group;
+            let weights =
+                models.weights(&said).map(|(all, columns)| (&all[first * columns..][..group * columns], columns));
+            if !beams[sentence].advance(|row| found.row(first + row), weights, &allowed) {
                 return Err(SearchError::NotFinite { sentence, step });
             }
         }
-        let places: Vec<usize> = (0..open.len()).filter(|&place| !beams[open[place]].is_done()).collect();
-        if places.is_empty() {
+        moves.places.clear();
+        moves.places.extend((0..open.len()).filter(|&place| !beams[open[place]].is_done()));
+        if moves.places.is_empty() {
             break;
         }
-        follow(&mut models, batch, beams, (&mut open, &mut group), &places);
+        follow(&mut models, batch, beams, (&mut open, &mut group), &mut moves);
     }
     Ok(())
 }
@@ -61,35 +102,28 @@ struct Answers<'a, B: Backend> {
 }
 
 impl<B: Backend> Answers<'_, B> {
-    fn candidates(&self, row: usize) -> Candidates<'_> {
-        match &self.questions.choices[row] {
-            Choice::Nothing => Candidates::Only(&[]),
-            Choice::Usual(list) => self.allowed.list(*list).candidates(),
-            Choice::Own(list) => list.candidates(),
-        }
-    }
-
     /// The `k` best continuations of every row, and those that were proposed.
-    fn best(&self, k: usize) -> Vec<Vec<(u32, f64)>> {
-        let mut best = self.top(k, &|row| self.candidates(row));
-        let proposals = &self.questions.proposals;
+    fn best(&self, k: usize, best: &mut TopK<B::Elem>, proposed: &mut TopK<B::Elem>, found: &mut Found) {
+        let width = self.said.width;
+        let log_probs = self.models.log_probs(self.said);
+        let (Questions { choices, proposals, .. }, allowed) = (self.questions, self.allowed);
+        let candidates = |row: usize| allowed.candidates(&choices[row]);
+        self.backend.top_k(log_probs, width, k.min(width), &candidates, best);
         let most = proposals.iter().map(Vec::len).max().unwrap_or(0);
         if most > 0 {
-            for (best, proposed) in best.iter_mut().zip(self.top(most, &|row| Candidates::Only(&proposals[row]))) {
-                let new = |(id, _): &(u32, f64)| best.iter().all(|(known, _)| known != id);
-                let new: Vec<(u32, f64)> = proposed.into_iter().filter(new).collect();
-                best.extend(new);
-            }
+            self.backend.top_k(log_probs, width, most, &|row| Candidates::Only(&proposals[row]), proposed);
         }
-        best
-    }
-
-    fn top<'c>(&self, k: usize, candidates: &dyn Fn(usize) -> Candidates<'c>) -> Vec<Vec<(u32, f64)>> {
-        let width = self.said.width;
-        let found = self.backend.top_k(self.models.log_probs(self.said), width, k.min(width), candidates);
         let members = self.models.members();
-        let mean = |(id, log_prob): (u32, B::Elem)| (id, log_prob.to_f64() / members);
-        found.into_iter().map(|row| row.into_iter().map(mean).collect()).collect()
+        let mean = |&(id, log_prob): &(u32, B::Elem)| (id, log_prob.to_f64() / members);
+        for row in 0..best.rows() {
+            let best = best.row(row);
+            found.all.extend(best.iter().map(mean));
+            if most > 0 {
+                let new = |(id, _): &&(u32, B::Elem)| best.iter().all(|(known, _)| known != id);
+                found.all.extend(proposed.row(row).iter().filter(new).map(mean));
+            }
+            found.end_row();
+        }
     }
 
     /// What is drawn for every row of the beams.
@@ -98,18 +132,22 @@ impl<B: Backend> Answers<'_, B> {
         sampling: &Sampling,
         beams: impl Iterator<Item = &'b Beam<'b>>,
         group: usize,
-    ) -> Vec<Vec<(u32, f64)>> {
+        found: &mut Found,
+    ) {
         let all = self.backend.download(self.models.log_probs(self.said));
         let width = self.said.width;
-        let mut drawn = vec![Vec::new(); self.questions.prev.len()];
         for (sentence, beam) in beams.enumerate() {
-            for (row, place) in beam.places() {
-                let row = sentence * group + row;
-                let values = &all[row * width..][..width];
-                drawn[row].extend(draw(values, self.models.members(), self.candidates(row), sampling, place));
+            let mut places = beam.places().peekable();
+            for row in 0..group {
+                let at = sentence * group + row;
+                let (values, candidates) =
+                    (&all[at * width..][..width], self.allowed.candidates(&self.questions.choices[at]));
+                while let Some((_, place)) = places.next_if(|(of, _)| *of == row) {
+                    found.all.extend(draw(values, self.models.members(), candidates, sampling, place));
+                }
+                found.end_row();
             }
         }
-        drawn
     }
 }
 
@@ -119,23 +157,27 @@ fn follow<B: Backend>(
     batch: &Batch,
     beams: &[Beam<'_>],
     (open, group): (&mut Vec<usize>, &mut usize),
-    places: &[usize],
+    Moves { places, rows, stay, src_len }: &mut Moves,
 ) {
     let next_group = places.iter().map(|&place| beams[open[place]].live()).max().unwrap_or(1);
     let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
-    let parents = places.iter().flat_map(|&place| {
-        let first = place * *group;
-        beams[open[place]].parents(next_group).map(move |parent| row(first + parent))
-    });
-    let rows: Vec<u32> = parents.collect();
-    if (0..).zip(&rows).any(|(i, &row)| row != i) || rows.len() != open.len() * *group {
-        models.follow(&rows);
+    rows.clear();
+    for &place in &*places {
+        let parents = beams[open[place]].parents(next_group);
+        rows.extend(parents.map(|parent| row(place * *group + parent)));
+    }
+    if (0..).zip(&*rows).any(|(i, &row)| row != i) || rows.len() != open.len() * *group {
+        models.follow(rows);
     }
     if places.len() < open.len() {
-        *open = places.iter().map(|&place| open[place]).collect();
-        let stay: Vec<u32> = places.iter().map(|&place| row(place)).collect();
-        let src_len: Vec<u32> = open.iter().map(|&sentence| batch.src_len[sentence]).collect();
-        models.stay(&stay, &src_len);
+        stay.clear();
+        stay.extend(places.iter().map(|&place| row(place)));
+        // Places ascend, so each is read before something is put there.
+        places.iter().enumerate().for_each(|(to, &place)| open[to] = open[place]);
+        open.truncate(places.len());
+        src_len.clear();
+        src_len.extend(open.iter().map(|&sentence| batch.src_len[sentence]));
+        models.stay(stay, src_len);
     }
     *group = next_group;
 }

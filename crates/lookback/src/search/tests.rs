@@ -87,7 +87,7 @@ impl Toy {
         options: &SearchOptions,
     ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
         let batch = Batch::from_sources(sources);
-        let sentence = |number| Sentence { constraints, number };
+        let sentence = |number| Sentence { constraints, number, candidates: None };
         let sentences: Vec<Sentence<'_>> = (0..).take(sources.len()).map(sentence).collect();
         let mut tape = Tape::new();
         let mut members = [Member { model: &self.model, params: &self.params, tape: &mut tape }];

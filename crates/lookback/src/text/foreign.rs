@@ -47,7 +47,9 @@ fn holds(value: &Value, c: char) -> bool {
 
 impl Foreign {
     /// Reads a file; returns its pieces in the order of our ids as well.
-    pub(super) fn read(json: &str, file: &serde_json::Map<String, Value>) -> Result<(Self, Vec<Piece>), String> {
+    pub(super) fn read(json: &str) -> Result<(Self, Vec<Piece>), String> {
+        let file: serde_json::Map<String, Value> =
+            serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|error| format!("not a tokenizer.json of Hugging Face's `tokenizers`: {error}"))?;
         // How a file was cut or padded for another program is not how it is here, and no text is a special.

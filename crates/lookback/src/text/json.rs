@@ -1,11 +1,17 @@
 //! Reading `tokenizer.json`: strictly what we write, because decoding and the round trip rest on it.
-use std::collections::BTreeSet;
+//!
+//! A program that translates one line spends its time here, so the long lists become pieces and merges at once, without a tree of JSON between.
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::escape::META;
 use super::foreign::{Foreign, is_ours};
-use super::pipeline::{Scheme, Segmentation, normalizer_of};
+use super::pipeline::{Scheme, Segmentation, normalizer_of, settings};
 use super::tokenizer::{Tokenizer, byte_piece, is_reserved};
 use super::{SPECIALS, TextError};
 
@@ -39,47 +45,91 @@ impl Tokenizer {
     }
 }
 
+/// A JSON object whose values are not read yet.
+type Parts<'a> = BTreeMap<String, &'a RawValue>;
+
 fn parse(json: &str) -> Result<Tokenizer, String> {
-    let file: Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
-    let file = file.as_object().ok_or("not a JSON object")?;
-    let model = file.get("model").and_then(Value::as_object).ok_or("no object under `model`")?;
-    if !is_ours(file) {
-        let (foreign, pieces) = Foreign::read(json, file)?;
+    let parts: Parts<'_> = serde_json::from_str(json)
+        .map_err(|error| if error.is_data() { "not a JSON object".to_owned() } else { format!("not JSON: {error}") })?;
+    let model = parts.get("model").and_then(|model| serde_json::from_str::<Parts<'_>>(model.get()).ok());
+    let model = model.ok_or("no object under `model`")?;
+    let file = values(&parts, &["model"])?;
+    if !is_ours(&file) {
+        let (foreign, pieces) = Foreign::read(json)?;
         return Ok(Tokenizer::from_foreign(foreign, pieces));
     }
-    let (pieces, segmentation) = segmentation(model)?;
+    let model_settings = values(&model, &["vocab", "merges"])?;
+    let (pieces, segmentation) = segmentation(&model_settings, &model)?;
     let scheme = segmentation.scheme();
     check_pieces(&pieces, scheme)?;
 
     let normalizer = file.get("normalizer").and_then(|json| normalizer_of(scheme, json)).unwrap_or_default();
     let tokenizer = Tokenizer::new(pieces, segmentation, normalizer).map_err(|error| format!("`model`: {error}"))?;
-    let written: Value = serde_json::from_str(&tokenizer.to_json()).map_err(|error| error.to_string())?;
-    let written = written.as_object().ok_or("not a JSON object")?;
-    let written_model = written.get("model").and_then(Value::as_object).ok_or("no object under `model`")?;
-    same_settings("", written, file, &["model", "version"])?;
-    same_settings("model.", written_model, model, &["vocab", "merges"])?;
+    let ours = settings(scheme, normalizer)?;
+    let our_model = ours.get("model").and_then(Value::as_object).ok_or("no object under `model`")?;
+    same_settings("", &ours, &file, &["model", "version"])?;
+    same_settings("model.", our_model, &model_settings, &["vocab", "merges"])?;
     Ok(tokenizer)
 }
 
+/// The values of all parts but those `apart`.
+fn values(parts: &Parts<'_>, apart: &[&str]) -> Result<Map<String, Value>, String> {
+    let short = parts.iter().filter(|(key, _)| !apart.contains(&key.as_str()));
+    short.map(|(key, raw)| Ok((key.clone(), read(raw).map_err(|error| format!("not JSON: {error}"))?))).collect()
+}
+
+fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> serde_json::Result<T> {
+    serde_json::from_str(raw.get())
+}
+
 /// The pieces in the order of their ids, and what belongs to them.
-fn segmentation(model: &Map<String, Value>) -> Result<(Vec<String>, Segmentation), String> {
-    let vocab = model.get("vocab");
-    let table = || vocab.and_then(Value::as_object).ok_or("no object under `model.vocab`");
-    match model.get("type").and_then(Value::as_str) {
+fn segmentation(settings: &Map<String, Value>, model: &Parts<'_>) -> Result<(Vec<String>, Segmentation), String> {
+    let table = || model.get("vocab").and_then(|raw| read(raw).ok()).ok_or("no object under `model.vocab`");
+    let list = |key: &str| {
+        let list: Option<Vec<Value>> = model.get(key).and_then(|raw| read(raw).ok());
+        list.ok_or_else(|| format!("no list under `model.{key}`"))
+    };
+    match settings.get("type").and_then(Value::as_str) {
         Some("BPE") => {
             let pieces = pieces(table()?)?;
-            let merges = merges(model.get("merges").and_then(Value::as_array).ok_or("no list under `model.merges`")?)?;
-            Ok((pieces, Segmentation::Bpe(merges)))
+            Ok((pieces, Segmentation::Bpe(merges(&list("merges")?)?)))
         }
         Some("Unigram") => {
-            let (pieces, scores) = scored(vocab.and_then(Value::as_array).ok_or("no list under `model.vocab`")?)?;
+            let (pieces, scores) = scored(&list("vocab")?)?;
             Ok((pieces, Segmentation::Unigram(scores)))
         }
         Some("WordLevel") => Ok((pieces(table()?)?, Segmentation::Word)),
         _ => {
-            let found = model.get("type").unwrap_or(&Value::Null);
+            let found = settings.get("type").unwrap_or(&Value::Null);
             Err(format!("`model.type` is {found}, lookback writes \"BPE\", \"Unigram\" or \"WordLevel\""))
         }
+    }
+}
+
+/// The entries of a JSON object, in the order of the file.
+struct Entries(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfMap;
+
+        impl<'de> Visitor<'de> for OfMap {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(OfMap)
     }
 }
 
@@ -101,25 +151,25 @@ fn same_settings(
 }
 
 /// The pieces in the order of their ids.
-fn pieces(vocab: &Map<String, Value>) -> Result<Vec<String>, String> {
-    let mut pieces = vec![None; vocab.len()];
+fn pieces(Entries(vocab): Entries) -> Result<Vec<String>, String> {
+    let count = vocab.len();
+    let mut pieces: Vec<Option<String>> = vec![None; count];
     for (piece, id) in vocab {
         let id = id.as_u64().ok_or_else(|| format!("piece {piece:?} has the id {id}, which is not a number from 0"))?;
-        let slot = usize::try_from(id).ok().and_then(|id| pieces.get_mut(id));
-        let slot = slot.ok_or_else(|| {
-            format!("piece {piece:?} has the id {id}, but {} pieces have the ids 0 to {}", vocab.len(), vocab.len() - 1)
+        let slot = usize::try_from(id).ok().and_then(|id| pieces.get_mut(id)).ok_or_else(|| {
+            format!("piece {piece:?} has the id {id}, but {count} pieces have the ids 0 to {}", count - 1)
         })?;
-        if let Some(other) = slot.replace(piece.as_str()) {
+        if let Some(other) = slot {
             return Err(format!("pieces {other:?} and {piece:?} have the same id {id}"));
         }
+        *slot = Some(piece);
     }
     // As many pieces as ids, none twice: no gap is left.
-    Ok(pieces.into_iter().flatten().map(str::to_owned).collect())
+    Ok(pieces.into_iter().flatten().collect())
 }
 
 /// Pieces with their log-probabilities; the place is the id.
 fn scored(list: &[Value]) -> Result<(Vec<String>, Vec<f64>), String> {
-    let mut seen = BTreeSet::new();
     let (mut pieces, mut scores) = (Vec::with_capacity(list.len()), Vec::with_capacity(list.len()));
     for (id, entry) in list.iter().enumerate() {
         let (Some(piece), Some(score), 2) = (
@@ -129,9 +179,6 @@ fn scored(list: &[Value]) -> Result<(Vec<String>, Vec<f64>), String> {
         ) else {
             return Err(format!("piece {id} is {entry}, expected a piece and its score"));
         };
-        if !seen.insert(piece) {
-            return Err(format!("piece {piece:?} is there twice"));
-        }
         pieces.push(piece.to_owned());
         scores.push(score);
     }
@@ -144,7 +191,10 @@ fn check_pieces(pieces: &[String], scheme: Scheme) -> Result<(), String> {
             return Err(format!("id {id} must be {special:?}, it is {:?}", pieces.get(id)));
         }
     }
-    let known: BTreeSet<&str> = pieces.iter().map(String::as_str).collect();
+    let mut known: HashSet<&str> = HashSet::with_capacity(pieces.len());
+    if let Some(twice) = pieces.iter().find(|piece| !known.insert(piece)) {
+        return Err(format!("piece {twice:?} is there twice"));
+    }
     if known.contains("") {
         return Err("there is an empty piece".to_owned());
     }

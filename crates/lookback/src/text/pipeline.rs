@@ -1,6 +1,6 @@
 //! The parts of `tokenizers` as we put them together: everything around the model. Whoever reads the file does what
 //! [`Tokenizer::encode`](super::Tokenizer::encode) and [`Tokenizer::decode`](super::Tokenizer::decode) do.
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::byte_fallback::ByteFallback;
 use tokenizers::decoders::fuse::Fuse;
@@ -46,6 +46,15 @@ pub(super) enum Scheme {
 }
 
 impl Segmentation {
+    /// What has a scheme, without merges and scores.
+    fn bare(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Merged => Self::Bpe(Vec::new()),
+            Scheme::Searched => Self::Unigram(vec![0.0; SPECIALS.len()]),
+            Scheme::Words => Self::Word,
+        }
+    }
+
     pub(super) fn scheme(&self) -> Scheme {
         match self {
             Self::Bpe(_) => Scheme::Merged,
@@ -110,6 +119,13 @@ pub(super) fn pipeline(
             _ => joining_pieces(scheme)?,
         })));
     Ok(tokenizer)
+}
+
+/// A `tokenizer.json` that has the specials alone: what stands around pieces, merges and scores is the same in all.
+pub(super) fn settings(scheme: Scheme, normalizer: Normalizer) -> Result<Map<String, Value>, String> {
+    let model = Segmentation::bare(scheme).model(&SPECIALS.map(str::to_owned))?;
+    let written = pipeline(model, scheme, normalizer).and_then(|whole| whole.to_string(false));
+    serde_json::from_str(&written.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
 }
 
 /// Which normaliser a file names under `normalizer`, if it is one of ours.

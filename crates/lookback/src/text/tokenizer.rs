@@ -2,7 +2,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use tokenizers::Model as _;
+use tokenizers::{Model as _, ModelWrapper};
 
 use super::dropout::MergeTable;
 use super::escape::{META, decode_raw};
@@ -30,7 +30,7 @@ enum Way {
 }
 
 struct Own {
-    pipeline: tokenizers::Tokenizer,
+    model: ModelWrapper,
     scheme: Scheme,
     normalizer: Normalizer,
     merges: Vec<(String, String)>,
@@ -54,9 +54,8 @@ impl Tokenizer {
         let merges = if let Segmentation::Bpe(merges) = &segmentation { merges.clone() } else { Vec::new() };
         let scheme = segmentation.scheme();
         let model = segmentation.model(&pieces)?;
-        let pipeline = pipeline(model, scheme, normalizer).map_err(|error| error.to_string())?;
         let pieces = (0..).zip(pieces).map(|(id, name)| Piece::new(id, name, scheme)).collect();
-        let way = Way::Own(Box::new(Own { pipeline, scheme, normalizer, merges, table: OnceLock::new() }));
+        let way = Way::Own(Box::new(Own { model, scheme, normalizer, merges, table: OnceLock::new() }));
         Ok(Self { inner: Arc::new(Inner { way, pieces }) })
     }
 
@@ -150,7 +149,8 @@ impl Tokenizer {
     pub fn to_json(&self) -> String {
         match &self.inner.way {
             Way::Own(own) => {
-                let mut json = own.pipeline.to_string(true).expect("a tokenizer is plain data");
+                let whole = pipeline(own.model.clone(), own.scheme, own.normalizer);
+                let mut json = whole.and_then(|whole| whole.to_string(true)).expect("a tokenizer is plain data");
                 json.push('\n');
                 json
             }
@@ -168,11 +168,10 @@ impl Own {
     /// The steps are those of `tokenizer.json`, taken directly: the general pipeline keeps track of where each character
     /// came from, which we do not need and which takes most of its time.
     fn encode(&self, text: &str) -> Vec<u32> {
-        let model = self.pipeline.get_model();
         let text = self.normalizer.apply(text);
         let mut ids = Vec::with_capacity(text.len() / 2);
         self.scheme.for_each_word(&text, |word| {
-            let tokens = model.tokenize(word).expect("every character has a piece or its bytes, every word an id");
+            let tokens = self.model.tokenize(word).expect("every character has a piece or its bytes, every word an id");
             ids.extend(tokens.iter().map(|token| token.id));
         });
         ids

@@ -7,7 +7,7 @@ use super::Translator;
 #[cfg(feature = "files")]
 use crate::backend::Cpu;
 #[cfg(feature = "files")]
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::CheckpointError;
 use crate::text::Tokenizer;
 
 /// Why models cannot translate together.
@@ -79,9 +79,9 @@ impl Translator {
     #[cfg(feature = "files")]
     pub fn load_ensemble(dirs: &[impl AsRef<Path>], cpu: &Cpu) -> Result<Self, EnsembleError> {
         let (first, others) = dirs.split_first().ok_or(EnsembleError::Empty)?;
-        let mut ensemble = Self::from_checkpoint(Checkpoint::load(first.as_ref())?, cpu.clone());
+        let mut ensemble = Self::load_on(first, cpu.clone())?;
         for dir in others {
-            let other = Self::from_checkpoint(Checkpoint::load(dir.as_ref())?, cpu.clone());
+            let other = Self::load_on(dir, cpu.clone())?;
             ensemble = ensemble.join(other).map_err(|source| EnsembleError::Folder {
                 dir: dir.as_ref().to_owned(),
                 first: first.as_ref().to_owned(),

@@ -1,6 +1,7 @@
 //! Translators of models with random parameters.
 
 use super::*;
+use crate::backend::{Isa, Products};
 use crate::config::{AttentionKind, CorpusSize, SearchConfig};
 use crate::stored::Storage;
 use crate::text::{TextMode, TokenizerSpec};
@@ -183,9 +184,37 @@ fn weights_of_8_bits_translate_and_have_the_same_bits_everywhere() {
 }
 
 #[test]
+fn weights_of_bfloat16_translate_as_full_ones_do_whose_products_are_rounded() {
+    let full = checkpoint(AttentionKind::Dot, 1);
+    let converted = full.clone().convert(Storage::Bf16).unwrap();
+    let options = SearchOptions { nbest: 3, weights: KeepWeights::Yes, ..SearchOptions::default() };
+    let run = |checkpoint: &Checkpoint, cpu| {
+        Translator::from_checkpoint(checkpoint.clone(), cpu).translate_with(&SOURCES, &options).unwrap()
+    };
+    for isa in Isa::available() {
+        let rounding = Cpu::with_threads(1, isa).with_products(Products::Bf16);
+        let want = run(&full, rounding);
+        assert_eq!(run(&converted, Cpu::with_threads(1, isa)), want, "{}", isa.name());
+        assert_eq!(run(&converted, Cpu::with_threads(3, isa)), want, "{} on three threads", isa.name());
+    }
+    assert_ne!(run(&converted, Cpu::detect(1)), run(&full, Cpu::detect(1)), "full products are others");
+}
+
+#[test]
+#[should_panic(expected = "weights stored as bf16 cannot be trained")]
+fn weights_of_bfloat16_are_not_trained() {
+    record(Storage::Bf16);
+}
+
+#[test]
 #[should_panic(expected = "weights stored as int8 cannot be trained")]
 fn weights_of_8_bits_are_not_trained() {
-    let Checkpoint { model, specs, values, .. } = checkpoint(AttentionKind::Dot, 1).convert(Storage::Int8).unwrap();
+    record(Storage::Int8);
+}
+
+/// Begins to train a model that is stored so.
+fn record(storage: Storage) {
+    let Checkpoint { model, specs, values, .. } = checkpoint(AttentionKind::Dot, 1).convert(storage).unwrap();
     let cpu = Cpu::<f32>::detect(1);
     let params = Params::from_stored(&cpu, specs, &values);
     let (mut tape, mut gradients) = (Tape::new(), crate::params::Gradients::zeros(&cpu, &params));

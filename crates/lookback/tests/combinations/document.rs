@@ -18,7 +18,7 @@ pub(crate) fn text(space: &Space, tried: &[Combination], reasons: &[String]) -> 
         "# What combines with what\n\n\
          Written by a test, which fails where this page and the program differ; `{VARIABLE}=1 cargo test -p lookback --test combinations` writes it anew.\n\n\
          The test trains {} small models for three updates, saves and loads each, translates with it, and compares the step-by-step search with a reading of the\n\
-         whole translation: log-probabilities and attention weights, also after conversion to 8 bits (saved and loaded for every fourth). Scores, heads, windows, orders, input feeding, bridges and the\n\
+         whole translation: log-probabilities and attention weights, also after conversion to 8 bits and to bfloat16 (saved and loaded for every fourth). Scores, heads, windows, orders, input feeding, bridges and the\n\
          decoder's cells meet in every way that may be. The other choices are spread over these models so that every pair of values that may combine is met.\n\n\
          | choice | values | keys |\n|---|---|---|\n",
         tried.len()

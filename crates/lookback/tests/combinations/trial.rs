@@ -22,7 +22,7 @@ use crate::space::{Combination, config, name};
 pub(crate) enum Files {
     /// The model that was trained.
     Trained,
-    /// Also the one in 8 bits.
+    /// Also those in fewer bits.
     Both,
 }
 
@@ -68,21 +68,25 @@ impl Trial {
         let sources: Vec<Vec<u32>> = texts.iter().map(|text| checkpoint.tokenizers.src.encode(text)).collect();
         let found = self.step_by_step_is_the_whole_sequence(&checkpoint, &sources);
         let best: Vec<String> = found.iter().map(|best| checkpoint.tokenizers.tgt.decode(&best[0].ids)).collect();
-        let converted = checkpoint.clone().convert(Storage::Int8).unwrap_or_else(|e| panic!("{self}: {e}"));
+        let storages = [Storage::Int8, Storage::Bf16];
+        let converted =
+            storages.map(|storage| checkpoint.clone().convert(storage).unwrap_or_else(|e| panic!("{self}: {e}")));
         let translator = Translator::from_checkpoint(checkpoint, Cpu::detect(1));
         assert_eq!(translator.translate(&texts).unwrap_or_else(|e| panic!("{self}: {e}")), best, "{self}");
-        self.in_8_bits(converted, dir, &sources);
+        for converted in converted {
+            self.in_fewer_bits(converted, dir, &sources);
+        }
     }
 
     /// What was converted searches as it scores, and is loaded as it was saved where it is.
-    fn in_8_bits(&self, converted: Checkpoint, dir: &Path, sources: &[Vec<u32>]) {
+    fn in_fewer_bits(&self, converted: Checkpoint, dir: &Path, sources: &[Vec<u32>]) {
         let found = self.step_by_step_is_the_whole_sequence(&converted, sources);
         if self.files == Files::Trained {
             return;
         }
         converted.save(dir).unwrap_or_else(|e| panic!("{self}: {e}"));
         let loaded = Checkpoint::load(dir).unwrap_or_else(|e| panic!("{self}: {e}"));
-        assert!(loaded.storage == Storage::Int8 && loaded.values == converted.values, "{self}");
+        assert!(loaded.storage == converted.storage && loaded.values == converted.values, "{self}");
         let cpu = Cpu::<f32>::detect(1);
         let params = Params::from_stored(&cpu, loaded.specs.clone(), &loaded.values);
         let (batch, options) = (Batch::from_sources(sources), loaded.config.search.clone().into());

@@ -1,8 +1,8 @@
 //! Parameter matrices on the processor, in the forms products want.
 
-use lookback_kernels::{Exec, Int8Matrix, MatRef, Operand, PackedMatrix, embed};
+use lookback_kernels::{Exec, Int8Matrix, MatRef, Operand, PackedMatrix, embed, from_bf16, to_bf16};
 
-use super::super::{Precision, Purpose, Real};
+use super::super::{Fill, Precision, Purpose, Real};
 
 /// A parameter matrix (rows, cols).
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct CpuWeight<T> {
 enum Kept<T> {
     /// As they are computed with.
     Full(Full<T>),
+    /// Wᵀ packed, of bfloat16: forward only.
+    Bf16(PackedMatrix<T>),
     /// In 8 bits: forward only.
     Int8(Int8Matrix),
 }
@@ -61,6 +63,17 @@ impl<T: Real> CpuWeight<T> {
         Self { rows, cols, kept: Kept::Full(full) }
     }
 
+    /// Double precision, which is for checks, keeps what bfloat16 say as its own numbers.
+    pub(super) fn bf16(exec: Exec<'_>, rows: usize, cols: usize, fill: Fill<'_, u16>) -> Self {
+        if size_of::<T>() != size_of::<f32>() {
+            let mut values = vec![0; rows * cols];
+            fill(0, &mut values);
+            let values: Vec<T> = values.iter().map(|&value| T::from_f64(from_bf16(value).into())).collect();
+            return Self::new(&values, rows, cols);
+        }
+        Self { rows, cols, kept: Kept::Bf16(PackedMatrix::of_bf16(exec, rows, cols, fill)) }
+    }
+
     pub(super) fn int8(matrix: Int8Matrix) -> Self {
         Self { rows: matrix.rows(), cols: matrix.cols(), kept: Kept::Int8(matrix) }
     }
@@ -75,6 +88,7 @@ impl<T: Real> CpuWeight<T> {
 
     pub(super) fn precision(&self) -> Precision {
         match self.kept {
+            Kept::Bf16(_) => Precision::Bf16,
             Kept::Int8(_) => Precision::Int8,
             Kept::Full(_) if size_of::<T>() == 4 => Precision::F32,
             Kept::Full(_) => Precision::F64,
@@ -83,13 +97,15 @@ impl<T: Real> CpuWeight<T> {
 
     /// The numbers, as far as the precision knows them.
     pub(super) fn to_values(&self) -> Vec<T> {
+        let rows = |write: &dyn Fn(usize, &mut [T])| {
+            let mut values = vec![T::ZERO; self.rows * self.cols];
+            values.chunks_mut(self.cols).enumerate().for_each(|(row, out)| write(row, out));
+            values
+        };
         match &self.kept {
             Kept::Full(full) => full.values.clone(),
-            Kept::Int8(matrix) => {
-                let mut values = vec![T::ZERO; self.rows * self.cols];
-                values.chunks_mut(self.cols).enumerate().for_each(|(row, out)| matrix.row(row, out));
-                values
-            }
+            Kept::Bf16(packed) => rows(&|row, out| packed.bf16_row(row, out)),
+            Kept::Int8(matrix) => rows(&|row, out| matrix.row(row, out)),
         }
     }
 
@@ -114,10 +130,32 @@ impl<T: Real> CpuWeight<T> {
         }
     }
 
+    /// The rows `ids`, stored like these and laid out for decoding.
+    pub(super) fn select_rows(&self, exec: Exec<'_>, ids: &[u32]) -> Self {
+        match &self.kept {
+            Kept::Full(full) => {
+                let row = |&id: &u32| &full.values[id as usize * self.cols..][..self.cols];
+                let mut selected = Self::new(&ids.iter().map(row).collect::<Vec<_>>().concat(), ids.len(), self.cols);
+                selected.prepare(exec, Purpose::Decode);
+                selected
+            }
+            Kept::Bf16(packed) => Self::bf16(exec, ids.len(), self.cols, &|first, out| {
+                let mut row = vec![T::ZERO; self.cols];
+                for (out, &id) in out.chunks_exact_mut(self.cols).zip(&ids[first..]) {
+                    packed.bf16_row(id as usize, &mut row);
+                    #[allow(clippy::cast_possible_truncation, reason = "it was single precision")]
+                    out.iter_mut().zip(&row).for_each(|(out, value)| *out = to_bf16(value.to_f64() as f32));
+                }
+            }),
+            Kept::Int8(matrix) => Self::int8(matrix.select(exec, ids)),
+        }
+    }
+
     /// Wᵀ, the right operand of `x·Wᵀ`.
     pub(super) fn forward(&self) -> Operand<'_, T> {
         match &self.kept {
             Kept::Full(full) => full.forward.or(self.matrix(full).t()),
+            Kept::Bf16(packed) => Operand::Packed(packed),
             Kept::Int8(matrix) => Operand::Int8(matrix),
         }
     }
@@ -132,6 +170,7 @@ impl<T: Real> CpuWeight<T> {
     pub(super) fn embed(&self, exec: Exec<'_>, y: &mut [T], ids: &[u32]) {
         match &self.kept {
             Kept::Full(full) => embed(exec, y, &full.values, ids, self.cols),
+            Kept::Bf16(packed) => packed.embed_bf16(exec, y, ids),
             Kept::Int8(matrix) => matrix.embed(exec, y, ids),
         }
     }
@@ -147,4 +186,4 @@ impl<T: Real> CpuWeight<T> {
 }
 
 /// [`Graph::training`](crate::tape::Graph::training) refuses such weights before.
-const NO_GRADIENTS: &str = "weights of 8 bits are matrices, and have no gradients";
+const NO_GRADIENTS: &str = "weights of 8 bits or of bfloat16 are matrices, and have no gradients";

@@ -80,7 +80,9 @@ fn step_by_step_decoding_is_the_whole_sequence() {
             got.extend(g.download(step.attentional));
             seen.extend(step.weights.map(|w| g.download(w.each)).unwrap_or_default());
             state = step.state;
-            g.keep(mark, &mut state.vars_mut());
+            let mut kept: Vec<Var> = state.vars_mut().map(|var| *var).collect();
+            g.keep(mark, &mut kept);
+            state.vars_mut().zip(kept).for_each(|(var, kept)| *var = kept);
         }
         assert!(got == all && seen == weights, "{name}");
     }

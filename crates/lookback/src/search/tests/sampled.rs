@@ -22,7 +22,7 @@ fn samples_depend_on_the_seed_and_the_number_of_their_sentence_alone() {
     assert_ne!(ids(&toy.search_for(&sources, &free, &drawn(8, 5)).unwrap()), ids(&together));
     for (number, src) in sources.iter().enumerate() {
         let batch = Batch::from_sources(std::slice::from_ref(src));
-        let sentence = Sentence { constraints: &free, number: number as u64 };
+        let sentence = Sentence { constraints: &free, number: number as u64, candidates: None };
         let mut tape = Tape::new();
         let mut members = [Member { model: &toy.model, params: &toy.params, tape: &mut tape }];
         let alone = search_together(&toy.cpu, &mut members, &toy.tgt, &batch, &[sentence], &drawn(7, 5)).unwrap();

@@ -6,7 +6,7 @@ fn search_all(toys: &[&Toy], options: &SearchOptions) -> Vec<Vec<Hypothesis>> {
     let first = toys[0];
     let batch = Batch::from_sources(&first.sources());
     let constraints = Constraints::default();
-    let sentences = vec![Sentence { constraints: &constraints, number: 0 }; batch.batch];
+    let sentences = vec![Sentence { constraints: &constraints, number: 0, candidates: None }; batch.batch];
     let mut tapes: Vec<Tape<Cpu<f32>>> = toys.iter().map(|_| Tape::new()).collect();
     let member = |(toy, tape)| {
         let toy: &&Toy = toy;

@@ -1,0 +1,45 @@
+//! The arguments of `shortlist`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lookback::data::Columns;
+
+use super::columns;
+
+const SHORTLIST: &str = "\
+Examples:
+  lookback shortlist -m my-model pairs.tsv
+  lookback shortlist -m my-model --src train.de --tgt train.en --best 100
+  lookback translate -m my-model --shortlist < news.de
+  lookback eval test.tsv -m my-model --shortlist       what it costs
+
+Learns from training pairs which pieces translate which, and writes shortlist.safetensors
+into the model folder. With --shortlist a translation is written with the candidates of its
+source's pieces, the most frequent pieces and bytes alone, which is faster.";
+
+#[derive(Debug, Args)]
+#[command(after_help = SHORTLIST, override_usage = "lookback shortlist [OPTIONS] -m DIR [PAIRS]\n       lookback shortlist [OPTIONS] -m DIR --src FILE --tgt FILE")]
+pub(crate) struct ShortlistArgs {
+    /// The model folder.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// Lines of `source TAB target`; standard input if not given.
+    #[arg(value_name = "PAIRS", conflicts_with = "src")]
+    pub(crate) pairs: Option<PathBuf>,
+    /// Sources, a line each.
+    #[arg(long, value_name = "FILE", requires = "tgt")]
+    pub(crate) src: Option<PathBuf>,
+    /// Targets: line n translates line n of the sources.
+    #[arg(long, value_name = "FILE", requires = "src")]
+    pub(crate) tgt: Option<PathBuf>,
+    /// Columns of source and target in PAIRS, from 1.
+    #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]
+    pub(crate) columns: Option<Columns>,
+    /// Candidates of a source piece, at most.
+    #[arg(long, value_name = "K", default_value_t = 50)]
+    pub(crate) best: usize,
+    /// Pieces that are candidates everywhere: the most frequent.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) frequent: usize,
+}

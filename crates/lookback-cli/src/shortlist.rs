@@ -1,0 +1,50 @@
+//! `lookback shortlist`.
+
+use lookback::checkpoint::Checkpoint;
+use lookback::shortlist::{Learner, SHORTLIST_FILE, Settings};
+
+use crate::args::{Common, ShortlistArgs};
+use crate::data::{is_stream, shell};
+use crate::display::{Screen, counted, grouped};
+use crate::exit::{BadData, Done, Usage};
+use crate::pairs::{Pairs, Place};
+
+/// Pairs that are read at once.
+const ROUND: usize = 4096;
+
+pub(crate) fn run(args: &ShortlistArgs, common: Common) -> anyhow::Result<Done> {
+    for (value, flag) in [(args.best, "--best"), (args.frequent, "--frequent")] {
+        if value == 0 {
+            return Err(Usage(format!("{flag} must be at least 1")).into());
+        }
+    }
+    let read = [&args.pairs, &args.src, &args.tgt];
+    if read.into_iter().flatten().filter(|path| is_stream(path)).count() > 1 {
+        return Err(Usage("`-` is standard input, which is read once; give it for one file only".into()).into());
+    }
+    let tokenizers = Checkpoint::tokenizers(&args.model)?;
+    let place = Place { pairs: args.pairs.as_deref(), sides: args.src.as_deref().zip(args.tgt.as_deref()) };
+    let mut pairs = Pairs::open(place, args.columns, ROUND)?;
+    let mut learner = Learner::new(tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
+    let mut screen = Screen::new(common);
+    while let Some(round) = pairs.next()? {
+        for (src, tgt) in &round {
+            learner.add(&tokenizers.src.encode(src), &tokenizers.tgt.encode(tgt));
+        }
+        screen.live(|_| format!("{} read", counted(learner.pairs(), "pair")));
+    }
+    if learner.pairs() == 0 {
+        return Err(BadData("there are no pairs to learn a shortlist from".into()).into());
+    }
+    let read = learner.pairs();
+    let shortlist = learner.learn(Settings { best: args.best, frequent: args.frequent });
+    shortlist.save(&args.model)?;
+    let (pieces, candidates) = shortlist.size();
+    let (pieces, candidates) = (grouped(pieces), grouped(candidates));
+    screen.line(&format!(
+        "{SHORTLIST_FILE}: {candidates} candidates of {pieces} source pieces, from {}",
+        counted(read, "pair")
+    ));
+    screen.line(&format!("try it: lookback translate --shortlist -m {}", shell(&args.model)));
+    Ok(Done::Whole)
+}

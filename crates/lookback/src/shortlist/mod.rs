@@ -1,0 +1,120 @@
+//! A lexical shortlist: which pieces a translation may be written with, by the pieces of its source.
+//!
+//! Most of a decoder's time goes into the output layer over the whole vocabulary, of which a sentence needs a few hundred pieces. A shortlist has, for every piece of the source, the
+//! pieces that most probably translate it, and the most frequent ones for all (Jean et al. 2015, §4; Marian's `--shortlist`). It is learnt from pairs, with IBM's first model.
+//!
+//! | tensor of `shortlist.safetensors` | what |
+//! |---|---|
+//! | `counts` (V_src,) | how many candidates every piece of the source has |
+//! | `candidates` | these, piece after piece, the most probable first |
+//! | `frequent` | the candidates of all sentences, the most frequent first |
+
+#[cfg(feature = "files")]
+use std::path::Path;
+
+#[cfg(feature = "files")]
+use crate::checkpoint::{CheckpointError, Numbers, Tensor, TensorFile, write_tensors};
+#[cfg(feature = "files")]
+use crate::text::Tokenizers;
+
+mod learn;
+#[cfg(all(test, feature = "train"))]
+mod tests;
+
+pub use learn::{Learner, Settings};
+
+/// The shortlist's file in a model folder.
+#[cfg(feature = "files")]
+pub const SHORTLIST_FILE: &str = "shortlist.safetensors";
+
+/// Candidates by the pieces of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortlist {
+    /// How many each piece of the source has (V_src,).
+    counts: Vec<u32>,
+    /// Where each piece's begin (V_src,).
+    starts: Vec<usize>,
+    candidates: Vec<u32>,
+    frequent: Vec<u32>,
+}
+
+impl Shortlist {
+    fn new(counts: Vec<u32>, candidates: Vec<u32>, frequent: Vec<u32>) -> Self {
+        let mut end = 0;
+        let start = |&count: &u32| {
+            end += count as usize;
+            end - count as usize
+        };
+        let starts = counts.iter().map(start).collect();
+        Self { counts, starts, candidates, frequent }
+    }
+
+    /// The pieces a translation of `src` may be written with: ascending, none twice. Ids outside the vocabulary have none of their own.
+    #[must_use]
+    pub fn candidates(&self, src: &[u32]) -> Vec<u32> {
+        let mut all = self.frequent.clone();
+        for &id in src {
+            if let (Some(&start), Some(&count)) = (self.starts.get(id as usize), self.counts.get(id as usize)) {
+                all.extend(&self.candidates[start..start + count as usize]);
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// How many pieces of the source have candidates of their own, and how many candidates there are in all.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.counts.iter().filter(|&&count| count > 0).count(), self.candidates.len())
+    }
+
+    /// Writes the shortlist into a model folder.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    #[cfg(feature = "files")]
+    pub fn save(&self, dir: &Path) -> Result<(), CheckpointError> {
+        let tensors = [("counts", &self.counts), ("candidates", &self.candidates), ("frequent", &self.frequent)];
+        let tensors = tensors.map(|(name, ids)| Tensor {
+            name: name.to_owned(),
+            shape: vec![ids.len()],
+            numbers: Numbers::U32(ids),
+        });
+        write_tensors(&dir.join(SHORTLIST_FILE), &tensors, None)
+    }
+
+    /// Reads the shortlist of a model folder whose vocabularies are these.
+    ///
+    /// # Errors
+    /// If there is none, it cannot be read, or it is not one of these vocabularies. Names file and tensor.
+    #[cfg(feature = "files")]
+    pub fn load(dir: &Path, tokenizers: &Tokenizers) -> Result<Self, CheckpointError> {
+        let path = dir.join(SHORTLIST_FILE);
+        if !path.exists() {
+            return Err(CheckpointError::NoShortlist { dir: dir.to_owned() });
+        }
+        let file = TensorFile::read(&path)?;
+        file.expect_only(["counts", "candidates", "frequent"].map(str::to_owned).into_iter())?;
+        let [counts, candidates, frequent] = [file.ids("counts")?, file.ids("candidates")?, file.ids("frequent")?];
+        let damaged = |message: String| Err(CheckpointError::Damaged { path: path.clone(), message });
+        let (src, tgt) = (tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
+        if counts.len() != src {
+            let found = counts.len();
+            return damaged(format!(
+                "`counts` has {found} pieces, the source vocabulary {src}; learn the shortlist again"
+            ));
+        }
+        let sum: u64 = counts.iter().map(|&count| u64::from(count)).sum();
+        if sum != candidates.len() as u64 {
+            return damaged(format!("`counts` add up to {sum}, `candidates` are {}", candidates.len()));
+        }
+        for (name, ids) in [("candidates", &candidates), ("frequent", &frequent)] {
+            if let Some(index) = ids.iter().position(|&id| id as usize >= tgt) {
+                let id = ids[index];
+                return damaged(format!("`{name}` holds {id} at {index}; the target vocabulary has {tgt} pieces"));
+            }
+        }
+        Ok(Self::new(counts, candidates, frequent))
+    }
+}

@@ -1,0 +1,155 @@
+//! What is learnt, kept, refused, and what a search makes of it.
+
+use std::fs;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::backend::Cpu;
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, CorpusSize, SearchConfig};
+use crate::model::Seq2Seq;
+use crate::search::{Constraints, SearchOptions};
+use crate::stored::Storage;
+use crate::text::{BOS, EOS, PAD, TextMode, TokenizerSpec, UNK};
+use crate::{Request, Translator};
+
+/// A model with random parameters, one piece per character.
+fn checkpoint() -> Checkpoint {
+    let spec = TokenizerSpec { mode: TextMode::Char, ..TokenizerSpec::default() };
+    let tokenizers = Tokenizers::train(&spec, ["ein großer Baum am Haus"], ["a tall tree by the house"]).unwrap();
+    let mut config = Config::default();
+    (config.model.hidden, config.model.embedding) = (Some(16), Some(8));
+    config.search = SearchConfig { beam_size: 3, max_length_ratio: 1.0, max_length_extra: 6, ..config.search };
+    let config = config.resolve(CorpusSize { pairs: 1, words: 5.0, characters: 24.0 }).unwrap();
+    let (_, specs) = Seq2Seq::new(&config.model, tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
+    // Stretched, so that some tokens are much more probable than others.
+    let values = (0..).zip(&specs).map(|(place, spec)| spec.initial(3, place).iter().map(|v| v * 9.0).collect());
+    Checkpoint::new(config, tokenizers, values.collect())
+}
+
+const SOURCES: [&str; 4] = ["ein Haus", "", "am Baum", "großer Baum am Haus"];
+
+fn full(tokenizers: &Tokenizers) -> Shortlist {
+    let counts = vec![0; tokenizers.src.vocab_size()];
+    let frequent = (0u32..).take(tokenizers.tgt.vocab_size()).filter(|id| ![PAD, UNK, BOS].contains(id)).collect();
+    Shortlist::new(counts, Vec::new(), frequent)
+}
+
+#[test]
+fn pieces_that_translate_each_other_are_found_and_the_most_frequent_are_everywhere() {
+    // 10 always stands with 20, 11 with 21, 12 with 22; 30 is everywhere.
+    let mut learner = Learner::new(40, 40);
+    for (src, tgt) in [([10, 11], [20, 21, 30]), ([11, 12], [22, 21, 30]), ([12, 10], [22, 20, 30])] {
+        learner.add(&src, &tgt);
+    }
+    assert_eq!(learner.pairs(), 3);
+    let shortlist = learner.learn(Settings { best: 1, frequent: 1 });
+    assert_eq!(shortlist.frequent, [30], "three times, the others twice");
+    for (src, tgt) in [(10, 20), (11, 21), (12, 22)] {
+        assert_eq!(shortlist.candidates(&[src]), [tgt, 30]);
+    }
+    assert_eq!(shortlist.candidates(&[12, 10, 12]), [20, 22, 30]);
+    assert_eq!(shortlist.candidates(&[5, 99]), [30], "never seen, or no piece at all");
+    assert_eq!(shortlist.size(), (4, 4), "the end, which explains what no piece does, has one, too");
+}
+
+proptest! {
+    #[test]
+    fn a_shortlist_is_read_as_it_was_written(
+        lists in prop::collection::vec(prop::collection::vec(0u32..280, 0..5), 1..20),
+        frequent in prop::collection::vec(0u32..280, 0..9),
+    ) {
+        let tokenizers = checkpoint().tokenizers;
+        let mut counts = vec![0u32; tokenizers.src.vocab_size()];
+        counts.iter_mut().zip(&lists).for_each(|(count, list)| *count = list.len().try_into().unwrap());
+        let most = u32::try_from(tokenizers.tgt.vocab_size()).unwrap();
+        let within = |ids: Vec<u32>| ids.into_iter().map(|id| id % most).collect::<Vec<_>>();
+        let shortlist = Shortlist::new(counts, within(lists.concat()), within(frequent));
+        let dir = TempDir::new().unwrap();
+        shortlist.save(dir.path()).unwrap();
+        prop_assert_eq!(Shortlist::load(dir.path(), &tokenizers).unwrap(), shortlist);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_of_these_vocabularies_is_refused_by_tensor() {
+    let tokenizers = checkpoint().tokenizers;
+    let (src, tgt) = (tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
+    let said = |counts: Vec<u32>, candidates: &[u32], frequent: &[u32]| {
+        let dir = TempDir::new().unwrap();
+        Shortlist::new(counts, candidates.to_vec(), frequent.to_vec()).save(dir.path()).unwrap();
+        Shortlist::load(dir.path(), &tokenizers).unwrap_err().to_string()
+    };
+    let with = |first: u32| {
+        let mut counts = vec![0; src];
+        counts[0] = first;
+        counts
+    };
+    assert!(said(vec![0; 3], &[], &[5]).contains("`counts` has 3 pieces"));
+    assert!(said(with(2), &[7], &[5]).contains("`counts` add up to 2, `candidates` are 1"));
+    let outside = u32::try_from(tgt).unwrap();
+    assert!(said(with(2), &[7, outside], &[5]).contains(&format!("`candidates` holds {outside} at 1")));
+    assert!(said(with(0), &[], &[outside]).contains(&format!("`frequent` holds {outside} at 0")));
+    let dir = TempDir::new().unwrap();
+    let missing = Shortlist::load(dir.path(), &tokenizers).unwrap_err().to_string();
+    assert!(missing.contains("has no shortlist") && missing.contains("lookback shortlist"), "{missing}");
+    fs::write(dir.path().join(SHORTLIST_FILE), b"nothing").unwrap();
+    assert!(Shortlist::load(dir.path(), &tokenizers).unwrap_err().to_string().contains("7 bytes are no safetensors"));
+}
+
+#[test]
+fn a_list_of_all_pieces_changes_no_translation_in_any_storage() {
+    for storage in [Storage::F32, Storage::Bf16, Storage::Int8] {
+        let checkpoint = if storage == Storage::F32 { checkpoint() } else { checkpoint().convert(storage).unwrap() };
+        let options = SearchOptions { nbest: 3, ..checkpoint.config.search.clone().into() };
+        let all = full(&checkpoint.tokenizers);
+        let plain = Translator::from_checkpoint(checkpoint.clone(), Cpu::detect(2));
+        let listed = Translator::from_checkpoint(checkpoint, Cpu::detect(2)).with_shortlist(all);
+        let (plain, listed) = [plain, listed].map(|t| t.translate_with(&SOURCES, &options).unwrap()).into();
+        for (a, b) in plain.iter().flatten().zip(listed.iter().flatten()) {
+            assert_eq!(a.hypothesis.ids, b.hypothesis.ids, "{storage:?}");
+            // The specials, which are never said, take part of the probability without a list.
+            assert!(b.hypothesis.log_prob >= a.hypothesis.log_prob - 1e-4, "{storage:?}: {a:?}, {b:?}");
+        }
+    }
+}
+
+#[test]
+fn translations_are_written_with_candidates_ends_and_bytes_whatever_else_is_in_the_batch() {
+    let checkpoint = checkpoint();
+    let (src, tgt) = (checkpoint.tokenizers.src.clone(), checkpoint.tokenizers.tgt.clone());
+    // Every piece of the source may become itself alone.
+    let counts = vec![1; src.vocab_size()];
+    let shortlist = Shortlist::new(counts, (0u32..).take(src.vocab_size()).collect(), tgt.encode("t"));
+    let options: SearchOptions = SearchOptions { nbest: 2, ..checkpoint.config.search.clone().into() };
+    let translator = Translator::from_checkpoint(checkpoint, Cpu::detect(2)).with_shortlist(shortlist.clone());
+    let together = translator.translate_with(&SOURCES, &options).unwrap();
+    for (source, found) in SOURCES.iter().zip(&together) {
+        let candidates = shortlist.candidates(&src.encode(source));
+        for id in found.iter().flat_map(|t| &t.hypothesis.ids) {
+            assert!(candidates.contains(id) || *id == EOS || tgt.byte_value(*id).is_some(), "{source}: {id}");
+        }
+        assert_eq!(*found, translator.translate_with(&[source], &options).unwrap()[0], "{source} alone");
+    }
+}
+
+#[test]
+fn what_must_be_said_is_among_the_candidates() {
+    let checkpoint = checkpoint();
+    let counts = vec![0; checkpoint.tokenizers.src.vocab_size()];
+    let shortlist = Shortlist::new(counts, Vec::new(), checkpoint.tokenizers.tgt.encode("t"));
+    let options: SearchOptions =
+        SearchConfig { beam_size: 8, max_length_extra: 30, ..checkpoint.config.search.clone() }.into();
+    let translator = Translator::from_checkpoint(checkpoint, Cpu::detect(1)).with_shortlist(shortlist);
+    let request = |prefix: &str, must: &[&str]| {
+        let must = must.iter().map(|&text| text.to_owned()).collect();
+        let constraints = Constraints { prefix: prefix.into(), must, ..Constraints::default() };
+        Request { text: "ein Haus".into(), constraints, number: 0 }
+    };
+    let requests = [request("a tall tr", &[]), request("", &["house"])];
+    let found = translator.translate_requests(&requests, &options).unwrap();
+    assert!(found[0][0].text.starts_with("a tall tr"), "{:?}", found[0][0]);
+    assert!(found[1][0].text.contains("house") && found[1][0].hypothesis.unmet.is_empty(), "{:?}", found[1][0]);
+}
