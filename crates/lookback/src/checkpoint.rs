@@ -34,6 +34,8 @@ pub use average::AverageError;
 pub(crate) use tensors::TensorFile;
 pub(crate) use write::write_atomic;
 #[cfg(feature = "train")]
+pub(crate) use write::write_whole;
+#[cfg(feature = "train")]
 pub(crate) use write::{Numbers, Tensor, write_tensors};
 use write::{scale_name, write_numbers, write_stored};
 

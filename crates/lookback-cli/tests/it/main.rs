@@ -20,5 +20,6 @@ mod round_trip;
 mod signals;
 mod starting;
 mod study;
+mod temporary;
 mod text;
 mod written;

@@ -23,7 +23,6 @@ mod restore;
 mod row;
 mod scripts;
 mod shape;
-mod sort;
 #[cfg(test)]
 mod tests;
 
