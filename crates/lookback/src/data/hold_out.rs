@@ -138,7 +138,7 @@ impl Division {
         let relations = &self.relations;
         let all = || 0..relations.len();
         let mut components: Vec<u32> = all().filter(|&i| relations.component(i) == i).collect();
-        let mut different = vec![0_usize; self.fates.len()];
+        let mut different = vec![0_u32; self.fates.len()];
         for i in all().filter(|&i| relations.same(i) == i) {
             different[relations.component(i) as usize] += 1;
         }
@@ -146,7 +146,7 @@ impl Division {
         let largest = (asked / COMPONENT_SHARE).max(1);
         let (mut held, mut taken) = (0, HashSet::new());
         for component in components {
-            let different = different[component as usize];
+            let different = different[component as usize] as usize;
             if different <= largest && held + different <= asked {
                 held += different;
                 taken.insert(component);
