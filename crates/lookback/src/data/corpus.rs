@@ -99,7 +99,7 @@ impl CorpusReader {
         let mut src_lines = Lines::open(src)?;
         let mut tgt_lines = match Lines::open(tgt) {
             Ok(lines) => lines,
-            Err(error) => return src_lines.to_end().and(Err(error)),
+            Err(error) => return src_lines.into_report().and(Err(error)),
         };
         // A line that is missing says more than one that is empty, so all of them are counted before that is told.
         let mut empty = Ok(());
@@ -107,7 +107,7 @@ impl CorpusReader {
             let tgt_text = match tgt_lines.next_line() {
                 Ok(Some((_, text))) => text,
                 Ok(None) => break,
-                Err(error) => return src_lines.to_end().and(Err(error)),
+                Err(error) => return src_lines.into_report().and(Err(error)),
             };
             if empty.is_ok() {
                 let src_side = not_empty(src, line, Side::Src, src_text);
@@ -115,7 +115,7 @@ impl CorpusReader {
                 self.writer.push(PairRef { src: src_text, tgt: tgt_text, line, corpus: self.corpora })?;
             }
         }
-        let (src_file, tgt_file) = (src_lines.to_end()?, tgt_lines.to_end()?);
+        let (src_file, tgt_file) = (src_lines.into_report()?, tgt_lines.into_report()?);
         if src_file.lines != tgt_file.lines {
             return Err(DataError::LineCounts {
                 src: src.to_owned(),

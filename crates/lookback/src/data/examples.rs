@@ -58,7 +58,7 @@ impl ExampleWriter {
     }
 
     pub(super) fn push(&mut self, example: &Example) -> Result<(), DataError> {
-        if self.lengths.len() as usize % STRIDE == 0 {
+        if (self.lengths.len() as usize).is_multiple_of(STRIDE) {
             self.starts.push(self.spool.written());
         }
         self.bytes.clear();

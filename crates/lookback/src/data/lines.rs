@@ -86,7 +86,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// Reads what is left; an error if there was no line at all.
-    pub(super) fn to_end(mut self) -> Result<FileReport, DataError> {
+    pub(super) fn into_report(mut self) -> Result<FileReport, DataError> {
         while self.next_line()?.is_some() {}
         if self.report.lines == 0 { Err(DataError::Empty { path: self.report.path }) } else { Ok(self.report) }
     }
@@ -120,7 +120,7 @@ pub(super) fn for_each_line(
     while let Some((number, text)) = lines.next_line()? {
         line(number, text)?;
     }
-    lines.to_end()
+    lines.into_report()
 }
 
 #[cfg(test)]

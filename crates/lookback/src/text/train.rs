@@ -155,10 +155,10 @@ fn merges_of(
         .show_progress(false)
         .initial_alphabet([META].into_iter().collect())
         .build();
-    let model = alone(|| {
+    let json = alone(|| {
         let mut model = BPE::default();
         trainer.do_train(&counts, &mut model)?;
-        Ok(model)
+        Ok(serde_json::to_string(&model)?)
     })?;
 
     /// The only public way to a model's merges in order is through its JSON.
@@ -166,17 +166,23 @@ fn merges_of(
     struct Trained {
         merges: Vec<(String, String)>,
     }
-    let json = serde_json::to_string(&model).map_err(|error| failed(error.to_string()))?;
     let trained: Trained = serde_json::from_str(&json).map_err(|error| failed(error.to_string()))?;
     Ok(trained.merges)
 }
 
-/// Trains in a pool of one thread of its own: the order in which `tokenizers` adds up its counts is then the same on
-/// every machine, and no pool as wide as the machine is started behind the caller's back.
+/// Trains in a thread of its own that is its own pool: the order in which `tokenizers` adds up its counts is then the same on
+/// every machine, no pool as wide as the machine is started behind the caller's back, and what training took goes back to the
+/// system with its thread.
 fn alone<R: Send>(training: impl FnOnce() -> tokenizers::Result<R> + Send) -> Result<R, TextError> {
     let failed = |reason: String| TextError::Train { reason };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| failed(error.to_string()))?;
-    pool.install(training).map_err(|error| failed(error.to_string()))
+    let trained = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build()?;
+            pool.install(training)
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    trained.map_err(|error| failed(error.to_string()))
 }
 
 /// The strings inside which pairs are counted: a word, cut at characters outside the alphabet, whose bytes take part in no merge.
