@@ -113,8 +113,8 @@ fn a_training_is_the_same_wherever_its_pairs_are_and_goes_on_from_one_place_to_t
     let kinds: [(&str, &[&str], bool); 4] = [
         ("plain", &[], false),
         ("weighted", &["data.corpus_weights=[2.5, 0.7]", "data.sample=200", "data.max_src=12"], false),
-        ("anew", &["text.bpe_dropout=0.2", "data.corpus_weights=[1.0, 0.5]"], false),
-        ("guided", &["text.bpe_dropout=0.2", "train.guided_alignment_weight=0.5"], true),
+        ("anew", &["text.mode=bpe", "text.bpe_dropout=0.2", "data.corpus_weights=[1.0, 0.5]"], false),
+        ("guided", &["text.mode=bpe", "text.bpe_dropout=0.2", "train.guided_alignment_weight=0.5"], true),
     ];
     for (kind, sets, is_guided) in kinds {
         let out = |name: &str| dir.path().join(format!("{kind}-{name}"));

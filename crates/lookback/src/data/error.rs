@@ -153,7 +153,7 @@ pub enum DataError {
         found: u64,
     },
     /// What does not fit into memory cannot be written to a temporary file, or read back.
-    #[error("cannot keep the pairs in a temporary file in `{}`: {source}; set {TEMPORARY} to a folder with room", folder.display())]
+    #[error("cannot keep the pairs in a temporary file in `{}`; set {TEMPORARY} to a folder with room: {source}", folder.display())]
     Temporary {
         /// Where the system keeps temporary files.
         folder: PathBuf,
