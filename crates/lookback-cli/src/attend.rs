@@ -1,7 +1,7 @@
 //! `lookback attend`.
 
 use lookback::config::TextMode;
-use lookback::data::read_tsv;
+use lookback::data::{Pair, read_tsv};
 use lookback::search::{KeepWeights, SearchOptions};
 use lookback::view::{Links, Style};
 use lookback::{TranslateError, Translator};
@@ -33,11 +33,16 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
     if let Some(pairs) = &args.pairs {
         let corpus = read_tsv(pairs, args.columns)?;
         let mut out = MapOutput::open(args.output.as_deref(), form)?;
-        for (round, pairs) in corpus.pairs.chunks(ROUND).enumerate() {
-            let pairs: Vec<(&str, &str)> = pairs.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
-            for map in translator.attend_pairs(&pairs)? {
-                let line = round * ROUND + map.id();
+        let (mut pairs, mut line) = (corpus.pairs.iter(), 0);
+        loop {
+            let round = pairs.by_ref().take(ROUND).collect::<Result<Vec<Pair>, _>>()?;
+            if round.is_empty() {
+                break;
+            }
+            let round: Vec<(&str, &str)> = round.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
+            for map in translator.attend_pairs(&round)? {
                 out.take(vec![map.with_id(line)])?;
+                line += 1;
             }
         }
         out.finish()?;

@@ -4,8 +4,8 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use lookback::data::{
-    Columns, Corpus, DataError, FileReport, HoldOutReport, Lines, PairStream, ReadReport, read_lines, read_parallel,
-    read_tsv,
+    Columns, Corpus, CorpusReader, DataError, FileReport, HoldOutReport, Lines, Pair, PairStream, ReadReport,
+    read_lines,
 };
 use lookback::study::shell_word;
 
@@ -41,27 +41,31 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) fn read(&self) -> Result<Corpus, DataError> {
-        match self {
-            Self::Table(path, columns) => read_tsv(path, *columns),
-            Self::Parallel(src, tgt) => read_parallel(src, tgt),
-        }
-    }
-
     /// Reads and tells what was read.
     pub(crate) fn read_aloud(&self, screen: &mut Screen) -> Result<Corpus, DataError> {
-        let corpus = self.read()?;
-        for file in &corpus.report.files {
+        let mut reader = CorpusReader::default();
+        self.add_aloud(&mut reader, screen)?;
+        reader.finish()
+    }
+
+    /// Reads one more corpus and tells what was read.
+    fn add_aloud(&self, reader: &mut CorpusReader, screen: &mut Screen) -> Result<(), DataError> {
+        let before = reader.report().files.len();
+        match self {
+            Self::Table(path, columns) => reader.read_tsv(path, *columns)?,
+            Self::Parallel(src, tgt) => reader.read_parallel(src, tgt)?,
+        }
+        for file in &reader.report().files[before..] {
             screen.line(&told(file));
         }
-        Ok(corpus)
+        Ok(())
     }
 }
 
 /// What to learn from.
 #[derive(Debug)]
 pub(crate) enum Sources {
-    /// Files, read whole.
+    /// Files, read to their ends.
     Files(Vec<Source>),
     /// Standard input, read as it comes.
     Stream(Option<Columns>),
@@ -100,7 +104,7 @@ impl Sources {
         }
     }
 
-    /// Reads files whole, and of a stream the first `buffer` pairs; tells what was read. The rest of the stream comes with them.
+    /// Reads files to their ends, and of a stream the first `buffer` pairs; tells what was read. The rest of the stream comes with them.
     pub(crate) fn read_aloud(
         &self,
         buffer: usize,
@@ -108,8 +112,9 @@ impl Sources {
     ) -> Result<(Corpus, Option<PairStream>), DataError> {
         match self {
             Self::Files(files) => {
-                let corpora = files.iter().map(|file| file.read_aloud(screen)).collect::<Result<Vec<_>, _>>()?;
-                Ok((Corpus::concat(corpora), None))
+                let mut reader = CorpusReader::default();
+                files.iter().try_for_each(|file| file.add_aloud(&mut reader, screen))?;
+                Ok((reader.finish()?, None))
             }
             Self::Stream(columns) => {
                 let mut stream = PairStream::new("-".into(), BufReader::new(io::stdin()), *columns)?;
@@ -152,14 +157,14 @@ pub(crate) fn tell_hold_out(screen: &mut Screen, report: &HoldOutReport) {
     screen.line(&text);
 }
 
-/// The sources of a corpus.
-pub(crate) fn sources(corpus: &Corpus) -> Vec<&str> {
-    corpus.pairs.iter().map(|pair| pair.src.as_str()).collect()
+/// The sources of pairs.
+pub(crate) fn sources(pairs: &[Pair]) -> Vec<&str> {
+    pairs.iter().map(|pair| pair.src.as_str()).collect()
 }
 
-/// The targets of a corpus.
-pub(crate) fn targets(corpus: &Corpus) -> Vec<&str> {
-    corpus.pairs.iter().map(|pair| pair.tgt.as_str()).collect()
+/// The targets of pairs.
+pub(crate) fn targets(pairs: &[Pair]) -> Vec<&str> {
+    pairs.iter().map(|pair| pair.tgt.as_str()).collect()
 }
 
 /// A path as it can be typed into a shell.

@@ -190,9 +190,12 @@ fn tell_fixed(screen: &mut Screen, fixed: &Fixed) {
     ));
 }
 
+/// The most memory a glance sorts in, in bytes: a training has other uses for it.
+const GLANCE_MEMORY: usize = 32 << 20;
+
 /// Names what a training would suffer from, in a line; says nothing of a clean corpus.
 pub(crate) fn glance(screen: &mut Screen, train: &Corpus, valid: Option<&Corpus>) -> Result<(), DoctorError> {
-    let options = Options { examples: 1, ..Options::default() };
+    let options = Options { examples: 1, memory: GLANCE_MEMORY, ..Options::default() };
     let report = lookback::data::doctor::glance(train, valid, &options)?;
     let told = |check: Check| {
         let finding = report.findings.iter().find(|finding| finding.check == check)?;

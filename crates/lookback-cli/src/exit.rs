@@ -88,6 +88,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Usage>() || cause.is::<ConfigError>() {
         return Some(2);
     }
+    if let Some(DataError::Temporary { .. }) = cause.downcast_ref() {
+        return Some(1);
+    }
     let is_data = cause.is::<DataError>() || cause.is::<BadData>() || cause.is::<Unknown>();
     let is_list = cause.is::<BadRequest>() || cause.is::<BadEntry>() || cause.is::<NbestError>();
     if is_data || is_list || cause.is::<EvalError>() || cause.is::<LinkError>() {
@@ -126,7 +129,8 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     match cause.downcast_ref() {
         Some(DoctorError::Occupied { .. } | DoctorError::Name { .. }) => return Some(2),
-        Some(DoctorError::Beyond { .. } | DoctorError::Data(_) | DoctorError::Changed { .. }) => return Some(3),
+        Some(DoctorError::Data(inner)) => return code_of(inner),
+        Some(DoctorError::Beyond { .. } | DoctorError::Changed { .. }) => return Some(3),
         _ => {}
     }
     // What a vocabulary is made by are values of the configuration.
@@ -143,8 +147,8 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         | TrainError::NothingToResume { .. } => Some(2),
         TrainError::Text(TextError::VocabTooSmall { .. } | TextError::TooRare { .. })
         | TrainError::Search(SearchError::Option { .. }) => Some(2),
-        TrainError::Data(_)
-        | TrainError::Eval(_)
+        TrainError::Data(inner) => code_of(inner),
+        TrainError::Eval(_)
         | TrainError::NothingLeft { .. }
         | TrainError::OtherWords(_)
         | TrainError::Links(_)
@@ -166,6 +170,8 @@ mod tests {
         let empty = || DataError::Empty { path: PathBuf::from("p.tsv") };
         assert_eq!(code(&anyhow::Error::new(empty()).context("reading")), 3);
         assert_eq!(code(&TrainError::from(empty()).into()), 3);
+        let full = || DataError::Temporary { folder: "/tmp".into(), source: ErrorKind::StorageFull.into() };
+        assert_eq!((code(&full().into()), code(&TrainError::from(full()).into())), (1, 1));
         assert_eq!(code(&Usage("no".into()).into()), 2);
         assert_eq!(code(&TrainError::Occupied { dir: PathBuf::from("m") }.into()), 2);
         assert_eq!(code(&anyhow::anyhow!("out of luck")), 1);

@@ -9,7 +9,7 @@ use anyhow::Context;
 use lookback::Translator;
 use lookback::backend::Cpu;
 use lookback::config::{AttentionKind, Config};
-use lookback::data::Corpus;
+use lookback::data::Pair;
 use lookback::eval::{Bleu, ExactMatch};
 use lookback::search::{KeepWeights, SearchOptions};
 use lookback::train::{Aligned, Ending, Initial, Job, Ready, RunOptions, train};
@@ -38,7 +38,7 @@ const IN_TERMINAL: usize = 3;
 struct Made {
     task: Task,
     places: Places,
-    test: Corpus,
+    test: Vec<Pair>,
     ready: Ready,
     seconds: f64,
     bleu: Bleu,
@@ -109,7 +109,7 @@ fn configuration(args: &QuickstartArgs) -> anyhow::Result<Config> {
 }
 
 /// Where the decoder looked in the first test sentences.
-fn look(translator: &Translator, test: &Corpus, options: SearchOptions) -> anyhow::Result<Vec<AttentionMap>> {
+fn look(translator: &Translator, test: &[Pair], options: SearchOptions) -> anyhow::Result<Vec<AttentionMap>> {
     if translator.config().model.attention == AttentionKind::None {
         return Ok(Vec::new());
     }
@@ -117,7 +117,7 @@ fn look(translator: &Translator, test: &Corpus, options: SearchOptions) -> anyho
     let options = SearchOptions { nbest: 1, weights: KeepWeights::Yes, ..options };
     let found = translator.attend(&shown, &options)?;
     let with_reference = |map: AttentionMap| {
-        let reference = test.pairs.get(map.id()).map_or("", |pair| &pair.tgt);
+        let reference = test.get(map.id()).map_or("", |pair| &pair.tgt);
         map.with_reference(reference)
     };
     Ok(found.into_iter().flatten().map(with_reference).collect())
@@ -139,7 +139,7 @@ impl Made {
         };
         Page::new(format!("{}: where the decoder looked", self.task.title()))
             .fact(name, value)
-            .fact("Measured on", format!("{} never seen in training", counted(self.test.pairs.len(), "pair")))
+            .fact("Measured on", format!("{} never seen in training", counted(self.test.len(), "pair")))
             .fact("Learned from", counted(self.ready.train_pairs, "pair"))
             .fact("Parameters", grouped(self.ready.parameters))
             .fact("Time", format!("{} with {}", duration(self.seconds), counted(self.ready.threads, "thread")))

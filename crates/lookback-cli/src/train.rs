@@ -77,13 +77,13 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
             let (corpus, valid, report) = hold_out(corpus, config.seed, config.data.hold_out)?;
             tell_hold_out(&mut screen, &report);
             if let Some(rest) = &mut rest {
-                rest.keep_out(&valid);
+                rest.keep_out(&valid)?;
             }
             (corpus, valid)
         }
     };
     if args.dump_config {
-        let size = CorpusSize::of(&corpus);
+        let size = CorpusSize::of(&corpus)?;
         let config = if guide.is_some() { config.guided()? } else { config.unguided()? };
         let config = if gold.is_some() { config.with_gold()? } else { config.without_gold()? };
         let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };

@@ -32,6 +32,8 @@ mod write;
 pub use average::AverageError;
 pub(crate) use tensors::TensorFile;
 pub(crate) use write::write_atomic;
+#[cfg(feature = "train")]
+pub(crate) use write::write_whole;
 pub(crate) use write::{Numbers, Tensor, write_tensors};
 use write::{write_numbers, write_stored};
 

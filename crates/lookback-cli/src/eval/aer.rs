@@ -92,7 +92,8 @@ pub(crate) fn gold_pairs(
     format: Option<GoldFormat>,
 ) -> anyhow::Result<GoldPairs> {
     let words = |text: &str| text.split_whitespace().count();
-    let lengths: Vec<_> = pairs.pairs.iter().map(|pair| (words(&pair.src), words(&pair.tgt))).collect();
+    let lengths = pairs.pairs.iter().map(|pair| pair.map(|pair| (words(&pair.src), words(&pair.tgt))));
+    let lengths = lengths.collect::<Result<Vec<_>, _>>()?;
     let lines = lines(path)?;
     let file = LinkFile { path, lines: &lines, base: base(first), lengths: Some(&lengths) };
     let gold = read_gold(&file, format, pairs.pairs.len())?;

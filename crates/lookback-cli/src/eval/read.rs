@@ -11,7 +11,7 @@ use lookback::search::{KeepWeights, SearchOptions};
 
 use super::args::{EvalArgs, Nbest};
 use crate::args::Common;
-use crate::data::{is_stream, lines, sources, targets};
+use crate::data::{is_stream, lines};
 use crate::display::Screen;
 use crate::exit::{BadData, Usage};
 use crate::translate::one_line;
@@ -34,9 +34,13 @@ impl Test {
         match (&args.pairs, args.reference.as_slice()) {
             (Some(pairs), _) => {
                 let corpus = read_tsv(pairs, args.columns)?;
-                let own = |lines: Vec<&str>| lines.into_iter().map(str::to_owned).collect::<Vec<_>>();
-                let refs = own(targets(&corpus)).into_iter().map(|line| vec![line]).collect();
-                Ok(Self { refs, sources: Some(own(sources(&corpus))), path: pairs.clone() })
+                let (mut sources, mut refs) = (Vec::new(), Vec::new());
+                for pair in corpus.pairs.iter() {
+                    let pair = pair?;
+                    sources.push(pair.src);
+                    refs.push(vec![pair.tgt]);
+                }
+                Ok(Self { refs, sources: Some(sources), path: pairs.clone() })
             }
             (None, paths) => {
                 let path = paths.first().ok_or_else(|| Usage("give references: --ref FILE, or PAIRS".into()))?.clone();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use lookback::data::dates::{DatePair, splits};
-use lookback::data::{Corpus, read_tsv};
+use lookback::data::{Corpus, Pair, read_tsv};
 
 use super::places::{test_file, train_file};
 use crate::args::Task;
@@ -59,12 +59,12 @@ impl Task {
 pub(super) struct Corpora {
     pub(super) train: Corpus,
     pub(super) valid: Corpus,
-    pub(super) test: Corpus,
+    pub(super) test: Vec<Pair>,
 }
 
 impl Corpora {
     pub(super) fn sizes(&self) -> [usize; 3] {
-        [&self.train, &self.valid, &self.test].map(|corpus| corpus.pairs.len())
+        [self.train.pairs.len(), self.valid.pairs.len(), self.test.len()]
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn corpora(task: Task, dir: &Path) -> anyhow::Result<Corpora> {
             {
                 write(path, content)?;
             }
-            let pairs = read_tsv(&packed, None)?.pairs.into_iter().map(|pair| (pair.src, pair.tgt));
+            let pairs = read_tsv(&packed, None)?.pairs.to_vec()?.into_iter().map(|pair| (pair.src, pair.tgt));
             (valid, table(&pairs.collect::<Vec<_>>()))
         }
         Task::Dates => {
@@ -98,7 +98,7 @@ pub(super) fn corpora(task: Task, dir: &Path) -> anyhow::Result<Corpora> {
     };
     write(&test_file(dir), test.as_bytes())?;
     let read = |path: &Path| read_tsv(path, None);
-    Ok(Corpora { train: read(&train)?, valid: read(&valid)?, test: read(&test_file(dir))? })
+    Ok(Corpora { train: read(&train)?, valid: read(&valid)?, test: read(&test_file(dir))?.pairs.to_vec()? })
 }
 
 fn table(pairs: &[DatePair]) -> String {

@@ -21,5 +21,6 @@ mod shortlist;
 mod signals;
 mod starting;
 mod study;
+mod temporary;
 mod text;
 mod written;

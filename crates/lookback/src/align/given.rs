@@ -15,9 +15,10 @@ use sha2::{Digest, Sha256};
 
 use super::WeightsOf;
 use crate::backend::GuidedRows;
-use crate::data::{Batch, Corpus, Example, hex};
-use crate::eval::{Alignments, Base, LinkError, LinkFile};
+use crate::data::{Batch, Corpus, Example, Examples, hex};
+use crate::eval::{Alignments, Base, LinkFile};
 use crate::text::{Tokenizer, Tokenizers};
+use crate::train::TrainError;
 use crate::view::spaced;
 
 /// Words of a source and a target, from 0.
@@ -35,10 +36,15 @@ impl GivenLinks {
     ///
     /// # Errors
     /// What is no link or lies outside its pair, by `file:line`, and another number of lines than pairs.
-    pub fn insert(&mut self, number: u32, corpus: &Corpus, path: &Path, lines: &[String]) -> Result<(), LinkError> {
+    pub fn insert(&mut self, number: u32, corpus: &Corpus, path: &Path, lines: &[String]) -> Result<(), TrainError> {
         let words = |text: &str| text.split_whitespace().count();
-        let pairs = corpus.pairs.iter().filter(|pair| pair.corpus == number);
-        let lengths: Vec<(usize, usize)> = pairs.map(|pair| (words(&pair.src), words(&pair.tgt))).collect();
+        let mut lengths: Vec<(usize, usize)> = Vec::new();
+        let mut pairs = corpus.pairs.reader();
+        while let Some(pair) = pairs.next()? {
+            if pair.corpus == number {
+                lengths.push((words(pair.src), words(pair.tgt)));
+            }
+        }
         let file = LinkFile { path, lines, base: Base::Zero, lengths: Some(&lengths) };
         let read = Alignments::pharaoh(&file)?;
         // A line has at most a million bytes, so a position fits.
@@ -120,26 +126,38 @@ impl PairLinks {
     pub(crate) fn of_examples(
         given: &GivenLinks,
         corpus: &Corpus,
-        examples: &[Example],
+        examples: &Examples,
         counts: &[usize],
         tokenizers: &Tokenizers,
-    ) -> Result<Vec<Self>, OtherWords> {
+    ) -> Result<Vec<Self>, TrainError> {
         let numbers = (0..).zip(counts).flat_map(|(number, &count)| std::iter::repeat_n(number, count));
-        let mut pairs = corpus.pairs.iter();
+        let mut pairs = corpus.pairs.reader();
         let mut found = Vec::with_capacity(examples.len());
-        for (number, example) in numbers.zip(examples) {
-            // What was left out has no example.
-            let Some(pair) = pairs.by_ref().find(|pair| (pair.corpus, pair.line) == (number, example.line)) else {
+        for (number, example) in numbers.zip(examples.iter()) {
+            let example = example?;
+            while let Some(pair) = pairs.next()? {
+                // What was left out has no example.
+                if (pair.corpus, pair.line) != (number, example.line) {
+                    continue;
+                }
+                let links = given.of(number, example.line).into();
+                let of = || format!("corpus {}", number + 1);
+                let src = checked_starts(&tokenizers.src, (pair.src, &example.src), example.line, of)?;
+                let tgt = checked_starts(&tokenizers.tgt, (pair.tgt, &example.tgt), example.line, of)?;
+                found.push(Self { links, src, tgt });
                 break;
-            };
-            let links = given.of(number, example.line).into();
-            let of = || format!("corpus {}", number + 1);
-            let src = checked_starts(&tokenizers.src, (&pair.src, &example.src), example.line, of)?;
-            let tgt = checked_starts(&tokenizers.tgt, (&pair.tgt, &example.tgt), example.line, of)?;
-            found.push(Self { links, src, tgt });
+            }
         }
         debug_assert_eq!(found.len(), examples.len(), "every example is of a pair");
         Ok(found)
+    }
+
+    /// Bytes they take.
+    pub(crate) fn memory(&self) -> usize {
+        /// What an allocation takes beside what is asked for.
+        const ALLOCATION: usize = 16;
+        let own = size_of::<Self>() + 3 * ALLOCATION;
+        own + size_of_val(&*self.links) + size_of_val(&*self.src) + size_of_val(&*self.tgt)
     }
 
     /// The same links for the pair cut into other pieces.
@@ -227,12 +245,14 @@ mod tests {
 
     fn characters(corpus: &Corpus) -> Tokenizers {
         let spec = TokenizerSpec { mode: TextMode::Char, sharing: Sharing::Separate, ..TokenizerSpec::default() };
-        let sides = |side: fn(&crate::data::Pair) -> &str| corpus.pairs.iter().map(side).collect::<Vec<_>>();
+        let pairs = corpus.pairs.to_vec().expect("pairs");
+        let sides = |side: fn(&crate::data::Pair) -> &str| pairs.iter().map(side).collect::<Vec<_>>();
         Tokenizers::train(&spec, sides(|p| &p.src), sides(|p| &p.tgt)).expect("trained")
     }
 
-    fn encoded(corpus: &Corpus, tokenizers: &Tokenizers, most: usize) -> (Vec<Example>, FilterReport) {
-        encode_corpus(corpus, tokenizers, Limits { max_src: most, max_tgt: most, min: 0, max_ratio: None })
+    fn encoded(corpus: &Corpus, tokenizers: &Tokenizers, most: usize) -> (Examples, FilterReport) {
+        let limits = Limits { max_src: most, max_tgt: most, min: 0, max_ratio: None };
+        encode_corpus(corpus, tokenizers, limits).expect("examples")
     }
 
     /// `(t, b): s share …` of every row that has any.
@@ -252,7 +272,7 @@ mod tests {
         let mut given = GivenLinks::default();
         given.insert(0, corpus, Path::new("a.links"), &lines(links)).expect("links");
         let pairs = PairLinks::of_examples(&given, corpus, &examples, &report.kept, &tokenizers).expect("same words");
-        let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+        let batch = Batch::new(&examples.to_vec().expect("examples").iter().collect::<Vec<_>>());
         shown(&GivenRows::new(pairs.iter(), &batch, step), batch.batch)
     }
 
@@ -301,7 +321,7 @@ mod tests {
         let links: Vec<&[WordLink]> = pairs.iter().map(|pair| &*pair.links).collect();
         assert_eq!(links, [&[(1, 0)][..], &[(0, 0)], &[(0, 1), (1, 0)]]);
         // A pair may also be gone before it was encoded, as those of a hold-out are.
-        let held = Corpus { pairs: whole.pairs[2..].to_vec(), report: whole.report.clone() };
+        let held = Corpus { pairs: whole.pairs.iter().skip(2).map(Result::unwrap).collect(), ..whole };
         let (examples, report) = encoded(&held, &tokenizers, 4);
         let pairs = PairLinks::of_examples(&given, &held, &examples, &report.kept, &tokenizers).expect("same words");
         assert_eq!(&*pairs[0].links, [(0, 0)]);

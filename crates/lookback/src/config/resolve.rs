@@ -18,17 +18,20 @@ pub struct CorpusSize {
 
 impl CorpusSize {
     /// The size of a corpus.
+    ///
+    /// # Errors
+    /// If a temporary file of it cannot be read.
     #[cfg(feature = "files")]
-    #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-    pub fn of(corpus: &crate::data::Corpus) -> Self {
-        let mean = |total: usize| total as f64 / corpus.pairs.len().max(1) as f64;
-        let longer = |p: &crate::data::Pair| p.src.chars().count().max(p.tgt.chars().count());
-        Self {
-            pairs: corpus.pairs.len(),
-            words: mean(corpus.pairs.iter().map(|p| p.src.split_whitespace().count()).sum()),
-            characters: mean(corpus.pairs.iter().map(longer).sum()),
+    pub fn of(corpus: &crate::data::Corpus) -> Result<Self, crate::data::DataError> {
+        let (mut words, mut characters) = (0, 0);
+        let mut pairs = corpus.pairs.reader();
+        while let Some(pair) = pairs.next()? {
+            words += pair.src.split_whitespace().count();
+            characters += pair.src.chars().count().max(pair.tgt.chars().count());
         }
+        let mean = |total: usize| total as f64 / corpus.pairs.len().max(1) as f64;
+        Ok(Self { pairs: corpus.pairs.len(), words: mean(words), characters: mean(characters) })
     }
 }
 

@@ -1,44 +1,31 @@
 //! Sentence pairs from files.
 use std::path::Path;
 
-use super::lines::{FileReport, for_each_line};
-use super::{DataError, Side};
-
-/// A sentence and its translation, as they stand in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
-    /// The source sentence.
-    pub src: String,
-    /// The target sentence.
-    pub tgt: String,
-    /// The line it came from, from 1.
-    pub line: u64,
-    /// Which of several corpora it came from, from 0.
-    pub corpus: u32,
-}
+use super::lines::{FileReport, Lines, for_each_line};
+use super::{DataError, Pair, PairRef, PairWriter, Pairs, Side};
 
 /// Pairs in the order of their lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Corpus {
     /// The pairs.
-    pub pairs: Vec<Pair>,
+    pub pairs: Pairs,
     /// What was read.
     pub report: ReadReport,
 }
 
 /// What was read, file by file: one for tab-separated pairs, source and target for parallel files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadReport {
     /// The files.
     pub files: Vec<FileReport>,
 }
 
 impl Corpus {
-    /// A corpus that was made rather than read; lines count from 1.
+    /// A corpus that was made rather than read, kept in memory; lines count from 1.
     #[must_use]
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let pairs = (1u64..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line, corpus: 0 }).collect();
-        Self { pairs, report: ReadReport { files: Vec::new() } }
+        let pairs = (1..).zip(pairs).map(|(line, (src, tgt))| Pair { src, tgt, line, corpus: 0 }).collect();
+        Self { pairs, report: ReadReport::default() }
     }
 
     /// Several corpora after one another, each pair with the number of its own.
@@ -47,19 +34,18 @@ impl Corpus {
     /// If there are 2³² corpora or more.
     #[must_use]
     pub fn concat(corpora: impl IntoIterator<Item = Self>) -> Self {
-        let mut whole = Self { pairs: Vec::new(), report: ReadReport { files: Vec::new() } };
-        for (number, corpus) in corpora.into_iter().enumerate() {
-            let number = u32::try_from(number).expect("there are fewer than 2^32 corpora");
-            whole.pairs.extend(corpus.pairs.into_iter().map(|pair| Pair { corpus: number, ..pair }));
-            whole.report.files.extend(corpus.report.files);
-        }
-        whole
+        let mut files = Vec::new();
+        let pairs = corpora.into_iter().map(|corpus| {
+            files.extend(corpus.report.files);
+            corpus.pairs
+        });
+        Self { pairs: Pairs::concat(pairs), report: ReadReport { files } }
     }
 
     /// How many corpora the pairs are from.
     #[must_use]
     pub fn corpora(&self) -> usize {
-        self.pairs.iter().map(|pair| pair.corpus as usize + 1).max().unwrap_or(0)
+        self.pairs.corpora()
     }
 }
 
@@ -79,23 +65,113 @@ pub struct Columns {
     pub tgt: usize,
 }
 
-/// Reads `source TAB target` lines, plain, `.gz` or `.zst`. There is no quoting: a quotation mark is a quotation mark.
+/// Reads corpora from files, one after another.
 ///
-/// Without `columns` a line must have exactly two; with it, at least as many as it names.
+/// However many there are, together they take no more memory than one.
+#[derive(Debug, Default)]
+pub struct CorpusReader {
+    writer: PairWriter,
+    report: ReadReport,
+    corpora: u32,
+}
+
+impl CorpusReader {
+    /// Reads the next corpus from `source TAB target` lines, plain, `.gz` or `.zst`. There is no quoting: a quotation mark is a quotation mark.
+    ///
+    /// Without `columns` a line must have exactly two; with it, at least as many as it names.
+    ///
+    /// # Errors
+    /// Every [`DataError`] of a line names `file:line`: too few or too many columns, an empty side, NUL, text that is not UTF-8.
+    pub fn read_tsv(&mut self, path: &Path, columns: Option<Columns>) -> Result<(), DataError> {
+        let file = for_each_line(path, |line, text| {
+            self.writer.push(PairRef { corpus: self.corpora, ..pair_of(path, line, text, columns)? })
+        })?;
+        self.report.files.push(file);
+        self.corpora += 1;
+        Ok(())
+    }
+
+    /// Reads the next corpus from two files of which line n of one translates line n of the other.
+    ///
+    /// # Errors
+    /// As [`read_tsv`](Self::read_tsv), and if the files do not have equally many lines. What is wrong with the source is told first.
+    pub fn read_parallel(&mut self, src: &Path, tgt: &Path) -> Result<(), DataError> {
+        let mut src_lines = Lines::open(src)?;
+        let mut tgt_lines = match Lines::open(tgt) {
+            Ok(lines) => lines,
+            Err(error) => return src_lines.into_report().and(Err(error)),
+        };
+        // A line that is missing says more than one that is empty, so all of them are counted before that is told.
+        let mut empty = Ok(());
+        while let Some((line, src_text)) = src_lines.next_line()? {
+            let tgt_text = match tgt_lines.next_line() {
+                Ok(Some((_, text))) => text,
+                Ok(None) => break,
+                Err(error) => return src_lines.into_report().and(Err(error)),
+            };
+            if empty.is_ok() {
+                let src_side = not_empty(src, line, Side::Src, src_text);
+                empty = src_side.and_then(|()| not_empty(tgt, line, Side::Tgt, tgt_text));
+                self.writer.push(PairRef { src: src_text, tgt: tgt_text, line, corpus: self.corpora })?;
+            }
+        }
+        let (src_file, tgt_file) = (src_lines.into_report()?, tgt_lines.into_report()?);
+        if src_file.lines != tgt_file.lines {
+            return Err(DataError::LineCounts {
+                src: src.to_owned(),
+                src_lines: src_file.lines,
+                tgt: tgt.to_owned(),
+                tgt_lines: tgt_file.lines,
+            });
+        }
+        empty?;
+        self.report.files.extend([src_file, tgt_file]);
+        self.corpora += 1;
+        Ok(())
+    }
+
+    /// The files that were read so far.
+    #[must_use]
+    pub fn report(&self) -> &ReadReport {
+        &self.report
+    }
+
+    /// The corpora, one after another.
+    ///
+    /// # Errors
+    /// If there are more than fit into memory and a temporary file cannot be written.
+    pub fn finish(self) -> Result<Corpus, DataError> {
+        Ok(Corpus { pairs: self.writer.finish()?, report: self.report })
+    }
+}
+
+/// Reads one corpus as [`CorpusReader::read_tsv`].
 ///
 /// # Errors
-/// Every [`DataError`] of a line names `file:line`: too few or too many columns, an empty side, NUL, text that is not UTF-8.
+/// As there.
 pub fn read_tsv(path: &Path, columns: Option<Columns>) -> Result<Corpus, DataError> {
-    let mut pairs = Vec::new();
-    let file = for_each_line(path, |line, text| {
-        pairs.push(pair_of(path, line, text, columns)?);
-        Ok(())
-    })?;
-    Ok(Corpus { pairs, report: ReadReport { files: vec![file] } })
+    let mut reader = CorpusReader::default();
+    reader.read_tsv(path, columns)?;
+    reader.finish()
+}
+
+/// Reads one corpus as [`CorpusReader::read_parallel`].
+///
+/// # Errors
+/// As there.
+pub fn read_parallel(src: &Path, tgt: &Path) -> Result<Corpus, DataError> {
+    let mut reader = CorpusReader::default();
+    reader.read_parallel(src, tgt)?;
+    reader.finish()
 }
 
 /// The pair of a line of `source TAB target`; the rules are those of [`read_tsv`].
-pub(super) fn pair_of(path: &Path, line: u64, text: &str, columns: Option<Columns>) -> Result<Pair, DataError> {
+pub(super) fn pair_of<'a>(
+    path: &Path,
+    line: u64,
+    text: &'a str,
+    columns: Option<Columns>,
+) -> Result<PairRef<'a>, DataError> {
     let Columns { src, tgt } = columns.unwrap_or(Columns { src: 0, tgt: 1 });
     let needed = src.max(tgt) + 1;
     let cells: Vec<&str> = text.split('\t').collect();
@@ -108,31 +184,7 @@ pub(super) fn pair_of(path: &Path, line: u64, text: &str, columns: Option<Column
     }
     not_empty(path, line, Side::Src, cells[src])?;
     not_empty(path, line, Side::Tgt, cells[tgt])?;
-    Ok(Pair { src: cells[src].to_owned(), tgt: cells[tgt].to_owned(), line, corpus: 0 })
-}
-
-/// Reads two files of which line n of one translates line n of the other.
-///
-/// # Errors
-/// As [`read_tsv`], and if the files do not have equally many lines.
-pub fn read_parallel(src: &Path, tgt: &Path) -> Result<Corpus, DataError> {
-    let (src_lines, src_file) = read_lines(src)?;
-    let (tgt_lines, tgt_file) = read_lines(tgt)?;
-    if src_file.lines != tgt_file.lines {
-        return Err(DataError::LineCounts {
-            src: src.to_owned(),
-            src_lines: src_file.lines,
-            tgt: tgt.to_owned(),
-            tgt_lines: tgt_file.lines,
-        });
-    }
-    let mut pairs = Vec::with_capacity(src_lines.len());
-    for ((line, src_text), tgt_text) in (1..).zip(src_lines).zip(tgt_lines) {
-        not_empty(src, line, Side::Src, &src_text)?;
-        not_empty(tgt, line, Side::Tgt, &tgt_text)?;
-        pairs.push(Pair { src: src_text, tgt: tgt_text, line, corpus: 0 });
-    }
-    Ok(Corpus { pairs, report: ReadReport { files: vec![src_file, tgt_file] } })
+    Ok(PairRef { src: cells[src], tgt: cells[tgt], line, corpus: 0 })
 }
 
 /// Reads the lines of one file, plain, `.gz` or `.zst`. Empty lines are kept.
@@ -179,7 +231,9 @@ mod tests {
     fn tsv(content: &str, columns: Option<Columns>) -> Result<Vec<(String, String, u64)>, String> {
         let (dir, paths) = folder(&[("p.tsv", content)]);
         match read_tsv(&paths[0], columns) {
-            Ok(corpus) => Ok(corpus.pairs.into_iter().map(|pair| (pair.src, pair.tgt, pair.line)).collect()),
+            Ok(corpus) => {
+                Ok(corpus.pairs.iter().map(Result::unwrap).map(|pair| (pair.src, pair.tgt, pair.line)).collect())
+            }
             Err(error) => Err(error.to_string().replace(&format!("{}/", dir.path().display()), "")),
         }
     }
@@ -233,8 +287,8 @@ mod tests {
     #[test]
     fn parallel_files_are_paired_by_line() {
         let corpus = parallel("ein\tTab\r\nzwei\r\n", "one\ntwo").unwrap();
-        assert_eq!(corpus.pairs[0], Pair { src: "ein\tTab".into(), tgt: "one".into(), line: 1, corpus: 0 });
-        assert_eq!(corpus.pairs[1], Pair { src: "zwei".into(), tgt: "two".into(), line: 2, corpus: 0 });
+        let pair = |src: &str, tgt: &str, line| Pair { src: src.into(), tgt: tgt.into(), line, corpus: 0 };
+        assert_eq!(corpus.pairs.to_vec().unwrap(), [pair("ein\tTab", "one", 1), pair("zwei", "two", 2)]);
         assert_eq!((corpus.report.files.len(), corpus.report.carriage_returns()), (2, 2));
         assert!(corpus.report.files[1].path.ends_with("p.en"));
     }
@@ -243,9 +297,18 @@ mod tests {
     fn several_corpora_keep_their_lines_and_numbers() {
         let of = |pairs: &[(&str, &str)]| Corpus::from_pairs(pairs.iter().map(|(s, t)| (s.to_string(), t.to_string())));
         let whole = Corpus::concat([of(&[("a", "x"), ("b", "y")]), of(&[("c", "z")])]);
-        let places: Vec<_> = whole.pairs.iter().map(|pair| (pair.src.as_str(), pair.corpus, pair.line)).collect();
-        assert_eq!(places, [("a", 0, 1), ("b", 0, 2), ("c", 1, 1)]);
+        let places = |corpus: &Corpus| -> Vec<_> {
+            corpus.pairs.iter().map(Result::unwrap).map(|pair| (pair.src, pair.corpus, pair.line)).collect()
+        };
+        assert_eq!(places(&whole), [("a".into(), 0, 1), ("b".into(), 0, 2), ("c".into(), 1, 1)]);
         assert_eq!((whole.corpora(), of(&[]).corpora()), (2, 0));
+        let (_dir, paths) = folder(&[("p", "a\tx\nb\ty\n"), ("s", "c\n"), ("t", "z\n")]);
+        let mut reader = CorpusReader::default();
+        reader.read_tsv(&paths[0], None).unwrap();
+        assert_eq!(reader.report().files.len(), 1);
+        reader.read_parallel(&paths[1], &paths[2]).unwrap();
+        let read = reader.finish().unwrap();
+        assert_eq!((places(&read), read.report.files.len()), (places(&whole), 3));
     }
 
     #[test]
@@ -255,6 +318,17 @@ mod tests {
             said,
             "p.de:3 and p.en:2: the files end after 3 and 2 lines; line n of one must translate line n of the other"
         );
+    }
+
+    #[test]
+    fn of_two_files_the_worst_is_told_the_source_first() {
+        assert_eq!(parallel("a\n\nc\n", "a\nb\n").unwrap_err().split(':').next(), Some("p.de"));
+        assert!(parallel("\na\n", "b\n").unwrap_err().starts_with("p.de:2 and p.en:1: the files end"));
+        assert!(parallel("a\nb\nc\0\n", "\0\n").unwrap_err().starts_with("p.de:3: a NUL"));
+        assert!(parallel("a\nb\nc\n", "x\n\0\n").unwrap_err().starts_with("p.en:2: a NUL"));
+        assert!(parallel("a\n", "x\ny\n\0\n").unwrap_err().starts_with("p.en:3: a NUL"));
+        assert_eq!(parallel("\0", "").unwrap_err(), "p.de:1: a NUL character; this is not a text file, or UTF-16");
+        assert_eq!(parallel("a", "").unwrap_err(), "p.en: the file is empty");
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! What is seen in an epoch: how often each corpus, which sample, cut into pieces how, and in which batches.
 //!
 //! Everything is drawn from (seed, epoch) alone, so an epoch can be made again at any time.
-use std::collections::BTreeMap;
-
+use super::examples::ExampleWriter;
 use super::shuffle::Draws;
-use super::{BatchOptions, Batcher, Example, Limits};
+use super::{BatchOptions, Batcher, DataError, Example, Examples, Limits, Plan};
 use crate::backend::RandomKey;
 use crate::text::Tokenizers;
 
@@ -41,7 +40,7 @@ pub struct MergeDropout {
 /// Examples of one or several corpora, and how epochs are made of them.
 #[derive(Debug)]
 pub struct Epochs {
-    examples: Vec<Example>,
+    examples: Examples,
     /// Examples of each corpus, which stand after one another.
     counts: Vec<usize>,
     options: EpochOptions,
@@ -50,12 +49,40 @@ pub struct Epochs {
 /// The examples of an epoch and their batches.
 #[derive(Debug)]
 pub struct Epoch {
-    /// What stands at each place of the plan: an index of the examples.
-    selection: Vec<u32>,
-    /// The examples cut anew.
-    drawn: BTreeMap<u32, Example>,
+    selection: Selection,
+    /// The example at each place, cut anew; none if it is seen in its usual pieces.
+    drawn: Option<Examples>,
     batcher: Batcher,
-    plan: Vec<Vec<u32>>,
+    plan: Plan,
+}
+
+/// What stands at each place of a plan.
+#[derive(Debug)]
+enum Selection {
+    /// So many examples, each at the place of its number.
+    All(u32),
+    /// These, by number.
+    Some(Vec<u32>),
+}
+
+impl Selection {
+    fn len(&self) -> usize {
+        match self {
+            Self::All(count) => *count as usize,
+            Self::Some(numbers) => numbers.len(),
+        }
+    }
+
+    fn at(&self, place: u32) -> u32 {
+        match self {
+            Self::All(_) => place,
+            Self::Some(numbers) => numbers[place as usize],
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..).take(self.len()).map(|place| self.at(place))
+    }
 }
 
 impl Epochs {
@@ -63,41 +90,50 @@ impl Epochs {
     ///
     /// # Panics
     /// If the counts do not add up, or there are not as many weights as counts.
-    pub fn new(examples: Vec<Example>, counts: Vec<usize>, options: EpochOptions) -> Self {
+    pub fn new(examples: Examples, counts: Vec<usize>, options: EpochOptions) -> Self {
         assert_eq!(counts.iter().sum::<usize>(), examples.len(), "every example is of a corpus");
         assert_eq!(counts.len(), options.weights.len(), "every corpus has a weight");
         Self { examples, counts, options }
     }
 
     /// Epoch `number`.
-    pub fn epoch(&self, number: u64) -> Epoch {
+    ///
+    /// # Errors
+    /// If there are more examples than fit into memory and a temporary file cannot be written or read.
+    pub fn epoch(&self, number: u64) -> Result<Epoch, DataError> {
         let selection = self.selection(number);
-        let drawn = self.drawn(number, &selection);
-        let lengths = selection.iter().map(|i| {
-            let example = drawn.get(i).unwrap_or(&self.examples[*i as usize]);
-            (example.src.len(), example.tgt.len())
-        });
-        let batcher = Batcher::from_lengths(lengths, self.options.batch);
+        let drawn = self.drawn(number, &selection)?;
+        let batcher = match (&drawn, &selection) {
+            (Some(drawn), _) => Batcher::new(drawn, self.options.batch),
+            (None, Selection::All(_)) => Batcher::new(&self.examples, self.options.batch),
+            (None, Selection::Some(_)) => {
+                let lengths = selection.iter().map(|i| self.examples.lengths().get(i));
+                Batcher::from_lengths(lengths.map(|[src, tgt]| (src as usize, tgt as usize)), self.options.batch)
+            }
+        };
         let plan = batcher.plan(number);
-        Epoch { selection, drawn, batcher, plan }
+        Ok(Epoch { selection, drawn, batcher, plan })
     }
 
     /// The examples of batch `index` of `epoch`.
-    pub fn batch<'a>(&'a self, epoch: &'a Epoch, index: usize) -> Vec<&'a Example> {
-        let example = |&place: &u32| {
-            let i = epoch.selection[place as usize];
-            epoch.drawn.get(&i).unwrap_or(&self.examples[i as usize])
-        };
-        epoch.plan[index].iter().map(example).collect()
-    }
-
-    /// Which examples those of batch `index` of `epoch` are, in their order.
-    pub fn indices<'a>(&self, epoch: &'a Epoch, index: usize) -> impl Iterator<Item = usize> + use<'a> {
-        epoch.plan[index].iter().map(|&place| epoch.selection[place as usize] as usize)
+    ///
+    /// # Errors
+    /// If a temporary file cannot be read.
+    pub fn batch(&self, epoch: &Epoch, index: usize) -> Result<Vec<Example>, DataError> {
+        match &epoch.drawn {
+            Some(drawn) => drawn.some(epoch.plan.batch(index)),
+            None => self.examples.some(&epoch.numbers(index).collect::<Vec<_>>()),
+        }
     }
 
     /// Which examples an epoch holds, by corpus and line.
-    fn selection(&self, number: u64) -> Vec<u32> {
+    #[allow(clippy::float_cmp, reason = "a weight of one is written so")]
+    fn selection(&self, number: u64) -> Selection {
+        let count = u32::try_from(self.examples.len()).expect("there are fewer than 2^32 examples");
+        let sample = self.options.sample.unwrap_or(usize::MAX);
+        if sample >= self.examples.len() && self.options.weights.iter().all(|&weight| weight == 1.0) {
+            return Selection::All(count);
+        }
         let mut selection = Vec::new();
         let mut start = 0;
         for ((corpus, &count), &weight) in (0..).zip(&self.counts).zip(&self.options.weights) {
@@ -112,36 +148,46 @@ impl Epochs {
             }
             start += u32::try_from(count).expect("there are fewer than 2^32 examples");
         }
-        if let Some(most) = self.options.sample.filter(|&most| most < selection.len()) {
+        if sample < selection.len() {
             let mut draws = Draws::new(self.options.batch.seed, SAMPLE_STREAM ^ number);
-            return draws.choose(selection, most);
+            selection = draws.choose(selection, sample);
         }
-        selection
+        selection.shrink_to_fit();
+        Selection::Some(selection)
     }
 
-    /// The selected examples with merges left out.
-    fn drawn(&self, number: u64, selection: &[u32]) -> BTreeMap<u32, Example> {
-        let Some(MergeDropout { tokenizers, p, limits }) = &self.options.dropout else { return BTreeMap::new() };
-        let cut = |i: u32| {
-            let example = &self.examples[i as usize];
-            let side = |ids: &[u32], tokenizer: &crate::text::Tokenizer, stream, most| {
+    /// The selected examples with merges left out, if some are to be.
+    fn drawn(&self, number: u64, selection: &Selection) -> Result<Option<Examples>, DataError> {
+        let Some(MergeDropout { tokenizers, p, limits }) = &self.options.dropout else { return Ok(None) };
+        let cut = |i: u32| -> Result<Example, DataError> {
+            let example = self.examples.get(i)?;
+            let side = |ids: Vec<u32>, tokenizer: &crate::text::Tokenizer, stream, most| {
                 // Epochs and examples are both below 2^32.
                 let key = RandomKey { seed: self.options.batch.seed, stream, step: number << 32 | u64::from(i) };
-                let drawn = tokenizer.encode_with_dropout(&tokenizer.decode(ids), *p, key);
-                drawn.filter(|drawn| drawn.len() <= most).unwrap_or_else(|| ids.to_vec())
+                let drawn = tokenizer.encode_with_dropout(&tokenizer.decode(&ids), *p, key);
+                drawn.filter(|drawn| drawn.len() <= most).unwrap_or(ids)
             };
             let [src, tgt] = MERGE_STREAMS;
-            Example {
-                src: side(&example.src, &tokenizers.src, src, limits.max_src),
-                tgt: side(&example.tgt, &tokenizers.tgt, tgt, limits.max_tgt),
+            Ok(Example {
+                src: side(example.src, &tokenizers.src, src, limits.max_src),
+                tgt: side(example.tgt, &tokenizers.tgt, tgt, limits.max_tgt),
                 line: example.line,
-            }
+            })
         };
-        selection.iter().map(|&i| (i, cut(i))).collect()
+        let mut drawn = ExampleWriter::like(&self.examples);
+        for i in selection.iter() {
+            drawn.push(&cut(i)?)?;
+        }
+        Ok(Some(drawn.finish()?))
     }
 }
 
 impl Epoch {
+    /// Which examples those of batch `index` are, in their order.
+    pub fn numbers(&self, index: usize) -> impl Iterator<Item = u32> {
+        self.plan.batch(index).iter().map(|&place| self.selection.at(place))
+    }
+
     /// How many batches there are.
     pub fn batches(&self) -> usize {
         self.plan.len()
@@ -189,12 +235,12 @@ fn share(share: f64, count: usize) -> usize {
     (share * count as f64).round() as usize
 }
 
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::text::TokenizerSpec;
 
-    fn examples(count: usize) -> Vec<Example> {
+    fn examples(count: usize) -> Examples {
         (0..count).map(|i| Example { src: vec![5; i % 7 + 1], tgt: vec![6; i % 5 + 1], line: i as u64 }).collect()
     }
 
@@ -204,10 +250,10 @@ mod tests {
 
     /// How often each example is in an epoch.
     fn seen(epochs: &Epochs, number: u64) -> Vec<usize> {
-        let epoch = epochs.epoch(number);
+        let epoch = epochs.epoch(number).unwrap();
         let mut seen = vec![0; epochs.examples.len()];
         for batch in 0..epoch.batches() {
-            for example in epochs.batch(&epoch, batch) {
+            for example in epochs.batch(&epoch, batch).unwrap() {
                 seen[example.line as usize] += 1;
             }
         }
@@ -219,11 +265,12 @@ mod tests {
     fn one_corpus_at_weight_one_is_batched_as_it_stands() {
         let (examples, options) = (examples(100), options(&[1.0], None));
         let plain = Batcher::new(&examples, options.batch);
-        let epochs = Epochs::new(examples.clone(), vec![100], options);
+        let all = examples.to_vec().unwrap();
+        let epochs = Epochs::new(examples, vec![100], options);
         for number in [1, 2] {
-            let epoch = epochs.epoch(number);
+            let epoch = epochs.epoch(number).unwrap();
             assert_eq!((epoch.plan.clone(), epoch.fill()), (plain.plan(number), plain.fill(&plain.plan(number))));
-            assert_eq!(epochs.batch(&epoch, 0)[0], &examples[epoch.plan[0][0] as usize]);
+            assert_eq!(epochs.batch(&epoch, 0).unwrap()[0], all[epoch.plan.batch(0)[0] as usize]);
         }
     }
 
@@ -262,15 +309,13 @@ mod tests {
         let spec = TokenizerSpec { vocab_size: 300, ..TokenizerSpec::default() };
         let tokenizers = Tokenizers::train(&spec, text, text).unwrap();
         let ids = tokenizers.src.encode(text[0]);
-        let examples: Vec<Example> = (0..9).map(|line| Example { src: ids.clone(), tgt: ids.clone(), line }).collect();
+        let examples: Examples = (0..9).map(|line| Example { src: ids.clone(), tgt: ids.clone(), line }).collect();
         let limits = Limits { max_src: 100, max_tgt: ids.len(), min: 0, max_ratio: None };
         let dropout = Some(MergeDropout { tokenizers: tokenizers.clone(), p: 0.5, limits });
         let epochs = Epochs::new(examples, vec![9], EpochOptions { dropout, ..options(&[1.0], None) });
         let pieces = |number| {
-            let epoch = epochs.epoch(number);
-            (0..epoch.batches())
-                .flat_map(|b| epochs.batch(&epoch, b).into_iter().cloned().collect::<Vec<_>>())
-                .collect()
+            let epoch = epochs.epoch(number).unwrap();
+            (0..epoch.batches()).flat_map(|b| epochs.batch(&epoch, b).unwrap()).collect()
         };
         let (first, second): (Vec<Example>, Vec<Example>) = (pieces(1), pieces(2));
         assert_eq!(first, pieces(1));

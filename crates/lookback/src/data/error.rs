@@ -11,6 +11,9 @@ pub enum Side {
     Tgt,
 }
 
+/// The variable that says where temporary files are.
+const TEMPORARY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
+
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -149,6 +152,14 @@ pub enum DataError {
         /// In the file.
         found: u64,
     },
+    /// What does not fit into memory cannot be written to a temporary file, or read back.
+    #[error("cannot keep the pairs in a temporary file in `{}`; set {TEMPORARY} to a folder with room: {source}", folder.display())]
+    Temporary {
+        /// Where the system keeps temporary files.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// There are too few different pairs to hold any, or as many as asked, out.
     #[error("cannot hold {asked} pair(s) out of {distinct} different one(s); give a validation file or more data")]
     TooSmall {
@@ -160,4 +171,11 @@ pub enum DataError {
     /// Every pair shares a sentence with all others.
     #[error("no pair can be held out: each one shares its source or target with all others; give a validation file")]
     Entangled,
+}
+
+impl DataError {
+    /// Of a temporary file.
+    pub(super) fn temporary(source: std::io::Error) -> Self {
+        Self::Temporary { folder: std::env::temp_dir(), source }
+    }
 }

@@ -1,6 +1,6 @@
 //! Pairs as ids.
 #[cfg(feature = "files")]
-use super::{Corpus, Pair};
+use super::{Corpus, DataError, ExampleWriter, Examples, Pairs};
 #[cfg(feature = "files")]
 use crate::text::Tokenizers;
 
@@ -110,23 +110,35 @@ impl FilterReport {
 
 /// Encodes pairs, leaving out those that `report` does not admit.
 #[cfg(feature = "files")]
-pub(crate) fn encode_pairs(pairs: &[Pair], tokenizers: &Tokenizers, report: &mut FilterReport) -> Vec<Example> {
-    let mut examples = Vec::with_capacity(pairs.len());
-    for pair in pairs {
-        let (src, tgt) = (tokenizers.src.encode(&pair.src), tokenizers.tgt.encode(&pair.tgt));
+pub(crate) fn encode_pairs(
+    pairs: &Pairs,
+    tokenizers: &Tokenizers,
+    report: &mut FilterReport,
+) -> Result<Examples, DataError> {
+    let mut examples = ExampleWriter::of(pairs, tokenizers);
+    let mut pairs = pairs.reader();
+    while let Some(pair) = pairs.next()? {
+        let (src, tgt) = (tokenizers.src.encode(pair.src), tokenizers.tgt.encode(pair.tgt));
         if report.admit((pair.corpus, pair.line), src.len(), tgt.len()) {
-            examples.push(Example { src, tgt, line: pair.line });
+            examples.push(&Example { src, tgt, line: pair.line })?;
         }
     }
-    examples
+    examples.finish()
 }
 
 /// Encodes a corpus, leaving out the pairs that `limits` refuse.
+///
+/// # Errors
+/// If there are more than fit into memory and a temporary file cannot be written or read.
 #[cfg(feature = "files")]
-pub fn encode_corpus(corpus: &Corpus, tokenizers: &Tokenizers, limits: Limits) -> (Vec<Example>, FilterReport) {
+pub fn encode_corpus(
+    corpus: &Corpus,
+    tokenizers: &Tokenizers,
+    limits: Limits,
+) -> Result<(Examples, FilterReport), DataError> {
     let mut report = FilterReport::new(limits);
-    let examples = encode_pairs(&corpus.pairs, tokenizers, &mut report);
-    (examples, report)
+    let examples = encode_pairs(&corpus.pairs, tokenizers, &mut report)?;
+    Ok((examples, report))
 }
 
 #[cfg(all(test, feature = "train"))]
@@ -139,7 +151,9 @@ mod tests {
         let sides = || pairs.iter().flat_map(|(src, tgt)| [*src, *tgt]);
         let tokenizers = Tokenizers::train(&spec, sides(), []).unwrap();
         let corpus = Corpus::from_pairs(pairs.iter().map(|(src, tgt)| (src.to_string(), tgt.to_string())));
-        let (examples, report) = encode_corpus(&Corpus::concat([corpus.clone(), corpus]), &tokenizers, limits);
+        let whole = Corpus::concat([corpus.clone(), corpus]);
+        let (examples, report) = encode_corpus(&whole, &tokenizers, limits).unwrap();
+        let examples = examples.to_vec().unwrap();
         for example in &examples {
             let (src, tgt) = pairs[example.line as usize - 1];
             assert_eq!(

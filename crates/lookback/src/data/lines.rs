@@ -84,6 +84,12 @@ impl<R: BufRead> Lines<R> {
     pub fn report(&self) -> &FileReport {
         &self.report
     }
+
+    /// Reads what is left; an error if there was no line at all.
+    pub(super) fn into_report(mut self) -> Result<FileReport, DataError> {
+        while self.next_line()?.is_some() {}
+        if self.report.lines == 0 { Err(DataError::Empty { path: self.report.path }) } else { Ok(self.report) }
+    }
 }
 
 impl Lines<Box<dyn BufRead + Send>> {
@@ -114,10 +120,7 @@ pub(super) fn for_each_line(
     while let Some((number, text)) = lines.next_line()? {
         line(number, text)?;
     }
-    if lines.report.lines == 0 {
-        return Err(DataError::Empty { path: path.to_owned() });
-    }
-    Ok(lines.report)
+    lines.into_report()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! From files of pairs to batches of ids.
 //!
 //! ```text
-//! files ─read_tsv | read_parallel→ Corpus ─hold_out→ train, valid ─encode_corpus→ examples ─Epochs, Batcher→ Batch
+//! files ─CorpusReader→ Corpus ─hold_out→ train, valid ─encode_corpus→ Examples ─Epochs, Batcher→ Batch
 //! stream ─PairStream→ buffers, each as a corpus
 //! ```
 //! **Files.** A line ends at `\n` and nowhere else; U+2028, U+0085, `\x0b` and their like are ordinary characters. One `\r`
@@ -11,6 +11,10 @@
 //! **Compression.** gzip (any number of members) and Zstandard (any number of frames) are recognised by their first bytes,
 //! with which no text begins. The suffix `.gz` or `.zst` must be there exactly if the content is; anything else is an
 //! error that names the file. Input is unpacked as it is read. A line longer than a million bytes is an error.
+//!
+//! **Any size.** Pairs, and the examples made of them, are in memory while they are few (16 MiB of text, 16 MiB of ids). Beyond
+//! that they are in temporary files without a name; pairs are read in order, examples by batch, and what stays in memory of an
+//! example is four bytes of lengths and, in an epoch, four bytes of its place.
 //!
 //! Batches need no files and exist in every build; reading does (feature `files`).
 pub mod dates;
@@ -29,21 +33,34 @@ mod epochs;
 mod error;
 mod example;
 #[cfg(feature = "files")]
+mod examples;
+#[cfg(feature = "files")]
 mod hold_out;
+mod lengths;
 #[cfg(feature = "files")]
 mod lines;
 #[cfg(feature = "files")]
 mod packed;
+#[cfg(feature = "files")]
+mod pairs;
+#[cfg(feature = "files")]
+mod relations;
+#[cfg(feature = "files")]
+mod sentence;
 mod shuffle;
+#[cfg(feature = "files")]
+mod sort;
+#[cfg(feature = "files")]
+mod spool;
 #[cfg(feature = "files")]
 mod stream;
 #[cfg(feature = "files")]
 mod vectors;
 
 pub use batch::{Batch, BatchShape};
-pub use batcher::{BatchOptions, Batcher, Fill};
+pub use batcher::{BatchOptions, Batcher, Fill, Plan};
 #[cfg(feature = "files")]
-pub use corpus::{Columns, Corpus, Pair, ReadReport, read_lines, read_parallel, read_tsv};
+pub use corpus::{Columns, Corpus, CorpusReader, ReadReport, read_lines, read_parallel, read_tsv};
 #[cfg(feature = "files")]
 pub use digest::file_sha256;
 #[cfg(feature = "train")]
@@ -58,9 +75,15 @@ pub use example::encode_corpus;
 pub(crate) use example::encode_pairs;
 pub use example::{Example, FilterReport, Limits, Reason, Skipped};
 #[cfg(feature = "files")]
+pub(crate) use examples::ExampleWriter;
+#[cfg(feature = "files")]
+pub use examples::Examples;
+#[cfg(feature = "files")]
 pub use hold_out::{HoldOutReport, hold_out, keep_out};
 #[cfg(feature = "files")]
 pub use lines::{FileReport, Lines, MAX_LINE};
+#[cfg(feature = "files")]
+pub use pairs::{Pair, PairReader, PairRef, PairWriter, Pairs};
 pub use shuffle::Draws;
 #[cfg(feature = "train")]
 pub(crate) use stream::fingerprint;

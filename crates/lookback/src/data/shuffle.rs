@@ -47,18 +47,25 @@ impl Draws {
     /// # Panics
     /// If there are not as many.
     pub fn choose<T>(&mut self, items: Vec<T>, count: usize) -> Vec<T> {
-        assert!(count <= items.len(), "there are only {} items to choose from", items.len());
-        let mut left = count;
-        let mut of = items.len();
-        let chosen = |_: &T| {
+        let mut items = items;
+        let mut is_chosen = self.choices(items.len(), count);
+        items.retain(|_| is_chosen());
+        items
+    }
+
+    /// Says of each of `of` items, one after another, whether it is among the `count` that [`choose`](Self::choose) takes.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    pub(crate) fn choices(&mut self, of: usize, count: usize) -> impl FnMut() -> bool {
+        assert!(count <= of, "there are only {of} items to choose from");
+        let (mut of, mut left) = (of, count);
+        move || {
             let is_chosen = left > 0 && self.below(of as u64) < left as u64;
             left -= usize::from(is_chosen);
             of -= 1;
             is_chosen
-        };
-        let mut items = items;
-        items.retain(chosen);
-        items
+        }
     }
 
     /// Puts `items` into random order (Fisher–Yates); each order is equally likely.

@@ -9,15 +9,15 @@ use sha2::{Digest, Sha256};
 
 use super::corpus::pair_of;
 use super::digest::hex;
-use super::hold_out::key;
-use super::{Columns, Corpus, DataError, FileReport, Lines, Pair};
+use super::sentence::{Key, key};
+use super::{Columns, Corpus, DataError, FileReport, Lines, PairRef, PairWriter, Pairs};
 
 /// Lines of `source TAB target` from a reader; the rules are those of [`read_tsv`](super::read_tsv).
 pub struct PairStream {
     lines: Lines<Box<dyn BufRead + Send>>,
     columns: Option<Columns>,
     hash: Sha256,
-    kept_out: [HashSet<String>; 2],
+    kept_out: [HashSet<Key>; 2],
 }
 
 /// How far a stream was read, and what that was.
@@ -33,7 +33,7 @@ pub struct StreamPosition {
 #[derive(Debug)]
 pub struct Buffer {
     /// The pairs to learn from.
-    pub pairs: Vec<Pair>,
+    pub pairs: Pairs,
     /// Pairs left out because they share a sentence with those that are kept out.
     pub kept_out: usize,
     /// Whether the stream is at its end.
@@ -55,10 +55,17 @@ impl PairStream {
     }
 
     /// From now on leaves out pairs that have a source or target of `corpus` (compared as [`hold_out`](super::hold_out) does).
-    pub fn keep_out(&mut self, corpus: &Corpus) {
+    ///
+    /// # Errors
+    /// If a temporary file of the corpus cannot be read.
+    pub fn keep_out(&mut self, corpus: &Corpus) -> Result<(), DataError> {
         let [src, tgt] = &mut self.kept_out;
-        src.extend(corpus.pairs.iter().map(|pair| key(&pair.src)));
-        tgt.extend(corpus.pairs.iter().map(|pair| key(&pair.tgt)));
+        let mut pairs = corpus.pairs.reader();
+        while let Some(pair) = pairs.next()? {
+            src.insert(key(pair.src));
+            tgt.insert(key(pair.tgt));
+        }
+        Ok(())
     }
 
     /// Reads the next `most` pairs, fewer at the end.
@@ -66,27 +73,27 @@ impl PairStream {
     /// # Errors
     /// As [`read_tsv`](super::read_tsv), by `name:line`.
     pub fn next_buffer(&mut self, most: usize) -> Result<Buffer, DataError> {
-        let mut buffer = Buffer { pairs: Vec::new(), kept_out: 0, is_last: false };
+        let (mut pairs, mut kept_out, mut is_last) = (PairWriter::default(), 0, false);
         let name = self.lines.report().path.clone();
         for _ in 0..most {
             let Some((line, text)) = self.lines.next_line()? else {
-                buffer.is_last = true;
+                is_last = true;
                 break;
             };
             let pair = pair_of(&name, line, text, self.columns)?;
-            hash_pair(&mut self.hash, &pair);
+            hash_pair(&mut self.hash, pair);
             let [src, tgt] = &self.kept_out;
             // Nothing is looked up, and so nothing normalised, if nothing is kept out.
-            if !src.is_empty() && (src.contains(&key(&pair.src)) || tgt.contains(&key(&pair.tgt))) {
-                buffer.kept_out += 1;
+            if !src.is_empty() && (src.contains(&key(pair.src)) || tgt.contains(&key(pair.tgt))) {
+                kept_out += 1;
             } else {
-                buffer.pairs.push(pair);
+                pairs.push(pair)?;
             }
         }
         if self.lines.report().lines == 0 {
             return Err(DataError::Empty { path: name });
         }
-        Ok(buffer)
+        Ok(Buffer { pairs: pairs.finish()?, kept_out, is_last })
     }
 
     /// How far it was read.
@@ -108,10 +115,11 @@ impl fmt::Debug for PairStream {
 
 /// SHA-256 over which corpus each pair is from, and the length and the bytes of every side.
 #[cfg(any(feature = "train", test))]
-pub(crate) fn fingerprint(pairs: &[Pair]) -> String {
+pub(crate) fn fingerprint(pairs: &Pairs) -> Result<String, DataError> {
     let mut hash = Sha256::new();
     let mut corpus = 0;
-    for pair in pairs {
+    let mut pairs = pairs.reader();
+    while let Some(pair) = pairs.next()? {
         // One corpus alone has the fingerprint of its pairs.
         if pair.corpus != corpus {
             corpus = pair.corpus;
@@ -120,11 +128,11 @@ pub(crate) fn fingerprint(pairs: &[Pair]) -> String {
         }
         hash_pair(&mut hash, pair);
     }
-    hex(hash)
+    Ok(hex(hash))
 }
 
-fn hash_pair(hash: &mut Sha256, pair: &Pair) {
-    for side in [&pair.src, &pair.tgt] {
+fn hash_pair(hash: &mut Sha256, pair: PairRef<'_>) {
+    for side in [pair.src, pair.tgt] {
         hash.update((side.len() as u64).to_le_bytes());
         hash.update(side.as_bytes());
     }
@@ -138,17 +146,18 @@ mod tests {
         PairStream::new("-".into(), text.as_bytes(), None).expect("memory can be read")
     }
 
-    fn sources(buffer: &Buffer) -> Vec<&str> {
-        buffer.pairs.iter().map(|pair| pair.src.as_str()).collect()
+    /// Sources and lines of a buffer.
+    fn read(buffer: &Buffer) -> Vec<(String, u64)> {
+        buffer.pairs.iter().map(Result::unwrap).map(|pair| (pair.src, pair.line)).collect()
     }
 
     #[test]
     fn buffers_follow_each_other_to_the_end() {
         let mut stream = stream("a\tx\nb\ty\r\nc\tz\n");
         let first = stream.next_buffer(2).unwrap();
-        assert_eq!((sources(&first), first.pairs[1].line, first.is_last), (vec!["a", "b"], 2, false));
+        assert_eq!((read(&first), first.is_last), (vec![("a".into(), 1), ("b".into(), 2)], false));
         let last = stream.next_buffer(2).unwrap();
-        assert_eq!((sources(&last), last.pairs[0].line, last.is_last), (vec!["c"], 3, true));
+        assert_eq!((read(&last), last.is_last), (vec![("c".into(), 3)], true));
         let none = stream.next_buffer(2).unwrap();
         assert!(none.pairs.is_empty() && none.is_last);
         assert_eq!(stream.report().carriage_returns, 1);
@@ -171,9 +180,10 @@ mod tests {
     #[test]
     fn pairs_that_share_a_sentence_with_what_is_kept_out_are_left_out_and_counted() {
         let mut stream = stream("a\u{308}\tx\nb\ty \nc\tz\n");
-        stream.keep_out(&Corpus::from_pairs([("ä".to_owned(), "q".to_owned()), ("r".to_owned(), "y".to_owned())]));
+        let kept = Corpus::from_pairs([("ä".to_owned(), "q".to_owned()), ("r".to_owned(), "y".to_owned())]);
+        stream.keep_out(&kept).unwrap();
         let buffer = stream.next_buffer(9).unwrap();
-        assert_eq!((sources(&buffer), buffer.kept_out), (vec!["c"], 2));
+        assert_eq!((read(&buffer), buffer.kept_out), (vec![("c".into(), 3)], 2));
     }
 
     #[test]
@@ -187,7 +197,7 @@ mod tests {
     #[test]
     fn a_fingerprint_covers_the_division_into_corpora() {
         let of = |pairs: &[(&str, &str)]| Corpus::from_pairs(pairs.iter().map(|(s, t)| (s.to_string(), t.to_string())));
-        let print = |corpora: Vec<Corpus>| fingerprint(&Corpus::concat(corpora).pairs);
+        let print = |corpora: Vec<Corpus>| fingerprint(&Corpus::concat(corpora).pairs).unwrap();
         let pairs = [("a", "x"), ("b", "y"), ("c", "z")];
         let whole = print(vec![of(&pairs)]);
         assert_eq!(whole, print(vec![of(&pairs)]));

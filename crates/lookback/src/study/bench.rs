@@ -12,7 +12,7 @@ use crate::Translator;
 use crate::backend::Cpu;
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError};
 use crate::config::{Config, CorpusSize, TrainPrecision};
-use crate::data::{Corpus, file_sha256, fingerprint};
+use crate::data::{file_sha256, fingerprint};
 use crate::eval::Pool;
 use crate::train::{
     Aligned, Ending, Finding, GoldPairs, Initial, Input, Job, Provenance, Receipt, RunOptions, Start, StopFlag, train,
@@ -220,14 +220,13 @@ impl<'a> Bench<'a> {
         let receipt = Receipt::read(self.folder(&plan.name))?;
         let model = receipt.map(|receipt| receipt.files).unwrap_or_default();
         let gold = self.gold.filter(|_| translator.need_attention().is_ok());
-        let of =
-            Of { model, test: fingerprint(&data.test.pairs), linked: gold.map(|gold| fingerprint(&gold.pairs.pairs)) };
+        let linked = gold.map(|gold| fingerprint(&gold.pairs.pairs)).transpose()?;
+        let of = Of { model, test: data.test_sha256.clone(), linked };
         let path = self.dir.join("measured").join(format!("{}.json", plan.name));
         if let Some(kept) = Measured::read(&path, &of) {
             return Ok(kept);
         }
-        let pairs: Vec<(&str, &str)> =
-            data.test.pairs.iter().map(|pair| (pair.src.as_str(), pair.tgt.as_str())).collect();
+        let pairs: Vec<(&str, &str)> = data.test.iter().map(|pair| (pair.src.as_str(), pair.tgt.as_str())).collect();
         Measured::make(&path, of, translator, &pairs, gold, self.stop, self.observer)
     }
 }
@@ -235,13 +234,12 @@ impl<'a> Bench<'a> {
 /// The receipt of a run that has ended, if that is what the folder holds: of the same configuration and pairs, with all files as they were written.
 fn ended(dir: &Path, config: &Config, data: &Divided) -> Result<Option<Receipt>, StudyError> {
     let Some(receipt) = Receipt::read(dir)? else { return Ok(None) };
-    let sums = |corpus: &Corpus| fingerprint(&corpus.pairs);
     let is_over = matches!(receipt.ended, Some(Ending::Limit | Ending::Patience));
-    let same_pairs = receipt.pairs == [&data.train, &data.valid].map(sums);
+    let same_pairs = receipt.pairs == [fingerprint(&data.train.pairs)?, fingerprint(&data.valid.pairs)?];
     if !is_over || !same_pairs || receipt.compare(dir)?.iter().any(|(_, finding)| *finding != Finding::Same) {
         return Ok(None);
     }
-    let config = config.clone().resolve(CorpusSize::of(&data.train))?;
+    let config = config.clone().resolve(CorpusSize::of(&data.train)?)?;
     Ok((Checkpoint::config(dir)? == config).then_some(receipt))
 }
 

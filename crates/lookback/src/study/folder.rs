@@ -1,14 +1,14 @@
 //! The folder of a study: whose it is, and how files get into it.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use super::bench::Settings;
 use super::{StudyData, StudyError};
-use crate::checkpoint::{CheckpointError, write_atomic};
+use crate::checkpoint::{CheckpointError, write_whole};
 use crate::data::fingerprint;
 use crate::read_bounded::read_text;
 
@@ -20,7 +20,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// Takes the folder for a study: it is new, empty, or the same study's.
 pub(super) fn take(dir: &Path, settings: &Settings, data: Option<&StudyData>) -> Result<(), StudyError> {
     let path = dir.join(MARK_FILE);
-    let mark = mark(settings, data);
+    let mark = mark(settings, data)?;
     match read_text(&path, MOST_BYTES) {
         Ok(text) => {
             let damaged = |e: serde_json::Error| CheckpointError::Damaged { path, message: e.to_string() };
@@ -50,26 +50,34 @@ pub(super) fn take(dir: &Path, settings: &Settings, data: Option<&StudyData>) ->
 }
 
 /// What has to be the same when a study goes on.
-fn mark(settings: &Settings, data: Option<&StudyData>) -> Map<String, Value> {
-    let sum = |corpus: &crate::data::Corpus| fingerprint(&corpus.pairs);
+fn mark(settings: &Settings, data: Option<&StudyData>) -> Result<Map<String, Value>, StudyError> {
+    let sum = |corpus: Option<&crate::data::Corpus>| corpus.map(|corpus| fingerprint(&corpus.pairs)).transpose();
     let mark = json!({
         "study": settings.study,
         "extent": settings.extent,
         "settings": settings.given,
-        "pairs": data.map(|data| sum(&data.pairs)),
-        "valid": data.and_then(|data| data.valid.as_ref().map(sum)),
-        "test": data.and_then(|data| data.test.as_ref().map(sum)),
+        "pairs": sum(data.map(|data| &data.pairs))?,
+        "valid": sum(data.and_then(|data| data.valid.as_ref()))?,
+        "test": sum(data.and_then(|data| data.test.as_ref()))?,
     });
-    match mark {
+    Ok(match mark {
         Value::Object(map) => map,
         _ => Map::new(),
-    }
+    })
 }
 
 /// Writes a file whole, in a folder that is made if need be.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), StudyError> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write`], of what `content` writes.
+pub(super) fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), StudyError> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).map_err(|source| CheckpointError::Write { path: dir.to_owned(), source })?;
     }
-    Ok(write_atomic(path, bytes)?)
+    Ok(write_whole(path, content)?)
 }

@@ -74,8 +74,8 @@ impl Measured {
             }
         }
         if let Some(gold) = gold {
-            let linked: Vec<(&str, &str)> =
-                gold.pairs.pairs.iter().map(|pair| (pair.src.as_str(), pair.tgt.as_str())).collect();
+            let pairs = gold.pairs.pairs.to_vec()?;
+            let linked: Vec<(&str, &str)> = pairs.iter().map(|pair| (pair.src.as_str(), pair.tgt.as_str())).collect();
             made.links = Some(translator.align_pairs(&linked, WeightsOf::Writing, Links::Strongest)?);
         }
         let json = serde_json::to_vec(&made).unwrap_or_else(|_| unreachable!("strings and finite numbers are JSON"));

@@ -39,6 +39,8 @@ pub(crate) use picture::control_picture;
 
 pub use error::TextError;
 pub use normalize::Normalization;
+#[cfg(feature = "train")]
+pub use pair::TokenizerTrainer;
 pub use pair::{Sharing, TextMode, TokenizerSpec, Tokenizers};
 pub use tokenizer::Tokenizer;
 pub use utf8::Utf8State;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::TextError;
 use super::normalize::Normalization;
 use super::tokenizer::Tokenizer;
+#[cfg(feature = "train")]
+use super::train::{Counts, train};
 
 /// What the pieces are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,52 @@ pub struct Tokenizers {
     pub sharing: Sharing,
 }
 
+/// Trains tokenizers on texts it is shown one after another; they are not kept, so what it takes grows with the different words alone.
+///
+/// The result depends on how often each word was seen, and on nothing else.
+#[cfg(feature = "train")]
+#[derive(Clone, Debug)]
+pub struct TokenizerTrainer {
+    spec: TokenizerSpec,
+    src: Counts,
+    /// Of the target side, if it has a vocabulary of its own.
+    tgt: Option<Counts>,
+}
+
+#[cfg(feature = "train")]
+impl TokenizerTrainer {
+    /// A trainer that has seen nothing.
+    #[must_use]
+    pub fn new(spec: TokenizerSpec) -> Self {
+        let counts = Counts::new(&spec);
+        let tgt = (spec.sharing == Sharing::Separate).then(|| counts.clone());
+        Self { spec, src: counts, tgt }
+    }
+
+    /// Shows it a source.
+    pub fn add_src(&mut self, text: &str) {
+        self.src.add(text);
+    }
+
+    /// Shows it a target.
+    pub fn add_tgt(&mut self, text: &str) {
+        self.tgt.as_mut().unwrap_or(&mut self.src).add(text);
+    }
+
+    /// The tokenizers.
+    ///
+    /// # Errors
+    /// As [`Tokenizers::train`].
+    pub fn finish(self) -> Result<Tokenizers, TextError> {
+        let Self { spec, src, tgt } = self;
+        let src = train(&spec, src)?;
+        Ok(match tgt {
+            None => Tokenizers::joint(src),
+            Some(tgt) => Tokenizers::separate(src, train(&spec, tgt)?),
+        })
+    }
+}
+
 #[cfg(feature = "files")]
 const JOINT: &str = "tokenizer.json";
 #[cfg(feature = "files")]
@@ -109,7 +157,7 @@ impl Tokenizers {
         }
     }
 
-    /// Trains on the texts of both sides.
+    /// Trains on the texts of both sides; [`TokenizerTrainer`] does so on texts that come one after another.
     ///
     /// Joint: one vocabulary of `spec.vocab_size` from both. Separate: each side has one of that size. The result depends
     /// on the texts and `spec` alone.
@@ -122,11 +170,10 @@ impl Tokenizers {
         src: impl IntoIterator<Item = &'a str>,
         tgt: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, TextError> {
-        use super::train::train;
-        Ok(match spec.sharing {
-            Sharing::Joint => Self::joint(train(spec, src.into_iter().chain(tgt))?),
-            Sharing::Separate => Self::separate(train(spec, src)?, train(spec, tgt)?),
-        })
+        let mut trainer = TokenizerTrainer::new(spec.clone());
+        src.into_iter().for_each(|text| trainer.add_src(text));
+        tgt.into_iter().for_each(|text| trainer.add_tgt(text));
+        trainer.finish()
     }
 
     /// Writes `tokenizer.json`, or `tokenizer.src.json` and `tokenizer.tgt.json`, into `dir`.

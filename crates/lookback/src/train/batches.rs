@@ -6,8 +6,8 @@ use super::{BufferReport, Event, Observer, TrainError};
 use crate::align::{GivenRows, PairLinks, WeightsOf};
 use crate::config::Config;
 use crate::data::{
-    Batch, BatchOptions, BatchShape, DataError, Epoch, EpochOptions, Epochs, Example, Fill, FilterReport, Limits,
-    MergeDropout, PairStream, StreamPosition, encode_pairs,
+    Batch, BatchOptions, BatchShape, DataError, Epoch, EpochOptions, Epochs, Example, Examples, Fill, FilterReport,
+    Limits, MergeDropout, PairStream, StreamPosition, encode_pairs,
 };
 use crate::text::Tokenizers;
 
@@ -47,13 +47,13 @@ struct Rest {
 impl Batches {
     /// Batches of `examples`, `counts[c]` of each corpus c, then of what comes in the stream.
     pub(super) fn new(
-        examples: Vec<Example>,
+        examples: Examples,
         counts: Vec<usize>,
         config: &Config,
         tokenizers: &Tokenizers,
         stream: Option<PairStream>,
         guide: Option<Guide>,
-    ) -> Self {
+    ) -> Result<Self, DataError> {
         let (limits, p) = (config.data.limits(), config.text.bpe_dropout);
         let weights = &config.data.corpus_weights;
         let options = EpochOptions {
@@ -71,15 +71,15 @@ impl Batches {
             is_over: false,
         });
         let epochs = Epochs::new(examples, counts, options);
-        let epoch = epochs.epoch(1);
-        Self { epochs, epoch, number: 1, rest, guide }
+        let epoch = epochs.epoch(1)?;
+        Ok(Self { epochs, epoch, number: 1, rest, guide })
     }
 
     /// Goes to an epoch; in a stream, reads on to that buffer.
     pub(super) fn select(&mut self, number: u64, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let Some(rest) = &mut self.rest else {
             if number != self.number {
-                (self.epoch, self.number) = (self.epochs.epoch(number), number);
+                (self.epoch, self.number) = (self.epochs.epoch(number)?, number);
             }
             return Ok(());
         };
@@ -90,7 +90,7 @@ impl Batches {
                 observer.event(Event::Buffer(&report));
             }
             self.epochs = Epochs::new(examples, report.filter.kept, rest.options.clone());
-            self.epoch = self.epochs.epoch(self.number);
+            self.epoch = self.epochs.epoch(self.number)?;
         }
         Ok(())
     }
@@ -101,20 +101,23 @@ impl Batches {
     }
 
     /// Batch `index` of the epoch.
-    pub(super) fn get(&self, index: usize) -> Batch {
-        Batch::new(&self.epochs.batch(&self.epoch, index))
+    pub(super) fn get(&self, index: usize) -> Result<Batch, DataError> {
+        Ok(Batch::new(&self.epochs.batch(&self.epoch, index)?.iter().collect::<Vec<_>>()))
     }
 
     /// What the attention to `batch`, that of `index`, is drawn towards, if it is.
-    pub(super) fn given(&self, index: usize, batch: &Batch) -> Option<GivenRows> {
-        let Guide { pairs, step, anew } = self.guide.as_ref()?;
-        let examples = self.epochs.batch(&self.epoch, index);
-        let cut = |(i, example): (usize, &Example)| match anew {
-            Some(tokenizers) => Cow::Owned(pairs[i].cut_as(example, tokenizers)),
-            None => Cow::Borrowed(&pairs[i]),
+    pub(super) fn given(&self, index: usize, batch: &Batch) -> Result<Option<GivenRows>, DataError> {
+        let Some(Guide { pairs, step, anew }) = &self.guide else { return Ok(None) };
+        let usual = self.epoch.numbers(index).map(|i| &pairs[i as usize]);
+        let pairs: Vec<Cow<'_, PairLinks>> = match anew {
+            Some(tokenizers) => {
+                let examples = self.epochs.batch(&self.epoch, index)?;
+                let cut = |(links, example): (&PairLinks, &Example)| Cow::Owned(links.cut_as(example, tokenizers));
+                usual.zip(&examples).map(cut).collect()
+            }
+            None => usual.map(Cow::Borrowed).collect(),
         };
-        let pairs: Vec<Cow<'_, PairLinks>> = self.epochs.indices(&self.epoch, index).zip(examples).map(cut).collect();
-        Some(GivenRows::new(pairs.iter().map(AsRef::as_ref), batch, *step))
+        Ok(Some(GivenRows::new(pairs.iter().map(AsRef::as_ref), batch, *step)))
     }
 
     /// The shapes of the epoch's batches.
@@ -147,14 +150,14 @@ impl Batches {
 }
 
 impl Rest {
-    fn read(&mut self, number: u64) -> Result<(Vec<Example>, BufferReport), DataError> {
+    fn read(&mut self, number: u64) -> Result<(Examples, BufferReport), DataError> {
         let before = self.stream.report().lines;
         let buffer = self.stream.next_buffer(self.buffer)?;
         let lines = self.stream.report().lines;
         self.is_over = lines == before;
         let mut filter = FilterReport::new(self.limits);
         filter.kept.push(0);
-        let examples = encode_pairs(&buffer.pairs, &self.tokenizers, &mut filter);
+        let examples = encode_pairs(&buffer.pairs, &self.tokenizers, &mut filter)?;
         Ok((examples, BufferReport { number, lines, kept_out: buffer.kept_out, filter }))
     }
 }

@@ -1,13 +1,14 @@
 //! What a training will take, before it starts: memory from its shapes, time from a few steps that change nothing.
 //!
 //! Memory is counted, not guessed: the model runs once per shape of batch on a device that computes nothing ([`Planned`]), so parameters, gradients, moments, packed matrices,
-//! activations and their reuse are those of the training. What is added are the pairs, and a constant for the program, its threads' scratch memory and the tokenizers.
+//! activations and their reuse are those of the training. What is added is what of the pairs is in memory, and a constant for the program, its threads' scratch memory and the tokenizers.
 
 use super::Optimizer;
 use super::validate::SENTENCES;
+use crate::align::PairLinks;
 use crate::backend::{Planned, PlannedWeight, Products, Purpose};
 use crate::config::{Config, ConfigError, MemorySize, TrainPrecision};
-use crate::data::{Batch, BatchShape, Corpus, Example};
+use crate::data::{Batch, BatchShape, Corpus, Examples};
 use crate::model::Seq2Seq;
 use crate::params::{Gradients, ParamSpec, Params};
 use crate::tape::{Graph, Recording, Tape};
@@ -16,8 +17,8 @@ use crate::tape::{Graph, Recording, Tape};
 const PROGRAM: usize = 14 << 20;
 /// Bytes a piece of a vocabulary takes in a tokenizer's tables.
 const PIECE: usize = 700;
-/// What a pair takes beside its characters and ids: its strings, vectors and their allocations.
-const PAIR: usize = 180;
+/// What an epoch takes of a pair: its place in the order, and as much while that is sorted.
+const PLACE: usize = 8;
 /// Shapes that are tried, at most.
 const SHAPES: usize = 200;
 
@@ -32,19 +33,39 @@ pub struct Estimate {
     pub epoch_seconds: f64,
 }
 
-/// The pairs a training holds.
-#[derive(Debug, Clone, Copy)]
+/// What a training has of its pairs in memory.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Held {
-    bytes: usize,
+    /// Before the first update, while text becomes ids.
+    reading: usize,
+    /// Beside the model.
+    training: usize,
 }
 
 impl Held {
-    /// What corpora and the examples made of them take while both are there.
-    pub(super) fn new(corpora: [&Corpus; 2], examples: [&[Example]; 2]) -> Self {
-        let text =
-            |corpus: &Corpus| corpus.pairs.iter().map(|pair| pair.src.len() + pair.tgt.len() + PAIR).sum::<usize>();
-        let ids = |examples: &[Example]| examples.iter().map(|e| 4 * (e.src.len() + e.tgt.len())).sum::<usize>();
-        Self { bytes: corpora.map(text).iter().sum::<usize>() + examples.map(ids).iter().sum::<usize>() }
+    /// Of corpora, to learn from and to validate on, the examples made of them, and the links of the former.
+    pub(super) fn new(
+        config: &Config,
+        [train, valid]: [&Corpus; 2],
+        [learned, validated]: [&Examples; 2],
+        links: &[PairLinks],
+    ) -> Self {
+        let ids = learned.memory() + validated.memory();
+        let links = links.iter().map(PairLinks::memory).sum::<usize>();
+        let reading = train.pairs.memory() + valid.pairs.memory() + ids + links;
+        // Merges that are left out make other examples of them in each epoch.
+        let anew = if config.text.bpe_dropout > 0.0 { learned.memory() } else { 0 };
+        // An epoch may see pairs more or less often than once.
+        let weights = config.data.corpus_weights.iter().copied().fold(1.0, f64::max);
+        let most = config.data.sample.unwrap_or(usize::MAX);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "weights are small and pairs far below 2⁵²"
+        )]
+        let seen = most.min((learned.len() as f64 * weights) as usize);
+        Self { reading, training: valid.pairs.memory() + ids + links + anew + PLACE * seen }
     }
 }
 
@@ -73,7 +94,7 @@ pub(super) fn memory(config: &Config, vocab: [usize; 2], shapes: &[BatchShape], 
     validate(&device, &model, shown.as_mut().unwrap_or(&mut params), &mut tape, shapes);
     drop(optimizer);
     let pieces = if vocab[0] == vocab[1] { vocab[0] } else { vocab[0] + vocab[1] };
-    (device.bytes() + held.bytes + PROGRAM + PIECE * pieces) as u64
+    ((device.bytes() + held.training).max(held.reading) + PROGRAM + PIECE * pieces) as u64
 }
 
 /// Validation: the matrices in the form products of few rows want, and a step of a search.
@@ -163,7 +184,7 @@ mod tests {
     fn fitted(most: u64) -> Result<Config, ConfigError> {
         let mut config = config();
         config.train.memory = Some(MemorySize::from_bytes(most));
-        fit(&mut config, VOCAB, Held { bytes: 0 }, shapes).map(|()| config)
+        fit(&mut config, VOCAB, Held::default(), shapes).map(|()| config)
     }
 
     #[test]
@@ -171,7 +192,7 @@ mod tests {
         let config = config();
         let (_, specs) = Seq2Seq::new(&config.model, VOCAB[0], VOCAB[1]);
         let parameters: usize = specs.iter().map(ParamSpec::len).sum();
-        let of = |tokens| memory(&config, VOCAB, &shapes(tokens), Held { bytes: 0 });
+        let of = |tokens| memory(&config, VOCAB, &shapes(tokens), Held::default());
         assert!(of(40) as usize > 16 * parameters + PROGRAM, "{} for {parameters}", of(40));
         // The gates of the decoder alone are 4 · 512 numbers a position.
         assert!(of(4_000) - of(2_000) > 2_000 * 4 * 2_048, "{} and {}", of(4_000), of(2_000));
@@ -180,7 +201,7 @@ mod tests {
 
     #[test]
     fn batches_are_halved_until_they_fit_and_an_update_stays_as_large() {
-        let enough = memory(&config(), VOCAB, &shapes(2_000), Held { bytes: 0 });
+        let enough = memory(&config(), VOCAB, &shapes(2_000), Held::default());
         let same = fitted(enough).expect("it fits");
         assert_eq!((same.train.batch_tokens, same.train.accumulate), (Some(2_000), 1));
         let half = fitted(enough - 1).expect("half of it fits");

@@ -10,7 +10,7 @@ use super::{GoldPairs, TrainError};
 use crate::align::{WeightsOf, between_words, checked_starts};
 use crate::backend::Cpu;
 use crate::config::{Config, GuidedStep};
-use crate::data::{Batch, BatchOptions, Batcher, Example, fingerprint, hex};
+use crate::data::{Batch, BatchOptions, Batcher, DataError, Example, Examples, Plan, fingerprint, hex};
 use crate::eval::{AlignmentErrorRate, Alignments, Gold, LinkError};
 use crate::model::Seq2Seq;
 use crate::params::Params;
@@ -21,24 +21,24 @@ use crate::view::{AttentionMap, Links, Side, links_of};
 
 impl GoldPairs {
     /// SHA-256 over pairs and links, to recognise them.
-    pub(super) fn sha256(&self) -> String {
+    pub(super) fn sha256(&self) -> Result<String, DataError> {
         let mut hash = Sha256::new();
-        hash.update(fingerprint(&self.pairs.pairs));
+        hash.update(fingerprint(&self.pairs.pairs)?);
         for links in self.gold.sentences().flatten() {
             hash.update((links.len() as u64).to_le_bytes());
             links.iter().for_each(|&(s, t)| hash.update([(s as u64).to_le_bytes(), (t as u64).to_le_bytes()].concat()));
         }
-        hex(hash)
+        Ok(hex(hash))
     }
 }
 
 /// Pairs with known links, in pieces.
 #[derive(Debug)]
 pub(super) struct GoldSet {
-    examples: Vec<Example>,
+    examples: Examples,
     /// Source and target as a map has them.
     sides: Vec<[Side; 2]>,
-    plan: Vec<Vec<u32>>,
+    plan: Plan,
     gold: Gold,
     path: PathBuf,
     step: WeightsOf,
@@ -48,7 +48,8 @@ impl GoldSet {
     pub(super) fn new(given: GoldPairs, config: &Config, tokenizers: &Tokenizers) -> Result<Self, TrainError> {
         let GoldPairs { pairs, gold, path } = given;
         let (mut examples, mut sides) = (Vec::new(), Vec::new());
-        for pair in &pairs.pairs {
+        for pair in pairs.pairs.iter() {
+            let pair = pair?;
             let (src, tgt) = (tokenizers.src.encode(&pair.src), tokenizers.tgt.encode(&pair.tgt));
             let of = || "those with known links".to_owned();
             checked_starts(&tokenizers.src, (&pair.src, &src), pair.line, of)?;
@@ -66,6 +67,7 @@ impl GoldSet {
         if gold.len() != examples.len() {
             return Err(LinkError::Texts { path, lines: gold.len(), texts: examples.len() }.into());
         }
+        let examples: Examples = examples.into_iter().collect();
         let tokens = config.train.batch_tokens.unwrap_or(2_000);
         let plan = Batcher::new(&examples, BatchOptions { tokens, seed: 0 }).plan(1);
         let step = match config.train.guided_alignment_step {
@@ -84,8 +86,9 @@ impl GoldSet {
         tape: &mut Tape<Cpu>,
     ) -> Result<f64, TrainError> {
         let mut links = vec![Vec::new(); self.examples.len()];
-        for plan in &self.plan {
-            let batch = Batch::new(&plan.iter().map(|&i| &self.examples[i as usize]).collect::<Vec<_>>());
+        for plan in self.plan.iter() {
+            let examples = self.examples.some(plan)?;
+            let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
             tape.reset();
             let mut graph = Graph::inference(cpu, params, tape);
             let Some(weights) = model.loss_and_weights(&mut graph, &batch, 0.0).1 else { continue };

@@ -23,7 +23,7 @@ use crate::align::GivenRows;
 use crate::backend::{Cpu, CrossEntropy, GuidedLoss, Purpose};
 use crate::checkpoint::{Checkpoint, CheckpointError, MODEL_FILE};
 use crate::config::{Config, Period, Reached};
-use crate::data::Batch;
+use crate::data::{Batch, DataError};
 use crate::model::{Guidance, Seq2Seq};
 use crate::params::{Gradients, ParamSpec, Role};
 use crate::tape::{Graph, Recording, Tape};
@@ -249,8 +249,8 @@ impl Run {
         sums: &mut Sums,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
-        let mut batch = self.batches.get(self.position.batch);
-        let given = self.batches.given(self.position.batch, &batch);
+        let mut batch = self.batches.get(self.position.batch)?;
+        let given = self.batches.given(self.position.batch, &batch)?;
         self.advance(observer)?;
         if sampled > 0.0 {
             self.tape.reset();
@@ -291,10 +291,10 @@ impl Run {
 
     /// Seconds an epoch will take without its validation, from a few passes whose gradients are thrown away: nothing of the training changes.
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-    pub(super) fn rehearse(&mut self) -> f64 {
+    pub(super) fn rehearse(&mut self) -> Result<f64, DataError> {
         let (count, clock) = (self.batches.count(), Instant::now());
         if count == 0 {
-            return 0.0;
+            return Ok(0.0);
         }
         self.learner.params.prepare(&self.cpu, Purpose::Train);
         let (mut seconds, mut tokens) = (0.0, 0);
@@ -303,8 +303,8 @@ impl Run {
             if i > 1 && clock.elapsed().as_secs_f64() > REHEARSAL {
                 break;
             }
-            let batch = self.batches.get(count * place / 6);
-            let given = self.batches.given(count * place / 6, &batch);
+            let batch = self.batches.get(count * place / 6)?;
+            let given = self.batches.given(count * place / 6, &batch)?;
             let start = Instant::now();
             self.learn(&batch, given.as_ref(), 1);
             if i > 0 {
@@ -321,7 +321,7 @@ impl Run {
         self.gradients.norm(&self.cpu);
         let update = by_norm * start.elapsed().as_secs_f64();
         let updates = count.div_ceil(self.config.train.accumulate) as f64;
-        seconds / tokens as f64 * self.batches.tokens() as f64 + updates * update
+        Ok(seconds / tokens as f64 * self.batches.tokens() as f64 + updates * update)
     }
 
     /// Moves to the next batch.

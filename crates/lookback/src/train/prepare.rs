@@ -18,11 +18,11 @@ use crate::align::{GivenLinks, PairLinks, WeightsOf};
 use crate::backend::Cpu;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, CorpusSize, GuidedStep, TextMode};
-use crate::data::{BatchOptions, Batcher, Corpus, Example, FilterReport, encode_corpus};
+use crate::data::{BatchOptions, Batcher, Corpus, Examples, FilterReport, encode_corpus};
 use crate::model::Seq2Seq;
 use crate::params::{Gradients, ParamSpec};
 use crate::tape::Tape;
-use crate::text::{Sharing, TokenizerSpec, Tokenizers};
+use crate::text::{Sharing, TokenizerSpec, TokenizerTrainer, Tokenizers};
 
 impl Run {
     /// Reads or makes everything a training needs.
@@ -36,7 +36,7 @@ impl Run {
         }
         // Before sizes are checked against each other: one that differs alone would be told as if it did not fit the others.
         initial.check_model(&config)?;
-        let size = CorpusSize::of(&train);
+        let size = CorpusSize::of(&train)?;
         let config = if aligned.guide.is_some() { config.guided()? } else { config.unguided()? };
         let config = if aligned.gold.is_some() { config.with_gold()? } else { config.without_gold()? };
         let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
@@ -51,7 +51,7 @@ impl Run {
         };
         let cpu = config.train_on(cpu)?;
         let mut fitted = config.clone();
-        let origin = Origin::new(&config, &train, &valid, &aligned);
+        let origin = Origin::new(&config, &train, &valid, &aligned)?;
         let resumed = start == Start::Resume;
         if resumed {
             need_folder(&dir)?;
@@ -63,15 +63,16 @@ impl Run {
         } else {
             (given.map_or_else(|| train_tokenizers(&config, &train), Ok)?, Vec::new())
         };
-        let (examples, mut skipped_train) = encode_corpus(&train, &tokenizers, config.data.limits());
-        let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, config.data.limits());
+        let (examples, mut skipped_train) = encode_corpus(&train, &tokenizers, config.data.limits())?;
+        let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, config.data.limits())?;
         refuse_empty("training", examples.len(), &skipped_train)?;
         refuse_empty("validation", valid_examples.len(), &skipped_valid)?;
         skipped_train.kept.resize(train.corpora(), 0);
         let counts = &skipped_train.kept;
         let guide = aligned.guide.as_ref().map(|links| guide(links, &config, &train, &examples, counts, &tokenizers));
         let guide = guide.transpose()?;
-        let pairs = Held::new([&train, &valid], [&examples, &valid_examples]);
+        let links = guide.as_ref().map_or(&[][..], |guide| &guide.pairs);
+        let pairs = Held::new(&config, [&train, &valid], [&examples, &valid_examples], links);
         drop(train);
         let gold = aligned.gold.map(|gold| GoldSet::new(gold, &config, &tokenizers)).transpose()?;
         if let Some(longest) = config.model.location_length {
@@ -109,7 +110,7 @@ impl Run {
         }
         Checkpoint::save_config(&dir, &config, &tokenizers)?;
         let (train_pairs, valid_pairs) = (examples.len(), valid_examples.len());
-        let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest, guide);
+        let mut batches = Batches::new(examples, skipped_train.kept.clone(), &config, &tokenizers, rest, guide)?;
         batches.select(position.epoch, observer)?;
         if !batches.is_stream() && position.batch >= batches.count() {
             // Other data have fewer batches.
@@ -141,7 +142,7 @@ impl Run {
             isa_before: before.as_ref().map(|receipt| receipt.instruction_set.clone()),
         };
         let mut run = Self {
-            valid: ValidationSet::new(&valid, valid_examples, gold, &tokenizers, &config),
+            valid: ValidationSet::new(&valid, valid_examples, gold, &tokenizers, &config)?,
             metrics: Metrics::open(&dir, position.update, &config.train)?,
             gradients: Gradients::zeros(&cpu, &learner.params),
             tape: Tape::new(),
@@ -166,7 +167,7 @@ impl Run {
         if !goes_on {
             run.save_state()?;
         }
-        ready.estimate.epoch_seconds = run.rehearse();
+        ready.estimate.epoch_seconds = run.rehearse()?;
         observer.event(Event::Ready(&ready));
         Ok(run)
     }
@@ -209,8 +210,9 @@ fn unfit(dir: &Path, changed: &[String], error: TrainError) -> TrainError {
 
 /// Validation translates every source, also those that are too long for the loss; `location` attention cannot.
 fn refuse_long(valid: &Corpus, tokenizers: &Tokenizers, longest: usize) -> Result<(), TrainError> {
-    for pair in &valid.pairs {
-        let pieces = tokenizers.src.encode(&pair.src).len();
+    let mut pairs = valid.pairs.reader();
+    while let Some(pair) = pairs.next()? {
+        let pieces = tokenizers.src.encode(pair.src).len();
         if pieces > longest {
             return Err(TrainError::ValidationTooLong { line: pair.line, pieces, longest });
         }
@@ -223,7 +225,7 @@ fn guide(
     links: &GivenLinks,
     config: &Config,
     train: &Corpus,
-    examples: &[Example],
+    examples: &Examples,
     counts: &[usize],
     tokenizers: &Tokenizers,
 ) -> Result<Guide, TrainError> {
@@ -276,6 +278,11 @@ fn train_tokenizers(config: &Config, train: &Corpus) -> Result<Tokenizers, Train
         lowercase: config.text.lowercase,
         min_frequency: config.text.min_frequency,
     };
-    let (src, tgt) = (train.pairs.iter().map(|p| p.src.as_str()), train.pairs.iter().map(|p| p.tgt.as_str()));
-    Ok(Tokenizers::train(&spec, src, tgt)?)
+    let mut trainer = TokenizerTrainer::new(spec);
+    let mut pairs = train.pairs.reader();
+    while let Some(pair) = pairs.next()? {
+        trainer.add_src(pair.src);
+        trainer.add_tgt(pair.tgt);
+    }
+    Ok(trainer.finish()?)
 }

@@ -8,7 +8,7 @@ use super::{Aligned, GoldPairs, TrainError, Validation};
 use crate::align::GivenLinks;
 use crate::checkpoint::{CheckpointError, STATE_FILE, Tensor, TensorFile, write_tensors};
 use crate::config::{Config, Metric};
-use crate::data::{Corpus, StreamPosition, fingerprint};
+use crate::data::{Corpus, DataError, StreamPosition, fingerprint};
 use crate::params::ParamSpec;
 
 /// Where a training stands, beside its weights.
@@ -104,14 +104,14 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus, aligned: &Aligned) -> Self {
-        Self {
+    pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus, aligned: &Aligned) -> Result<Self, DataError> {
+        Ok(Self {
             config: config.without_limits(),
-            train_sha256: fingerprint(&train.pairs),
-            valid_sha256: fingerprint(&valid.pairs),
+            train_sha256: fingerprint(&train.pairs)?,
+            valid_sha256: fingerprint(&valid.pairs)?,
             links_sha256: aligned.guide.as_ref().map(GivenLinks::sha256),
-            gold_sha256: aligned.gold.as_ref().map(GoldPairs::sha256),
-        }
+            gold_sha256: aligned.gold.as_ref().map(GoldPairs::sha256).transpose()?,
+        })
     }
 
     /// The sums of the pairs to learn from and to validate on.

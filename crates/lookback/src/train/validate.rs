@@ -6,7 +6,7 @@ use super::gold::GoldSet;
 use super::{TrainError, Validation};
 use crate::backend::{Cpu, Purpose};
 use crate::config::{Config, Metric, SearchConfig};
-use crate::data::{Batch, BatchOptions, Batcher, Corpus, Example};
+use crate::data::{Batch, BatchOptions, Batcher, Corpus, DataError, Examples, Plan};
 use crate::eval::{
     self, AttentionHealth, BleuMetric, ChrfMetric, ExactMetric, Rate, RateMetric, Statistics, TerMetric,
 };
@@ -19,9 +19,9 @@ use crate::text::Tokenizers;
 /// What is validated on.
 #[derive(Debug)]
 pub(super) struct ValidationSet {
-    examples: Vec<Example>,
+    examples: Examples,
     /// Batches for the loss.
-    plan: Vec<Vec<u32>>,
+    plan: Plan,
     /// Sources to be translated, by length, with their place among the references.
     sources: Vec<(usize, Vec<u32>)>,
     references: Vec<String>,
@@ -34,22 +34,25 @@ pub(super) const SENTENCES: usize = 64;
 impl ValidationSet {
     pub(super) fn new(
         corpus: &Corpus,
-        examples: Vec<Example>,
+        examples: Examples,
         gold: Option<GoldSet>,
         tokenizers: &Tokenizers,
         config: &Config,
-    ) -> Self {
+    ) -> Result<Self, DataError> {
         let tokens = config.train.batch_tokens.unwrap_or(2_000);
         let plan = Batcher::new(&examples, BatchOptions { tokens, seed: 0 }).plan(1);
         let limit = match config.train.validate_sentences {
             0 => usize::MAX,
             n => n,
         };
-        let pairs = corpus.pairs.iter().take(limit);
-        let references = pairs.clone().map(|p| p.tgt.clone()).collect();
-        let mut sources: Vec<(usize, Vec<u32>)> = pairs.map(|p| tokenizers.src.encode(&p.src)).enumerate().collect();
-        sources.sort_by_key(|(place, ids)| (ids.len(), *place));
-        Self { examples, plan, sources, references, gold }
+        let (mut references, mut sources) = (Vec::new(), Vec::new());
+        for (place, pair) in corpus.pairs.iter().take(limit).enumerate() {
+            let pair = pair?;
+            sources.push((place, tokenizers.src.encode(&pair.src)));
+            references.push(pair.tgt);
+        }
+        sources.sort_by_key(|(place, ids): &(usize, Vec<u32>)| (ids.len(), *place));
+        Ok(Self { examples, plan, sources, references, gold })
     }
 
     /// Validates the weights in `params`. Whether it is the best is for the caller to say.
@@ -65,10 +68,10 @@ impl ValidationSet {
         let start = Instant::now();
         params.prepare(cpu, Purpose::Decode);
         let (mut nll, mut right, mut tokens, mut attention) = (0.0, 0, 0, None::<AttentionHealth>);
-        for plan in &self.plan {
-            let examples: Vec<&Example> = plan.iter().map(|&i| &self.examples[i as usize]).collect();
+        for plan in self.plan.iter() {
+            let examples = self.examples.some(plan)?;
             tape.reset();
-            let batch = Batch::new(&examples);
+            let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
             let mut graph = Graph::inference(cpu, params, tape);
             let (loss, weights) = model.loss_and_weights(&mut graph, &batch, 0.0);
             nll += loss.nll;

@@ -8,11 +8,14 @@
 //! `rank` and `reference` appear where known. `word_weights` belong to the words and, between them, the pieces that are
 //! in no word; they follow from the rest and are not read back.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read as _, Write};
 
 use serde::{Deserialize, Serialize};
 
 use super::{AttentionMap, LineError, Side, ViewError, WordSpan};
+
+/// The longest line that is read, in bytes: a map of two thousand pieces on either side, words and all.
+const LONGEST: u64 = 64 << 20;
 
 /// One line, in the order of its keys.
 #[derive(Clone, Serialize, Deserialize)]
@@ -88,17 +91,38 @@ pub fn write_jsonl(mut out: impl Write, map: &AttentionMap) -> std::io::Result<(
 /// Reads maps line by line; empty lines are passed over.
 ///
 /// # Errors
-/// Each item is an error if its line cannot be read, is not JSON of this form, or is not a valid map. The message says which
-/// line, its source says why.
+/// Each item is an error if its line cannot be read, is longer than 64 MiB, is not JSON of this form, or is not a valid map. The message says which
+/// line, its source says why. What comes after a line that cannot be read or is too long is not read.
 pub fn read_jsonl(input: impl BufRead) -> impl Iterator<Item = Result<AttentionMap, ViewError>> {
-    input.lines().enumerate().filter_map(|(i, line)| {
-        let parsed = match line {
-            Ok(line) if line.trim().is_empty() => return None,
-            Ok(line) => serde_json::from_str(&line).map_err(LineError::from),
-            Err(error) => Err(LineError::from(error)),
-        };
-        Some(parsed.map_err(|source| ViewError::Line { line: i + 1, source }))
+    let (mut lines, mut number) = (Some(input), 0);
+    std::iter::from_fn(move || {
+        loop {
+            let line = match next_line(lines.as_mut()?, LONGEST) {
+                Ok(line) => line?,
+                Err(source) => {
+                    lines = None;
+                    return Some(Err(ViewError::Line { line: number + 1, source }));
+                }
+            };
+            number += 1;
+            if !line.trim_ascii().is_empty() {
+                let map = serde_json::from_slice(&line).map_err(LineError::from);
+                return Some(map.map_err(|source| ViewError::Line { line: number, source }));
+            }
+        }
     })
+}
+
+/// The next line of at most `most` bytes; none at the end.
+fn next_line(input: &mut impl BufRead, most: u64) -> Result<Option<Vec<u8>>, LineError> {
+    let mut line = Vec::new();
+    input.by_ref().take(most + 1).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some(line)),
+        Some(_) if line.len() as u64 > most => Err(LineError::TooLong),
+        Some(_) => Ok(Some(line)),
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +182,21 @@ mod tests {
             assert!(error.to_string().starts_with("line 3:"), "{error}");
             let source = error.source().unwrap().to_string();
             assert!(source.contains(why), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_refused_by_its_number_before_it_is_read_whole() {
+        let input = format!("{}\n", lines(&[german()]));
+        let endless = std::io::BufReader::new(std::io::repeat(b' '));
+        let mut maps = read_jsonl(input.as_bytes().chain(endless));
+        assert!(maps.next().unwrap().is_ok());
+        let error = maps.next().unwrap().unwrap_err();
+        assert!(error.to_string().starts_with("line 3:"), "{error}");
+        assert!(matches!(&error, ViewError::Line { source: LineError::TooLong, .. }), "{error:?}");
+        assert!(maps.next().is_none());
+        for (text, fits) in [("abc\n", true), ("abc", true), ("abcd\n", false), ("abcd", false)] {
+            assert_eq!(next_line(&mut text.as_bytes(), 3).is_ok(), fits, "{text:?}");
         }
     }
 

@@ -127,6 +127,9 @@ pub enum LineError {
     /// The input could not be read.
     #[error("cannot read the input")]
     Read(#[from] std::io::Error),
+    /// It is longer than any map that can be looked at.
+    #[error("the line is longer than 64 MiB, and no map is; are the ends of lines missing?")]
+    TooLong,
     /// It is not JSON, lacks a field, or is not a valid map.
     #[error("{0}")]
     Json(#[from] serde_json::Error),

@@ -64,7 +64,8 @@ impl Trial {
         let outcome = train(job, &StopFlag::default(), &mut Silent).unwrap_or_else(|e| panic!("{self}: {e}"));
         assert_eq!((outcome.ending, outcome.updates), (Ending::Limit, 3), "{self}");
         let checkpoint = Checkpoint::load(dir).unwrap_or_else(|e| panic!("{self}: {e}"));
-        let texts: Vec<&str> = corpora[1].pairs.iter().map(|pair| pair.src.as_str()).collect();
+        let pairs = corpora[1].pairs.to_vec().expect("pairs");
+        let texts: Vec<&str> = pairs.iter().map(|pair| pair.src.as_str()).collect();
         let sources: Vec<Vec<u32>> = texts.iter().map(|text| checkpoint.tokenizers.src.encode(text)).collect();
         let found = self.step_by_step_is_the_whole_sequence(&checkpoint, &sources);
         let best: Vec<String> = found.iter().map(|best| checkpoint.tokenizers.tgt.decode(&best[0].ids)).collect();

@@ -8,9 +8,9 @@ use super::repeats::{Near, Repeats, Verdicts};
 use super::report::{ExaminedFile, Findings, Report, Spot, shown};
 use super::row::{Flaw, RowId, Rows, Sides};
 use super::shape::{Shape, Usual};
-use super::sort::Sorter;
 use super::{CorpusFiles, DoctorError, Options, Part};
 use crate::data::DataError;
+use crate::data::sort::Sorter;
 
 /// Rows between two tellings of progress.
 const TELL_EVERY: u64 = 10_000;

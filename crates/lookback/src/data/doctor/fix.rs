@@ -17,8 +17,8 @@ use super::report::shown;
 use super::restore::restores;
 use super::row::{RowId, Rows, Sides};
 use super::shape::Ratios;
-use super::sort::{Record, Sorted};
 use super::{CorpusFiles, DoctorError, Options};
+use crate::data::sort::{Record, Sorted};
 
 /// The file of removed and changed lines.
 pub(super) const CHANGES: &str = "changes.tsv";

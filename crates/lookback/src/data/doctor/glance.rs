@@ -1,4 +1,4 @@
-//! A quick look at pairs in memory: what every training can afford.
+//! A quick look at pairs that were read: what every training can afford.
 use super::check::Check;
 use super::drift::{Departure, Drift, Signs};
 use super::examine::Examiner;
@@ -6,7 +6,7 @@ use super::repeats::Near;
 use super::report::{Findings, Report, Spot, shown};
 use super::row::RowId;
 use super::{DoctorError, Options, Part};
-use crate::data::Corpus;
+use crate::data::{Corpus, DataError};
 
 /// Looks at what is learned from and, if it was given and not held out, what is validated on. All of [`examine`](super::examine) but near
 /// duplicates and what reading refuses; hashes stay in memory as far as `options` lets them.
@@ -14,6 +14,14 @@ use crate::data::Corpus;
 /// # Errors
 /// If hashes cannot be sorted in the temporary folder.
 pub fn glance(train: &Corpus, valid: Option<&Corpus>, options: &Options) -> Result<Report, DoctorError> {
+    glance_at(train, valid, options).map_err(|error| match error {
+        // Whoever trains has named no folder.
+        DoctorError::Temporary { source } if options.temporary.is_none() => DataError::temporary(source).into(),
+        other => other,
+    })
+}
+
+fn glance_at(train: &Corpus, valid: Option<&Corpus>, options: &Options) -> Result<Report, DoctorError> {
     let mut examiner = Examiner::new(options, Near::Ignored);
     let parts: Vec<(Part, usize, &Corpus)> = [(Part::Train, 0, Some(train)), (Part::Valid, train.corpora(), valid)]
         .into_iter()
@@ -40,17 +48,27 @@ pub fn glance(train: &Corpus, valid: Option<&Corpus>, options: &Options) -> Resu
 }
 
 fn look(examiner: &mut Examiner, part: Part, first: usize, corpus: &Corpus) -> Result<(), DoctorError> {
-    for pairs in corpus.pairs.chunk_by(|a, b| a.corpus == b.corpus) {
-        let mut drift = Drift::default();
-        let number = first + pairs[0].corpus as usize;
-        for pair in pairs {
-            drift.push(Some(Signs::of(&pair.src)), Some(Signs::of(&pair.tgt)));
-            // Which of a corpus' files a side stands in is known by their number.
-            examiner.pair(RowId::new(number, pair.line), part, [&pair.src, &pair.tgt], [0, 1])?;
+    let (mut drift, mut at) = (Drift::default(), None);
+    // Where drifts are, by corpus and place.
+    let mut departures = Vec::new();
+    let mut pairs = corpus.pairs.reader();
+    while let Some(pair) = pairs.next()? {
+        if let Some(before) = at.replace(pair.corpus).filter(|&before| before != pair.corpus) {
+            departures.extend(std::mem::take(&mut drift).finish().map(|departure| (before, departure)));
         }
-        if let Some(Departure { line, .. }) = drift.finish() {
-            let place = usize::try_from(line - 1).unwrap_or(usize::MAX).min(pairs.len() - 1);
-            examiner.findings.add(Check::Drift, (RowId::new(number, pairs[place].line), 0), String::new);
+        drift.push(Some(Signs::of(pair.src)), Some(Signs::of(pair.tgt)));
+        // Which of a corpus' files a side stands in is known by their number.
+        let row = RowId::new(first + pair.corpus as usize, pair.line);
+        examiner.pair(row, part, [pair.src, pair.tgt], [0, 1])?;
+    }
+    departures.extend(at.and_then(|last| Some((last, drift.finish()?))));
+    for (number, Departure { line, .. }) in departures {
+        // Lines are counted among those that are pairs.
+        let of_corpus = corpus.pairs.iter().filter(|pair| pair.as_ref().map_or(true, |pair| pair.corpus == number));
+        let place = usize::try_from(line).unwrap_or(usize::MAX);
+        if let Some(pair) = of_corpus.take(place).last().transpose()? {
+            let row = RowId::new(first + number as usize, pair.line);
+            examiner.findings.add(Check::Drift, (row, 0), String::new);
         }
     }
     Ok(())

@@ -2,8 +2,8 @@
 //!
 //! [`examine`] reads files to their end, whatever is wrong with them, and tells everything that [training](crate::train) would refuse, or
 //! that would hurt what is learned or how it is measured. [`fix`] writes what is left of the corpus after the remedies, and a file with
-//! every line that was removed or changed; the two together are the input again, which is checked. [`glance`] is the quick part of it for a
-//! corpus in memory.
+//! every line that was removed or changed; the two together are the input again, which is checked. [`glance`] is the quick part of it for
+//! pairs that were read.
 //!
 //! ```text
 //! files ─Rows→ rows ─judge→ pairs ─marks, Shape, Drift, Repeats→ Report
@@ -23,7 +23,6 @@ mod restore;
 mod row;
 mod scripts;
 mod shape;
-mod sort;
 #[cfg(test)]
 mod tests;
 

@@ -1,21 +1,17 @@
 //! What stands in a corpus more than once, found by sorting hashes.
 //!
-//! Equal sentences are those that are equal in NFC, without white space around, as in [`hold_out`](super::super::hold_out). Their hashes are the first
-//! 128 bits of SHA-256. Of every pair four records are sorted: its sides together, its sides folded (near duplicates), its source, its target.
+//! Equal sentences are those that are equal in NFC, without white space around, as in [`hold_out`](super::super::hold_out). Of every pair four
+//! records are sorted: its sides together, its sides folded (near duplicates), its source, its target.
 use std::io;
 use std::path::Path;
-
-use sha2::{Digest, Sha256};
-use unicode_normalization::{UnicodeNormalization as _, is_nfc_quick};
 
 use super::Part;
 use super::characters::fold;
 use super::check::{Check, Checks};
 use super::report::{Findings, Spot};
 use super::row::RowId;
-use super::sort::{RECORD, Record, Sorter};
-
-type Key = [u64; 2];
+use crate::data::sentence::{Key, hash, join, key};
+use crate::data::sort::{RECORD, Record, Sorted, Sorter};
 
 /// Finds repeated sentences.
 #[derive(Debug)]
@@ -182,7 +178,7 @@ impl Telling<'_> {
 
 /// Walks over sorted records, group by group: a group has one key; test comes first, then validation, then training.
 struct Walk {
-    sorted: super::sort::Sorted,
+    sorted: Sorted,
     /// The record that opened the group at hand, and how it stands.
     group: Option<Group>,
     /// A record that opens the next group.
@@ -278,30 +274,4 @@ impl Group {
         self.firsts[part].get_or_insert(row);
         Seen { row, first, is_new_kind, earlier, leaks }
     }
-}
-
-/// The hash of a sentence in NFC without white space around.
-fn key(sentence: &str) -> Key {
-    let sentence = sentence.trim();
-    if sentence.is_ascii() || is_nfc_quick(sentence.chars()) == unicode_normalization::IsNormalized::Yes {
-        return hash(sentence);
-    }
-    hash(&sentence.nfc().collect::<String>())
-}
-
-fn hash(text: &str) -> Key {
-    first_words(&Sha256::digest(text.as_bytes()))
-}
-
-fn join(src: Key, tgt: Key) -> Key {
-    let mut hash = Sha256::new();
-    for word in src.into_iter().chain(tgt) {
-        hash.update(word.to_le_bytes());
-    }
-    first_words(&hash.finalize())
-}
-
-fn first_words(digest: &[u8]) -> Key {
-    let words = digest.as_chunks::<8>().0;
-    [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])]
 }

@@ -11,7 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::escape::META;
-use super::words;
+use super::counts::Words;
+use super::parts;
 
 /// The longest piece, in characters.
 const LONGEST_PIECE: usize = 16;
@@ -32,8 +33,8 @@ const SPARE: f64 = 1.1;
 
 /// At most `room` pieces with their log-probabilities: every character of `alphabet` by code point, then longer pieces by
 /// falling probability.
-pub(super) fn pieces_of(texts: &[String], alphabet: &BTreeSet<char>, room: usize) -> Vec<(String, f64)> {
-    let words = counted(texts, alphabet);
+pub(super) fn pieces_of(words: &Words, alphabet: &BTreeSet<char>, room: usize) -> Vec<(String, f64)> {
+    let words = counted(words, alphabet);
     let mut model = Model::seeded(&words, alphabet);
     let lattices: Vec<Lattice> = words.iter().map(|(word, count)| model.lattice(word, *count)).collect();
     #[allow(
@@ -59,13 +60,16 @@ pub(super) fn pieces_of(texts: &[String], alphabet: &BTreeSet<char>, room: usize
 }
 
 /// The different words, as parts that can be learned from, with their counts.
-fn counted(texts: &[String], alphabet: &BTreeSet<char>) -> Vec<(Vec<char>, f64)> {
+fn counted(words: &Words, alphabet: &BTreeSet<char>) -> Vec<(Vec<char>, f64)> {
     let mut counts: BTreeMap<Vec<char>, u32> = BTreeMap::new();
-    for word in texts.iter().flat_map(|text| words(text, alphabet)) {
-        let chars: Vec<char> = word.chars().collect();
-        for part in chars.chunks(LONGEST_WORD) {
-            let count = counts.entry(part.to_vec()).or_default();
-            *count = count.saturating_add(1);
+    for (word, &times) in words {
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        for part in parts(word, alphabet) {
+            let chars: Vec<char> = part.chars().collect();
+            for part in chars.chunks(LONGEST_WORD) {
+                let count = counts.entry(part.to_vec()).or_default();
+                *count = count.saturating_add(times);
+            }
         }
     }
     counts.entry(vec![META]).or_insert(1);
@@ -313,11 +317,15 @@ fn digamma(mut x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::escape::split_words;
+    use super::super::count;
     use super::*;
 
     fn pieces(text: &str, room: usize) -> Vec<(String, f64)> {
         let alphabet = text.chars().chain([META]).collect();
-        pieces_of(&[text.to_owned()], &alphabet, room)
+        let mut words = Words::default();
+        split_words(text).for_each(|word| count(&mut words, word, 1));
+        pieces_of(&words, &alphabet, room)
     }
 
     #[test]
