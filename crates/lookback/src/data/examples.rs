@@ -24,6 +24,8 @@ pub struct Examples {
     spool: Spool,
     /// Bytes of an id.
     width: usize,
+    /// Of what is made of them.
+    #[cfg_attr(not(feature = "train"), allow(dead_code, reason = "only epochs are made of them"))]
     bound: Bound,
 }
 

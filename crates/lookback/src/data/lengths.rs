@@ -46,7 +46,7 @@ impl Lengths {
     }
 
     /// Bytes they take.
-    #[cfg(feature = "files")]
+    #[cfg(feature = "train")]
     pub(super) fn memory(&self) -> usize {
         // A node of the tree has a few more places than it uses.
         4 * self.short.len() + 24 * self.long.len()

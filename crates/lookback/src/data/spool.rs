@@ -99,6 +99,7 @@ impl Spool {
     }
 
     /// Bytes it takes in memory.
+    #[cfg(feature = "train")]
     pub(super) fn memory(&self) -> usize {
         match self {
             Self::Memory(bytes) => bytes.len(),
@@ -174,6 +175,7 @@ mod tests {
         for most in [0, 1000, all.len() - 1, all.len()] {
             let spool = spool(&parts, most);
             assert_eq!(matches!(spool, Spool::Memory(_)), most == all.len());
+            #[cfg(feature = "train")]
             assert_eq!(spool.memory() > 0, most == all.len());
             let mut reader = SpoolReader::new(&spool, 0, all.len() as u64);
             for part in &parts {
