@@ -12,7 +12,7 @@ use crate::config::{Config, CorpusSize, SearchConfig};
 use crate::model::Seq2Seq;
 use crate::search::{Constraints, SearchOptions};
 use crate::stored::Storage;
-use crate::text::{BOS, EOS, PAD, TextMode, TokenizerSpec, UNK};
+use crate::text::{EOS, TextMode, TokenizerSpec};
 use crate::{Request, Translator};
 
 /// A model with random parameters, one piece per character.
@@ -33,8 +33,7 @@ const SOURCES: [&str; 4] = ["ein Haus", "", "am Baum", "großer Baum am Haus"];
 
 fn full(tokenizers: &Tokenizers) -> Shortlist {
     let counts = vec![0; tokenizers.src.vocab_size()];
-    let frequent = (0u32..).take(tokenizers.tgt.vocab_size()).filter(|id| ![PAD, UNK, BOS].contains(id)).collect();
-    Shortlist::new(counts, Vec::new(), frequent)
+    Shortlist::new(counts, Vec::new(), (0u32..).take(tokenizers.tgt.vocab_size()).collect())
 }
 
 #[test]
@@ -100,19 +99,15 @@ fn a_file_that_is_not_of_these_vocabularies_is_refused_by_tensor() {
 }
 
 #[test]
-fn a_list_of_all_pieces_changes_no_translation_in_any_storage() {
+fn a_list_of_all_pieces_changes_no_bit_in_any_storage() {
     for storage in [Storage::F32, Storage::Bf16, Storage::Int8] {
         let checkpoint = if storage == Storage::F32 { checkpoint() } else { checkpoint().convert(storage).unwrap() };
         let options = SearchOptions { nbest: 3, ..checkpoint.config.search.clone().into() };
         let all = full(&checkpoint.tokenizers);
         let plain = Translator::from_checkpoint(checkpoint.clone(), Cpu::detect(2));
         let listed = Translator::from_checkpoint(checkpoint, Cpu::detect(2)).with_shortlist(all);
-        let (plain, listed) = [plain, listed].map(|t| t.translate_with(&SOURCES, &options).unwrap()).into();
-        for (a, b) in plain.iter().flatten().zip(listed.iter().flatten()) {
-            assert_eq!(a.hypothesis.ids, b.hypothesis.ids, "{storage:?}");
-            // The specials, which are never said, take part of the probability without a list.
-            assert!(b.hypothesis.log_prob >= a.hypothesis.log_prob - 1e-4, "{storage:?}: {a:?}, {b:?}");
-        }
+        let [plain, listed] = [plain, listed].map(|t| t.translate_with(&SOURCES, &options).unwrap());
+        assert_eq!(plain, listed, "{storage:?}");
     }
 }
 
