@@ -52,8 +52,7 @@ Examples:
   lookback train pairs.tsv --out my-model    one of your own
   echo 'Wo ist der Bahnhof?' | lookback translate -m my-model
 
-`lookback help TOPIC` tells about: formats, config, attention, memory, exit-codes.
-Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 data, 130 or 143 interrupted.";
+`lookback help TOPIC` tells about: formats, config, attention, memory, exit-codes.";
 
 /// What every verb takes.
 #[derive(Debug, Clone, Copy, Args)]

@@ -147,8 +147,8 @@ impl TensorFile {
         Ok(match storage {
             Storage::Bf16 if spec.is_matrix() => Places::Bf16(place(Dtype::BF16)?),
             Storage::Int8 if spec.is_matrix() => {
-                let scales = self.place(scale_name(&spec.name), &spec.shape[..1], Dtype::F32)?;
-                Places::Int8 { values: place(Dtype::I8)?, scales }
+                let values = place(Dtype::I8)?;
+                Places::Int8 { values, scales: self.place(scale_name(&spec.name), &spec.shape[..1], Dtype::F32)? }
             }
             Storage::F32 | Storage::Bf16 | Storage::Int8 => Places::F32(place(Dtype::F32)?),
         })
