@@ -7,7 +7,8 @@
 //! *shape of the problem* alone and every sum has one fixed order, so the number of threads never changes a bit of a result.
 //!
 //! Sizes, in comments: B sentences, S source and T target positions, V words, E and H widths. Sequences are time-major:
-//! `(T, B, H)`, row-major. Gradients are called `d…` and are always *added* to what is there.
+//! `(T, B, H)`, row-major. Gradients are called `d…` and are *added* to what is there, unless a
+//! function says that it sets them ([`Store`]) or writes them over its input.
 
 #![allow(unsafe_code, reason = "this crate is where it lives: vectors and disjoint parts of slices")]
 

@@ -19,8 +19,11 @@ impl fmt::Debug for Pool {
     }
 }
 
+/// The most threads of a pool; more are not started.
+const MOST: usize = 1024;
+
 impl Pool {
-    /// A pool of `threads` threads, the calling one included; 0 means one per core.
+    /// A pool of `threads` threads, the calling one included, at most 1,024; 0 means one per core.
     #[must_use]
     pub fn new(threads: usize) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -29,7 +32,7 @@ impl Pool {
         } else if threads == 0 {
             cores()
         } else {
-            threads
+            threads.min(MOST)
         };
         Self {
             threads,
@@ -164,7 +167,7 @@ mod threads {
             self.gate.fetch_and(!Gate::OPEN, Ordering::Acquire);
             let mut spins = 0u32;
             while Gate(self.gate.load(Ordering::Acquire)).inside() != 0 {
-                spins += 1;
+                spins = spins.saturating_add(1);
                 if spins < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
             }
         }

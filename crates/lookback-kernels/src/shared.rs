@@ -36,7 +36,7 @@ impl<'a, T> Shared<'a, T> {
 /// A number of which every bit pattern is one, so that memory of any origin can hold it.
 ///
 /// # Safety
-/// That is the promise.
+/// That is the promise, and that there is no padding, which would be memory nobody wrote.
 pub unsafe trait AnyBits: Copy {}
 
 // SAFETY: every bit pattern is a number, or NaN.

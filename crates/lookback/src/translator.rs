@@ -176,15 +176,17 @@ impl Translator {
     #[cfg(feature = "files")]
     pub fn load_on(dir: impl AsRef<Path>, cpu: Cpu) -> Result<Self, CheckpointError> {
         let opened = Opened::open(dir.as_ref())?;
-        let (tokenizers, params) = if cpu.threads() > 1 {
-            std::thread::scope(|scope| {
-                let tokenizers = scope.spawn(|| opened.tokenizers());
-                let params = opened.params(&cpu);
-                (tokenizers.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), params)
-            })
-        } else {
-            (opened.tokenizers(), opened.params(&cpu))
-        };
+        let (tokenizers, params) = std::thread::scope(|scope| {
+            let read = || std::thread::Builder::new().spawn_scoped(scope, || opened.tokenizers()).ok();
+            let beside = if cpu.threads() > 1 { read() } else { None };
+            let params = opened.params(&cpu);
+            // A thread that is not wanted, or that the system refuses, is done without.
+            let tokenizers = beside.map_or_else(
+                || opened.tokenizers(),
+                |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
+            (tokenizers, params)
+        });
         let (tokenizers, params) = (tokenizers?, params?);
         let Opened { config, model, .. } = opened;
         Ok(Self::with(cpu, tokenizers, Loaded { config, model, params }))

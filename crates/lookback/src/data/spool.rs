@@ -51,6 +51,11 @@ impl SpoolWriter {
         if self.bytes.len() + bytes.len() > room {
             self.flush()?;
         }
+        let (needed, has) = (self.bytes.len() + bytes.len(), self.bytes.capacity());
+        if needed > has {
+            // Twice as much as before, but not more than may be kept.
+            self.bytes.reserve_exact(needed.max((2 * has).min(room)) - self.bytes.len());
+        }
         self.bytes.extend_from_slice(bytes);
         self.written += bytes.len() as u64;
         Ok(())
@@ -79,7 +84,8 @@ impl SpoolWriter {
             None => self.file.insert(tempfile::tempfile().map_err(DataError::temporary)?),
         };
         file.write_all(&self.bytes).map_err(DataError::temporary)?;
-        self.bytes = Vec::with_capacity(BLOCK);
+        self.bytes.clear();
+        self.bytes.shrink_to(BLOCK);
         Ok(())
     }
 }

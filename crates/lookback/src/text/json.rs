@@ -1,6 +1,6 @@
 //! Reading `tokenizer.json`: strictly what we write, because decoding and the round trip rest on it.
 //!
-//! A program that translates one line spends its time here, so the long lists become pieces and merges at once, without a tree of JSON between.
+//! A program that translates one line spends its time here, so the file does not become one tree of JSON: the vocabulary is read entry by entry, merges and scores as lists of their own.
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
@@ -84,11 +84,8 @@ fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> serde_json::Result<T> {
 
 /// The pieces in the order of their ids, and what belongs to them.
 fn segmentation(settings: &Map<String, Value>, model: &Parts<'_>) -> Result<(Vec<String>, Segmentation), String> {
-    let table = || model.get("vocab").and_then(|raw| read(raw).ok()).ok_or("no object under `model.vocab`");
-    let list = |key: &str| {
-        let list: Option<Vec<Value>> = model.get(key).and_then(|raw| read(raw).ok());
-        list.ok_or_else(|| format!("no list under `model.{key}`"))
-    };
+    let table = || part(model, "vocab", "object");
+    let list = |key: &str| part::<Vec<Value>>(model, key, "list");
     match settings.get("type").and_then(Value::as_str) {
         Some("BPE") => {
             let pieces = pieces(table()?)?;
@@ -104,6 +101,13 @@ fn segmentation(settings: &Map<String, Value>, model: &Parts<'_>) -> Result<(Vec
             Err(format!("`model.type` is {found}, lookback writes \"BPE\", \"Unigram\" or \"WordLevel\""))
         }
     }
+}
+
+/// What stands under a key of the model, which must be `what`.
+fn part<'a, T: Deserialize<'a>>(model: &Parts<'a>, key: &str, what: &str) -> Result<T, String> {
+    let missing = || format!("no {what} under `model.{key}`");
+    read(model.get(key).ok_or_else(missing)?)
+        .map_err(|error| if error.is_data() { missing() } else { format!("not JSON: `model.{key}`: {error}") })
 }
 
 /// The entries of a JSON object, in the order of the file.
@@ -373,5 +377,8 @@ mod tests {
         }
         let error = Tokenizer::from_json("m/tokenizer.json", "{").unwrap_err().to_string();
         assert!(error.starts_with("m/tokenizer.json: not JSON: "), "{error}");
+        let half = small().to_string().replace(r#""ab":"#, r#""\ud800":"#);
+        let error = Tokenizer::from_json("m/tokenizer.json", &half).unwrap_err().to_string();
+        assert!(error.starts_with("m/tokenizer.json: not JSON: `model.vocab`: "), "{error}");
     }
 }

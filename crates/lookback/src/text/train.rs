@@ -176,10 +176,10 @@ fn merges_of(
 fn alone<R: Send>(training: impl FnOnce() -> tokenizers::Result<R> + Send) -> Result<R, TextError> {
     let failed = |reason: String| TextError::Train { reason };
     let trained = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, || {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build()?;
             pool.install(training)
-        });
+        })?;
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     });
     trained.map_err(|error| failed(error.to_string()))

@@ -15,7 +15,8 @@ use crate::text::Tokenizers;
 #[derive(Debug)]
 pub(super) struct Batches {
     epochs: Epochs,
-    epoch: Epoch,
+    /// The one at hand; none only where making the next one failed.
+    epoch: Option<Epoch>,
     number: u64,
     rest: Option<Rest>,
     guide: Option<Guide>,
@@ -71,47 +72,58 @@ impl Batches {
             is_over: false,
         });
         let epochs = Epochs::new(examples, counts, options);
-        let epoch = epochs.epoch(1)?;
+        let epoch = Some(epochs.epoch(1)?);
         Ok(Self { epochs, epoch, number: 1, rest, guide })
     }
 
     /// Goes to an epoch; in a stream, reads on to that buffer.
     pub(super) fn select(&mut self, number: u64, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        let Some(rest) = &mut self.rest else {
-            if number != self.number {
-                (self.epoch, self.number) = (self.epochs.epoch(number)?, number);
-            }
-            return Ok(());
-        };
-        while self.number < number {
+        if self.rest.is_none() && number != self.number {
+            self.number = number;
+            return Ok(self.make()?);
+        }
+        while self.number < number
+            && let Some(rest) = &mut self.rest
+        {
             self.number += 1;
             let (examples, report) = rest.read(self.number)?;
             if !rest.is_over {
                 observer.event(Event::Buffer(&report));
             }
             self.epochs = Epochs::new(examples, report.filter.kept, rest.options.clone());
-            self.epoch = self.epochs.epoch(self.number)?;
+            self.make()?;
         }
         Ok(())
     }
 
+    /// Makes the epoch at hand, when the one before has given back its memory.
+    fn make(&mut self) -> Result<(), DataError> {
+        self.epoch = None;
+        self.epoch = Some(self.epochs.epoch(self.number)?);
+        Ok(())
+    }
+
+    fn epoch(&self) -> &Epoch {
+        self.epoch.as_ref().expect("a training ends where making an epoch fails")
+    }
+
     /// Batches in the epoch.
     pub(super) fn count(&self) -> usize {
-        self.epoch.batches()
+        self.epoch().batches()
     }
 
     /// Batch `index` of the epoch.
     pub(super) fn get(&self, index: usize) -> Result<Batch, DataError> {
-        Ok(Batch::new(&self.epochs.batch(&self.epoch, index)?.iter().collect::<Vec<_>>()))
+        Ok(Batch::new(&self.epochs.batch(self.epoch(), index)?.iter().collect::<Vec<_>>()))
     }
 
     /// What the attention to `batch`, that of `index`, is drawn towards, if it is.
     pub(super) fn given(&self, index: usize, batch: &Batch) -> Result<Option<GivenRows>, DataError> {
         let Some(Guide { pairs, step, anew }) = &self.guide else { return Ok(None) };
-        let usual = self.epoch.numbers(index).map(|i| &pairs[i as usize]);
+        let usual = self.epoch().numbers(index).map(|i| &pairs[i as usize]);
         let pairs: Vec<Cow<'_, PairLinks>> = match anew {
             Some(tokenizers) => {
-                let examples = self.epochs.batch(&self.epoch, index)?;
+                let examples = self.epochs.batch(self.epoch(), index)?;
                 let cut = |(links, example): (&PairLinks, &Example)| Cow::Owned(links.cut_as(example, tokenizers));
                 usual.zip(&examples).map(cut).collect()
             }
@@ -122,16 +134,16 @@ impl Batches {
 
     /// The shapes of the epoch's batches.
     pub(super) fn shapes(&self) -> Vec<BatchShape> {
-        self.epoch.shapes()
+        self.epoch().shapes()
     }
 
     /// Tokens of the epoch, source and target.
     pub(super) fn tokens(&self) -> u64 {
-        self.epoch.tokens()
+        self.epoch().tokens()
     }
 
     pub(super) fn fill(&self) -> Fill {
-        self.epoch.fill()
+        self.epoch().fill()
     }
 
     /// How far a stream was read, at the end of its buffer at hand.
