@@ -46,7 +46,7 @@ impl Config {
     pub fn resolve(self, corpus: CorpusSize) -> Result<Self, ConfigError> {
         if self.data.stream_buffer != DataConfig::default().stream_buffer {
             let message =
-                "files are not read as a stream; leave it out, or give the pairs as a stream on standard input, `-`";
+                "files are read whole; leave it out, or give the pairs as a stream on standard input, `-`";
             invalid("data.stream_buffer", message.into())?;
         }
         self.chosen(corpus)
