@@ -1,5 +1,5 @@
 # `make check` is what continuous integration runs.
-.PHONY: check fmt clippy test doc features fixtures corpus bench bench-decoding bench-metrics page kills \
+.PHONY: check fmt clippy test doc features fixtures corpus bench bench-decoding bench-toolkits bench-metrics page kills \
 	properties fuzz miri asan deny machete coverage
 
 check: fmt clippy test features doc
@@ -44,6 +44,13 @@ bench-decoding:
 	test -d bench/.venv || python3 -m venv bench/.venv
 	bench/.venv/bin/pip install --quiet --requirement bench/requirements.txt
 	bench/.venv/bin/python bench/run_decoding.py --record
+
+# Training beside OpenNMT-py and JoeyNMT on the same pieces: `make bench-toolkits DATA=folder` with Multi30k's train.de.gz and train.en.gz. Python 3.8 to 3.11.
+bench-toolkits:
+	test -d bench/.venv-toolkits || python3 -m venv bench/.venv-toolkits
+	bench/.venv-toolkits/bin/pip install --quiet --requirement bench/requirements-toolkits.txt
+	bench/.venv-toolkits/bin/pip install --quiet --no-deps OpenNMT-py==3.5.1 joeynmt==2.3.0
+	bench/.venv-toolkits/bin/python bench/toolkits.py "$(DATA)" --record
 
 # Scores, lines and p-values beside sacreBLEU's on random odd text, then the times of both.
 bench-metrics:

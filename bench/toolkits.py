@@ -30,7 +30,6 @@ THREADS = "2"
 BIN = Path(sys.executable).parent
 PAIRS = 12_000
 EVERY = 10  # updates a report of the toolkits
-SPECIALS = ["<pad>", "<unk>", "<s>", "</s>"]
 
 
 def prepare(data, folder):
@@ -48,7 +47,7 @@ def prepare(data, folder):
         (folder / f"valid.{language}").write_text("".join(line + "\n" for line in text.splitlines()[:20]), encoding="utf-8")
     pieces = [piece for piece, _ in vocabulary.most_common()]
     (folder / "vocab.onmt").write_text("".join(f"{piece}\t{vocabulary[piece]}\n" for piece in pieces), encoding="utf-8")
-    (folder / "vocab.joey").write_text("".join(f"{piece}\n" for piece in SPECIALS + pieces), encoding="utf-8")
+    (folder / "vocab.joey").write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
 
 
 def run(command, folder):
@@ -99,7 +98,7 @@ def joeynmt(folder, updates):
         "name": "joey", "joeynmt_version": "2.3.0", "model_dir": "joey", "use_cuda": False, "fp16": False, "random_seed": 1,
         "data": {"train": "train", "dev": "valid", "test": "valid", "dataset_type": "plain", "src": {"lang": "de"} | side, "trg": {"lang": "en"} | side,
                  "special_symbols": {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>",
-                                     "unk_id": 1, "pad_id": 0, "bos_id": 2, "eos_id": 3}},
+                                     "unk_id": 0, "pad_id": 1, "bos_id": 2, "eos_id": 3}},
         "training": {"optimizer": "adam", "learning_rate": 0.0015, "clip_grad_norm": 1.0, "batch_size": 80, "batch_type": "sentence",
                      "scheduling": "plateau", "patience": 100, "early_stopping_metric": "loss", "epochs": 1000, "updates": updates,
                      "validation_freq": 10 * updates, "logging_freq": EVERY, "overwrite": True, "shuffle": True, "loss": "crossentropy",
