@@ -14,7 +14,8 @@
 //!   the constant). `coverage = β Σ_i log min(Σ_t α_ti, 1)` over all source positions, `</s>` included; it takes no part in choosing extensions. Equal ones
 //!   stand in the order in which they were found: shorter, then earlier in the beam, then smaller id.
 //! - **Length limits:** at least `min_length_ratio` × the source's pieces before `</s>`; at most `max_length_ratio` × the source's pieces + `max_length_extra`
-//!   ids, `</s>` included, and at least 1 or what a prefix needs. A translation ends sooner where its vocabulary or shortlist has nothing left that may follow. What lives on there is *cut*; cut hypotheses rank below all that ended.
+//!   ids, `</s>` included, and at least 1 or what a prefix needs. What lives on there is *cut*; cut hypotheses rank below all that ended. Where the vocabulary
+//!   or the shortlist has nothing left that may follow, a hypothesis ends, however short it is.
 //! - **Stop:** a sentence is done when nothing lives on, or when K hypotheses have ended and no live one would overtake the best of them by ending with the
 //!   next token at no cost, `log_prob / (length + 1)ᵅ`. For α = 0 this loses nothing, because log-probabilities only fall. For α > 0 a live hypothesis could
 //!   still win by many nearly certain tokens, which in practice are repetitions; waiting for that would mean going to the length limit.
