@@ -46,7 +46,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let tokenizers = Checkpoint::tokenizers(folder.path()).expect("a model");
     let mut learner = Learner::new(tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
     learner.add(&tokenizers.src.encode("ein Haus"), &tokenizers.tgt.encode("a house"));
-    learner.learn(Settings::default()).save(folder.path()).expect("a file");
+    learner.learn(Settings::default()).save(folder.path(), &tokenizers).expect("a file");
     seeds.push(("shortlist", fs::read(folder.path().join(SHORTLIST_FILE)).expect("a file")));
     for (number, name) in (0_u8..).zip(FILES) {
         let bytes = fs::read(folder.path().join(name)).expect("a file");

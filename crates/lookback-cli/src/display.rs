@@ -13,7 +13,7 @@ use crate::args::{Colour, Common};
 
 mod training;
 
-pub(crate) use training::TrainingDisplay;
+pub(crate) use training::{TrainingDisplay, skipped};
 
 /// The least time between two lines about work that goes on.
 const LOG_EVERY: Duration = Duration::from_secs(10);

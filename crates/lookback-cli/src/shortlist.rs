@@ -1,11 +1,12 @@
 //! `lookback shortlist`.
 
 use lookback::checkpoint::Checkpoint;
+use lookback::data::FilterReport;
 use lookback::shortlist::{Learner, SHORTLIST_FILE, Settings};
 
 use crate::args::{Common, ShortlistArgs};
 use crate::data::{is_stream, shell};
-use crate::display::{Screen, counted, grouped};
+use crate::display::{Screen, counted, grouped, skipped};
 use crate::exit::{BadData, Done, Usage};
 use crate::pairs::{Pairs, Place};
 
@@ -26,19 +27,27 @@ pub(crate) fn run(args: &ShortlistArgs, common: Common) -> anyhow::Result<Done> 
     let place = Place { pairs: args.pairs.as_deref(), sides: args.src.as_deref().zip(args.tgt.as_deref()) };
     let mut pairs = Pairs::open(place, args.columns, ROUND)?;
     let mut learner = Learner::new(tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
-    let mut screen = Screen::new(common);
+    let mut report = FilterReport::new(Checkpoint::config(&args.model)?.data.limits());
+    let (mut screen, mut line) = (Screen::new(common), 0);
     while let Some(round) = pairs.next()? {
         for (src, tgt) in &round {
-            learner.add(&tokenizers.src.encode(src), &tokenizers.tgt.encode(tgt));
+            line += 1;
+            let (src, tgt) = (tokenizers.src.encode(src), tokenizers.tgt.encode(tgt));
+            if report.admit((0, line), src.len(), tgt.len()) {
+                learner.add(&src, &tgt);
+            }
         }
         screen.live(|_| format!("{} read", counted(learner.pairs(), "pair")));
+    }
+    for line in skipped("pair", &report) {
+        screen.line(&line);
     }
     if learner.pairs() == 0 {
         return Err(BadData("there are no pairs to learn a shortlist from".into()).into());
     }
     let read = learner.pairs();
     let shortlist = learner.learn(Settings { best: args.best, frequent: args.frequent });
-    shortlist.save(&args.model)?;
+    shortlist.save(&args.model, &tokenizers)?;
     let (pieces, candidates) = shortlist.size();
     let (pieces, candidates) = (grouped(pieces), grouped(candidates));
     screen.line(&format!(

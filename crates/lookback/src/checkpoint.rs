@@ -190,6 +190,24 @@ pub enum CheckpointError {
         /// The folder.
         dir: PathBuf,
     },
+    /// A shortlist that knows other pieces.
+    #[error("`{}` was learnt with other tokenizers; learn it again: lookback shortlist -m DIR PAIRS", path.display())]
+    OtherTokenizers {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A number that bfloat16 has not.
+    #[error(
+        "tensor `{tensor}` holds {value} at {index}, which is infinite in bfloat16; leave the model in single precision, or use 8 bits"
+    )]
+    BeyondBf16 {
+        /// The parameter.
+        tensor: String,
+        /// Where.
+        index: usize,
+        /// The number.
+        value: f32,
+    },
     /// The tokenizers cannot be used.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -267,10 +285,18 @@ impl Checkpoint {
     /// The same model with its matrices stored otherwise.
     ///
     /// # Errors
-    /// If they lost bits before: what is made of them would lose more.
+    /// If they lost bits before (what is made of them would lose more), or a number is infinite in bfloat16. Names the tensor.
     pub fn convert(self, storage: Storage) -> Result<Self, CheckpointError> {
-        let values = self.all_bits()?;
-        let values = self.specs.iter().zip(&values).map(|(spec, values)| Stored::new(spec, values, storage)).collect();
+        let converted = |(spec, values): (&ParamSpec, &Vec<f32>)| {
+            let stored = Stored::new(spec, values, storage);
+            match stored.first_beyond_bf16() {
+                Some(index) => {
+                    Err(CheckpointError::BeyondBf16 { tensor: spec.name.clone(), index, value: values[index] })
+                }
+                None => Ok(stored),
+            }
+        };
+        let values = self.specs.iter().zip(&self.all_bits()?).map(converted).collect::<Result<_, _>>()?;
         Ok(Self { storage, values, ..self })
     }
 
@@ -297,8 +323,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If its `config.json` cannot be read.
-    #[cfg(feature = "train")]
-    pub(crate) fn config(dir: &Path) -> Result<Config, CheckpointError> {
+    pub fn config(dir: &Path) -> Result<Config, CheckpointError> {
         load_config(dir).map(|(config, _, _)| config)
     }
 

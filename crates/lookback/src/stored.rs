@@ -70,6 +70,14 @@ impl Stored {
         }
     }
 
+    /// Where the first number is that became infinite because bfloat16 has none as large, about 3.39e38.
+    pub(crate) fn first_beyond_bf16(&self) -> Option<usize> {
+        match self {
+            Self::Bf16(values) => values.iter().position(|&value| !from_bf16(value).is_finite()),
+            Self::F32(_) | Self::Int8 { .. } => None,
+        }
+    }
+
     /// In single precision, as far as they are known.
     #[must_use]
     pub fn to_f32(&self) -> Vec<f32> {

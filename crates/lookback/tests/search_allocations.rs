@@ -5,7 +5,7 @@ use lookback::config::Config;
 use lookback::data::Batch;
 use lookback::model::Seq2Seq;
 use lookback::params::Params;
-use lookback::search::{SearchOptions, search};
+use lookback::search::{Constraints, Member, SearchOptions, Sentence, search_together};
 use lookback::stored::{Storage, Stored};
 use lookback::tape::Tape;
 use lookback::text::{TextMode, Tokenizer, TokenizerSpec, Tokenizers};
@@ -56,12 +56,22 @@ fn a_step_of_the_search_allocates_nothing_once_its_sizes_were_seen() {
             let cpu = Cpu::<f32>::detect(threads);
             let mut params = Params::from_stored(&cpu, specs.clone(), &stored);
             params.prepare(&cpu, Purpose::Decode);
-            for beam in [1, 4] {
+            // All pieces, and lists that overlap.
+            let lists = [0, 1, 2].map(|b| (4 + b * 40..200 + b * 40).collect::<Vec<u32>>());
+            for (beam, is_listed) in [(1, false), (4, false), (1, true), (4, true)] {
                 let mut tape = Tape::new();
+                let constraints = Constraints::default();
+                let sentences = [0, 1, 2].map(|number| Sentence {
+                    constraints: &constraints,
+                    number,
+                    candidates: is_listed.then_some(&lists[number as usize][..]),
+                });
                 let mut blocks = |ratio: f64| {
                     let before = ALLOCATOR.blocks();
                     let options = options(beam, ratio);
-                    let found = search(&cpu, &params, &mut tape, &model, &tgt, &batch, &options).expect("finite");
+                    let mut members = [Member { model: &model, params: &params, tape: &mut tape }];
+                    let found =
+                        search_together(&cpu, &mut members, &tgt, &batch, &sentences, &options).expect("finite");
                     let steps = (ratio * f64::from(LENGTH)).round() as usize;
                     assert!(found.iter().all(|found| found[0].ids.len() == steps), "{steps} steps");
                     ALLOCATOR.blocks() - before
@@ -73,7 +83,8 @@ fn a_step_of_the_search_allocates_nothing_once_its_sizes_were_seen() {
                 }
                 let mut least = |ratio| (0..5).map(|_| blocks(ratio)).min();
                 let (short, long) = (least(4.0), least(6.0));
-                assert_eq!(short, long, "blocks for 40 and for 60 steps, {sets:?}, beam {beam}, {threads} threads");
+                let case = format!("{sets:?}, beam {beam}, {threads} threads, lists: {is_listed}");
+                assert_eq!(short, long, "blocks for 40 and for 60 steps, {case}");
             }
         }
     }

@@ -16,7 +16,10 @@ Examples:
 
 Learns from training pairs which pieces translate which, and writes shortlist.safetensors
 into the model folder. With --shortlist a translation is written with the candidates of its
-source's pieces, the most frequent pieces and bytes alone, which is faster.";
+source's pieces, the most frequent pieces and bytes alone, which is faster. Pairs beyond the
+limits of the model's training (data.max_src and the like) are skipped and counted. All pairs
+are held in memory as ids, 4 bytes a piece; of a very large corpus a part is enough.
+After another training, or with other tokenizers, learn it again.";
 
 #[derive(Debug, Args)]
 #[command(after_help = SHORTLIST, override_usage = "lookback shortlist [OPTIONS] -m DIR [PAIRS]\n       lookback shortlist [OPTIONS] -m DIR --src FILE --tgt FILE")]

@@ -92,8 +92,8 @@ impl TrainingDisplay {
     }
 
     fn ready(&mut self, ready: &Ready) {
-        for (which, report) in ["training", "validation"].iter().zip(&ready.skipped) {
-            for line in skipped(which, report) {
+        for (what, report) in ["training pair", "validation pair"].iter().zip(&ready.skipped) {
+            for line in skipped(what, report) {
                 self.screen.line(&line);
             }
         }
@@ -177,7 +177,7 @@ impl TrainingDisplay {
             );
         }
         self.screen.line(&text);
-        for line in skipped("training", &report.filter) {
+        for line in skipped("training pair", &report.filter) {
             self.screen.line(&line);
         }
     }
@@ -296,12 +296,12 @@ fn left(u: &UpdateReport) -> String {
     if u.done <= 0.0 { "?".into() } else { duration(u.reached.seconds * (1.0 - u.done.min(1.0)) / u.done) }
 }
 
-/// A line for each reason for which something was left out.
-fn skipped(which: &str, report: &FilterReport) -> Vec<String> {
+/// A line for each reason for which pairs, called `what`, were left out.
+pub(crate) fn skipped(what: &str, report: &FilterReport) -> Vec<String> {
     let limits = &report.limits;
     let several = report.kept.len() > 1;
     let line = |(reason, skipped): (Reason, &Skipped)| {
-        let what = match reason {
+        let why = match reason {
             Reason::TooLong => format!("longer than {} source or {} target pieces", limits.max_src, limits.max_tgt),
             Reason::TooShort => format!("with a side shorter than {} pieces", limits.min),
             Reason::Ratio => {
@@ -314,7 +314,7 @@ fn skipped(which: &str, report: &FilterReport) -> Vec<String> {
         };
         let places = skipped.places.iter().map(place).collect::<Vec<_>>().join(", ");
         let more = if skipped.count > skipped.places.len() { ", …" } else { "" };
-        format!("skipped {} {what} (lines {places}{more})", counted(skipped.count, &format!("{which} pair")))
+        format!("skipped {} {why} (lines {places}{more})", counted(skipped.count, what))
     };
     let reasons = [Reason::TooLong, Reason::TooShort, Reason::Ratio].into_iter().zip(&report.skipped);
     reasons.filter(|(_, skipped)| skipped.count > 0).map(line).collect()
@@ -356,17 +356,17 @@ mod tests {
     fn skipped_pairs_name_their_first_lines() {
         let limits = Limits { max_src: 9, max_tgt: 8, min: 2, max_ratio: Some(2.5) };
         let mut report = FilterReport { kept: vec![1], ..FilterReport::new(limits) };
-        assert!(skipped("training", &report).is_empty());
+        assert!(skipped("training pair", &report).is_empty());
         report.skipped[0] = Skipped { count: 5, places: vec![(0, 3), (0, 4), (0, 7)] };
         report.skipped[2] = Skipped { count: 1, places: vec![(0, 9)] };
         let want = [
             "skipped 5 training pairs longer than 9 source or 8 target pieces (lines 3, 4, 7, …)",
             "skipped 1 training pair with one side over 2.5 times as long as the other (lines 9)",
         ];
-        assert_eq!(skipped("training", &report), want);
+        assert_eq!(skipped("training pair", &report), want);
         report.kept = vec![1, 1];
         report.skipped = [Skipped::default(), Skipped { count: 1, places: vec![(1, 9)] }, Skipped::default()];
         let want = ["skipped 1 training pair with a side shorter than 2 pieces (lines 9 of corpus 2)"];
-        assert_eq!(skipped("training", &report), want);
+        assert_eq!(skipped("training pair", &report), want);
     }
 }

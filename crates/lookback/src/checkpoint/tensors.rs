@@ -76,7 +76,6 @@ impl TensorFile {
     }
 
     /// The text under `key` in the file's metadata.
-    #[cfg(feature = "train")]
     pub(crate) fn metadata(&self, key: &str) -> Result<String, CheckpointError> {
         let found = self.header.metadata().as_ref().and_then(|m| m.get(key).cloned());
         let message = format!("no `{key}` in its metadata");

@@ -180,6 +180,35 @@ fn numbers_that_no_model_holds_are_refused_by_tensor_and_place() {
 }
 
 #[test]
+fn numbers_that_bfloat16_has_not_are_refused_when_a_model_is_converted() {
+    let name = "decoder.output.weight";
+    let converted = |value: f32, storage| {
+        let mut checkpoint = Checkpoint::load(folder().path()).unwrap();
+        let place = checkpoint.specs.iter().position(|spec| spec.name == name).unwrap();
+        let Stored::F32(values) = &mut checkpoint.values[place] else { panic!("single precision") };
+        values[13] = value;
+        checkpoint.convert(storage)
+    };
+    // The largest number is 255·2¹²⁰; half a unit above it, 255.5·2¹²⁰, is rounded to infinity.
+    let half = f32::from_bits(0x7f7f_8000);
+    for (value, is_finite) in [(half.next_down(), true), (-half.next_down(), true), (half, false), (f32::MIN, false)] {
+        match converted(value, Storage::Bf16) {
+            Ok(fits) => {
+                assert!(is_finite, "{value}");
+                let dir = TempDir::new().unwrap();
+                fits.save(dir.path()).unwrap();
+                assert!(Checkpoint::load(dir.path()).is_ok());
+            }
+            Err(error) => {
+                let said = error.to_string();
+                assert!(!is_finite && said.contains(name) && said.contains(&format!("{value} at 13")), "{said}");
+            }
+        }
+        assert!(converted(value, Storage::Int8).is_ok());
+    }
+}
+
+#[test]
 fn a_weights_file_is_whole_and_nothing_more() {
     let trailing = said(MODEL_FILE, |bytes| [bytes, vec![0; 4]].concat());
     assert!(

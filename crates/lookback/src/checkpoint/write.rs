@@ -73,39 +73,36 @@ impl Tensor<'_> {
     }
 
     fn write(&self, file: &mut dyn Write) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(4 * PART);
-        let mut put = |values: &[f32]| {
-            bytes.clear();
-            bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-            file.write_all(&bytes)
-        };
+        let mut bytes = Vec::new();
         match &self.numbers {
-            Numbers::F32(values) => values.chunks(PART).try_for_each(put),
-            Numbers::Bf16(values) => values.chunks(PART).try_for_each(|values| {
-                bytes.clear();
-                bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-                file.write_all(&bytes)
-            }),
-            Numbers::U32(values) => values.chunks(PART).try_for_each(|values| {
-                bytes.clear();
-                bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-                file.write_all(&bytes)
-            }),
-            Numbers::I8(values) => values.chunks(PART).try_for_each(|values| {
-                bytes.clear();
-                bytes.extend(values.iter().map(|v| v.cast_unsigned()));
-                file.write_all(&bytes)
-            }),
+            Numbers::F32(values) => put(file, &mut bytes, values, f32::to_le_bytes),
+            Numbers::Bf16(values) => put(file, &mut bytes, values, u16::to_le_bytes),
+            Numbers::U32(values) => put(file, &mut bytes, values, u32::to_le_bytes),
+            Numbers::I8(values) => put(file, &mut bytes, values, i8::to_le_bytes),
             Numbers::Elsewhere(read) => {
                 let mut part = vec![0.0; PART.min(self.count())];
                 (0..self.count()).step_by(PART).try_for_each(|from| {
                     let part = &mut part[..PART.min(self.count() - from)];
                     read(from, part);
-                    put(part)
+                    put(file, &mut bytes, part, f32::to_le_bytes)
                 })
             }
         }
     }
+}
+
+/// Writes numbers part by part, their bytes in `bytes` in between.
+fn put<S: Copy, const N: usize>(
+    file: &mut dyn Write,
+    bytes: &mut Vec<u8>,
+    numbers: &[S],
+    to_bytes: impl Fn(S) -> [u8; N],
+) -> io::Result<()> {
+    numbers.chunks(PART).try_for_each(|part| {
+        bytes.clear();
+        bytes.extend(part.iter().flat_map(|&number| to_bytes(number)));
+        file.write_all(bytes)
+    })
 }
 
 impl Numbers<'_> {

@@ -90,9 +90,8 @@ impl FilterReport {
         self.skipped.iter().map(|skipped| skipped.count).sum()
     }
 
-    /// Decides about a pair and counts it; whether it takes part.
-    #[cfg(feature = "files")]
-    pub(crate) fn admit(&mut self, (corpus, line): (u32, u64), src: usize, tgt: usize) -> bool {
+    /// Decides about a pair of `line` of `corpus` (from 0) by the lengths of its sides and counts it; whether it takes part.
+    pub fn admit(&mut self, (corpus, line): (u32, u64), src: usize, tgt: usize) -> bool {
         let Some(reason) = self.limits.refuse(src, tgt) else {
             let corpus = corpus as usize;
             self.kept.resize(self.kept.len().max(corpus + 1), 0);

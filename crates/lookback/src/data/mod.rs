@@ -63,7 +63,7 @@ pub use batcher::{BatchOptions, Batcher, Fill, Plan};
 pub use corpus::{Columns, Corpus, CorpusReader, ReadReport, read_lines, read_parallel, read_tsv};
 #[cfg(feature = "files")]
 pub use digest::file_sha256;
-#[cfg(feature = "train")]
+#[cfg(feature = "files")]
 pub(crate) use digest::hex;
 #[cfg(feature = "train")]
 pub use epochs::{Epoch, EpochOptions, Epochs, MergeDropout};

@@ -3,6 +3,8 @@
 use crate::backend::Candidates;
 use crate::text::{BOS, EOS, PAD, Tokenizer, UNK, Utf8State};
 
+use super::narrowed::Narrowed;
+
 /// The longest UTF-8 sequence.
 const LONGEST: usize = 4;
 
@@ -66,6 +68,8 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Allowed<'a> {
     tgt: &'a Tokenizer,
+    /// What may be said at all; everything if there is none.
+    narrowed: Option<&'a Narrowed>,
     /// Byte pieces, ascending by id.
     bytes: Vec<(u32, u8)>,
     lists: Vec<(Place, List)>,
@@ -74,11 +78,11 @@ pub(super) struct Allowed<'a> {
 }
 
 impl<'a> Allowed<'a> {
-    /// With no n-gram of size `ngram` twice; 0 for any.
-    pub(super) fn new(tgt: &'a Tokenizer, ngram: usize) -> Self {
+    /// Of `narrowed` pieces, if there are some, with no n-gram of size `ngram` twice; 0 for any.
+    pub(super) fn new(tgt: &'a Tokenizer, narrowed: Option<&'a Narrowed>, ngram: usize) -> Self {
         let ids = 0..u32::try_from(tgt.vocab_size()).unwrap_or(u32::MAX);
         let bytes = ids.filter_map(|id| tgt.byte_value(id).map(|byte| (id, byte))).collect();
-        Self { tgt, bytes, lists: Vec::new(), ngram, history: Vec::new() }
+        Self { tgt, narrowed, bytes, lists: Vec::new(), ngram, history: Vec::new() }
     }
 
     /// Pieces there are.
@@ -101,7 +105,8 @@ impl<'a> Allowed<'a> {
 
     /// What may follow a hypothesis at `utf8` with room for `left` more ids, the end if it `may_end`, but for `blocked`. `backwards` gives its ids, the last first.
     ///
-    /// There is always something: where a sentence may end, the characters of ASCII; inside a character, where blocking would leave no byte, nothing is blocked.
+    /// Inside a character, where blocking would leave no byte, nothing is blocked. Elsewhere nothing may be left: of a vocabulary of words, or of a shortlist of one, which has no bytes, all may
+    /// be blocked ([`Self::leaves_any`]).
     pub(super) fn choose(
         &mut self,
         utf8: Utf8State,
@@ -120,6 +125,14 @@ impl<'a> Allowed<'a> {
             return Choice::Usual(usual);
         }
         self.list(usual).without(&blocked).map_or(Choice::Usual(usual), Choice::Own)
+    }
+
+    /// Whether any piece that a sentence may say is among the choices.
+    pub(super) fn leaves_any(&self, sentence: usize, choice: &Choice) -> bool {
+        match self.narrowed {
+            Some(narrowed) => narrowed.of(sentence).any(|id| self.permits(choice, id)),
+            None => (0u32..).take(self.width()).any(|id| self.permits(choice, id)),
+        }
     }
 
     /// Whether `id` is among the choices.

@@ -136,8 +136,8 @@ impl<'a> Beam<'a> {
         (0..group).map(|row| self.live.get(row).or(self.live.first()).map_or(0, |live| live.row))
     }
 
-    /// Appends, for each of `group` rows, what is asked of it.
-    pub(super) fn ask(&self, group: usize, allowed: &mut Allowed<'_>, questions: &mut Questions) {
+    /// Appends, for each of `group` rows, what is asked of it; the beam is that of `sentence`.
+    pub(super) fn ask(&self, sentence: usize, group: usize, allowed: &mut Allowed<'_>, questions: &mut Questions) {
         for row in 0..group {
             let Some(&live) = self.live.get(row) else {
                 questions.prev.push(BOS);
@@ -146,14 +146,14 @@ impl<'a> Beam<'a> {
                 continue;
             };
             questions.prev.push(live.last.map_or(BOS, |last| self.nodes[last as usize].id));
-            let (choice, proposals) = self.choose(live, allowed);
+            let (choice, proposals) = self.choose(sentence, live, allowed);
             questions.choices.push(choice);
             questions.proposals.push(proposals);
         }
     }
 
     /// What may follow a hypothesis, and what would say more of what must be said.
-    fn choose(&self, live: Live, allowed: &mut Allowed<'_>) -> (Choice, Vec<u32>) {
+    fn choose(&self, sentence: usize, live: Live, allowed: &mut Allowed<'_>) -> (Choice, Vec<u32>) {
         let tail = self.tail(live);
         let mut blocked = Vec::new();
         self.rules.block(&tail, &mut blocked);
@@ -161,8 +161,12 @@ impl<'a> Beam<'a> {
             let all = List::Only(ids);
             return (Choice::Own(all.without(&blocked).unwrap_or(all)), Vec::new());
         }
-        let may_end = self.len >= self.least && self.rules.may_end(&tail, live.said);
+        let says_all = self.rules.may_end(&tail, live.said);
+        let may_end = self.len >= self.least && says_all;
         let choice = allowed.choose(live.utf8, self.limit - self.len, may_end, self.backwards(live.last), blocked);
+        if says_all && !allowed.leaves_any(sentence, &choice) {
+            return (Choice::Own(List::Only(vec![EOS])), Vec::new());
+        }
         let mut proposals = Vec::new();
         self.rules.propose(&tail, live.said, &mut proposals);
         proposals.retain(|&id| allowed.permits(&choice, id));

@@ -14,7 +14,8 @@
 //!   the constant). `coverage = β Σ_i log min(Σ_t α_ti, 1)` over all source positions, `</s>` included; it takes no part in choosing extensions. Equal ones
 //!   stand in the order in which they were found: shorter, then earlier in the beam, then smaller id.
 //! - **Length limits:** at least `min_length_ratio` × the source's pieces before `</s>`; at most `max_length_ratio` × the source's pieces + `max_length_extra`
-//!   ids, `</s>` included, and at least 1 or what a prefix needs. What lives on there is *cut*; cut hypotheses rank below all that ended.
+//!   ids, `</s>` included, and at least 1 or what a prefix needs. What lives on there is *cut*; cut hypotheses rank below all that ended. Where the vocabulary
+//!   or the shortlist has nothing left that may follow, a hypothesis ends, however short it is.
 //! - **Stop:** a sentence is done when nothing lives on, or when K hypotheses have ended and no live one would overtake the best of them by ending with the
 //!   next token at no cost, `log_prob / (length + 1)ᵅ`. For α = 0 this loses nothing, because log-probabilities only fall. For α > 0 a live hypothesis could
 //!   still win by many nearly certain tokens, which in practice are repetitions; waiting for that would mean going to the length limit.
@@ -104,6 +105,17 @@ pub enum SearchError {
         /// Which token of the hypothesis, from 0.
         step: usize,
     },
+    /// Not all that must be said is, and no piece may follow.
+    #[error(
+        "sentence {sentence}, step {step}: no piece of the vocabulary, or of the shortlist if there is one, may follow, and not all that must be said is; allow more repetitions \
+         (`no_repeat_ngram_size`), forbid less, or search without a shortlist"
+    )]
+    Exhausted {
+        /// Which sentence of those given, from 0.
+        sentence: usize,
+        /// Which token of the hypothesis, from 0.
+        step: usize,
+    },
 }
 
 /// A source that is too long to be read as one sentence.
@@ -146,6 +158,7 @@ impl SearchError {
     pub fn of_sentence(self, number: impl Fn(usize) -> usize) -> Self {
         match self {
             Self::NotFinite { sentence, step } => Self::NotFinite { sentence: number(sentence), step },
+            Self::Exhausted { sentence, step } => Self::Exhausted { sentence: number(sentence), step },
             Self::Constraint { sentence, source } => Self::Constraint { sentence: number(sentence), source },
             Self::SourceTooLong { sentence, source } => Self::SourceTooLong { sentence: number(sentence), source },
             Self::Option { .. } => self,
@@ -193,7 +206,7 @@ pub fn search<B: Backend>(
 /// As [`search`], with several models that share their vocabularies and say something of each sentence.
 ///
 /// # Errors
-/// If an option is out of range, constraints contradict themselves, a source is longer than a model can read, or the models' log-probabilities are not finite.
+/// If an option is out of range, constraints contradict themselves or leave nothing to be said, a source is longer than a model can read, or the models' log-probabilities are not finite.
 ///
 /// # Panics
 /// If there is no member, `tgt` is not the tokenizer of all members' target side, or there are not as many sentences as sources.
@@ -225,8 +238,8 @@ pub fn search_together<B: Backend>(
     }
     members.iter_mut().for_each(|member| member.tape.reset());
     let keep_weights = attention && (options.weights == KeepWeights::Yes || config.coverage_penalty > 0.0);
-    let allowed = Allowed::new(tgt, config.no_repeat_ngram_size);
     let narrowed = Narrowed::new(tgt, sentences, &beams);
+    let allowed = Allowed::new(tgt, narrowed.as_ref(), config.no_repeat_ngram_size);
     let models = Together::new(backend, members, batch, narrowed.as_ref()).expect("at least one member");
     let done = run::run(backend, models, batch, &mut beams, allowed, (options, keep_weights));
     members.iter_mut().for_each(|member| member.tape.reset());

@@ -33,10 +33,15 @@ impl Narrowed {
         ids.sort_unstable();
         ids.dedup();
         let place = |id: &mut u32| {
-            // Every id of a list is among all of them.
-            *id = u32::try_from(ids.binary_search(id).unwrap_or_default()).unwrap_or(u32::MAX);
+            let place = ids.binary_search(id).expect("every id of a list is among all of them");
+            *id = u32::try_from(place).unwrap_or(u32::MAX);
         };
         lists.iter_mut().flatten().for_each(place);
         Some(Self { ids, lists })
+    }
+
+    /// The pieces of a sentence, ascending.
+    pub(super) fn of(&self, sentence: usize) -> impl Iterator<Item = u32> {
+        self.lists[sentence].iter().map(|&place| self.ids[place as usize])
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn run<B: Backend>(
     let (mut open, mut group): (Vec<usize>, usize) = ((0..beams.len()).collect(), 1);
     for step in 0.. {
         questions.clear();
-        open.iter().for_each(|&sentence| beams[sentence].ask(group, &mut allowed, &mut questions));
+        open.iter().for_each(|&sentence| beams[sentence].ask(sentence, group, &mut allowed, &mut questions));
         let said = models.step(&questions.prev, keep_weights);
         assert_eq!(said.width, allowed.width(), "the tokenizer has as many pieces as the model");
         let answers = Answers { backend, models: &models, said: &said, questions: &questions, allowed: &allowed };
@@ -79,7 +79,12 @@ pub(super) fn run<B: Backend>(
             let weights =
                 models.weights(&said).map(|(all, columns)| (&all[first * columns..][..group * columns], columns));
             if !beams[sentence].advance(|row| found.row(first + row), weights, &allowed) {
-                return Err(SearchError::NotFinite { sentence, step });
+                let mut choices = questions.choices[first..][..beams[sentence].live()].iter();
+                let is_exhausted = choices.any(|choice| !allowed.leaves_any(sentence, choice));
+                return Err(match is_exhausted {
+                    true => SearchError::Exhausted { sentence, step },
+                    false => SearchError::NotFinite { sentence, step },
+                });
             }
         }
         moves.places.clear();

@@ -5,7 +5,7 @@
 //! ```
 //! The source's end stands for the empty word: what no word explains is explained by it.
 
-use crate::text::EOS;
+use crate::text::{BOS, EOS, PAD, UNK};
 
 use super::Shortlist;
 
@@ -54,12 +54,11 @@ impl Row {
     }
 
     fn place(&self, id: u32) -> usize {
-        // Every piece of a pair was added to the rows of its source.
-        self.ids.binary_search(&id).unwrap_or_default()
+        self.ids.binary_search(&id).expect("every piece of a pair was added to the rows of its source")
     }
 }
 
-/// Collects pairs, and learns from them.
+/// Collects pairs, and learns from them. All is kept in memory: 4 bytes for every piece of a pair, and 20 for any two pieces that are in a pair together.
 #[derive(Debug)]
 pub struct Learner {
     rows: Vec<Row>,
@@ -77,20 +76,24 @@ impl Learner {
         Self { rows: vec![Row::default(); src_vocab], seen: vec![0; tgt_vocab], ids: Vec::new(), ends: Vec::new() }
     }
 
-    /// Adds a pair of ids, their ends not among them.
+    /// Adds a pair of ids, their ends not among them. Specials of the target are no candidates: a search never says them, or always may.
+    ///
+    /// The work of a pair is its lengths' product, so whoever reads pairs from strangers bounds them first.
     ///
     /// # Panics
     /// If an id is outside its vocabulary.
     pub fn add(&mut self, src: &[u32], tgt: &[u32]) {
+        self.ids.extend(src);
+        self.ids.push(EOS);
+        self.ends.push(self.ids.len());
+        let start = self.ids.len();
+        self.ids.extend(tgt.iter().filter(|t| ![PAD, UNK, BOS, EOS].contains(t)));
+        self.ends.push(self.ids.len());
+        let tgt = &self.ids[start..];
         for &s in src.iter().chain(&[EOS]) {
             self.rows[s as usize].add(tgt);
         }
         tgt.iter().for_each(|&t| self.seen[t as usize] += 1);
-        self.ids.extend(src);
-        self.ids.push(EOS);
-        self.ends.push(self.ids.len());
-        self.ids.extend(tgt);
-        self.ends.push(self.ids.len());
     }
 
     /// How many pairs were added.

@@ -8,7 +8,11 @@
 //! | `counts` (V_src,) | how many candidates every piece of the source has |
 //! | `candidates` | these, piece after piece, the most probable first |
 //! | `frequent` | the candidates of all sentences, the most frequent first |
+//!
+//! No list has a piece twice. The metadata has the SHA-256 of the tokenizers under `tokenizers`: of others' pieces the list knows nothing.
 
+#[cfg(feature = "files")]
+use std::io::ErrorKind;
 #[cfg(feature = "files")]
 use std::path::Path;
 
@@ -26,6 +30,10 @@ pub use learn::{Learner, Settings};
 /// The shortlist's file in a model folder.
 #[cfg(feature = "files")]
 pub const SHORTLIST_FILE: &str = "shortlist.safetensors";
+
+/// Where the tokenizers' SHA-256 is in its metadata.
+#[cfg(feature = "files")]
+const TOKENIZERS: &str = "tokenizers";
 
 /// Candidates by the pieces of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +60,12 @@ impl Shortlist {
     /// The pieces a translation of `src` may be written with: ascending, none twice. Ids outside the vocabulary have none of their own.
     #[must_use]
     pub fn candidates(&self, src: &[u32]) -> Vec<u32> {
+        // Each list once: a source may be long, and a list from a stranger as long as its file.
+        let mut src = src.to_vec();
+        src.sort_unstable();
+        src.dedup();
         let mut all = self.frequent.clone();
-        for &id in src {
+        for id in src {
             if let (Some(&start), Some(&count)) = (self.starts.get(id as usize), self.counts.get(id as usize)) {
                 all.extend(&self.candidates[start..start + count as usize]);
             }
@@ -69,41 +81,48 @@ impl Shortlist {
         (self.counts.iter().filter(|&&count| count > 0).count(), self.candidates.len())
     }
 
-    /// Writes the shortlist into a model folder.
+    /// Writes the shortlist into a model folder with these tokenizers.
     ///
     /// # Errors
     /// If the file cannot be written.
     #[cfg(feature = "files")]
-    pub fn save(&self, dir: &Path) -> Result<(), CheckpointError> {
+    pub fn save(&self, dir: &Path, tokenizers: &Tokenizers) -> Result<(), CheckpointError> {
         let tensors = [("counts", &self.counts), ("candidates", &self.candidates), ("frequent", &self.frequent)];
         let tensors = tensors.map(|(name, ids)| Tensor {
             name: name.to_owned(),
             shape: vec![ids.len()],
             numbers: Numbers::U32(ids),
         });
-        write_tensors(&dir.join(SHORTLIST_FILE), &tensors, None)
+        write_tensors(&dir.join(SHORTLIST_FILE), &tensors, Some((TOKENIZERS, tokenizers.sha256())))
     }
 
-    /// Reads the shortlist of a model folder whose vocabularies are these.
+    /// Reads the shortlist of a model folder whose tokenizers are these.
     ///
     /// # Errors
-    /// If there is none, it cannot be read, or it is not one of these vocabularies. Names file and tensor.
+    /// If there is none, it cannot be read, it was learnt with other tokenizers, or its lists are not of their vocabularies. Names file and tensor.
     #[cfg(feature = "files")]
     pub fn load(dir: &Path, tokenizers: &Tokenizers) -> Result<Self, CheckpointError> {
         let path = dir.join(SHORTLIST_FILE);
-        if !path.exists() {
-            return Err(CheckpointError::NoShortlist { dir: dir.to_owned() });
+        let file = TensorFile::read(&path).map_err(|error| match error {
+            CheckpointError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+                CheckpointError::NoShortlist { dir: dir.to_owned() }
+            }
+            other => other,
+        })?;
+        if file.metadata(TOKENIZERS)? != tokenizers.sha256() {
+            return Err(CheckpointError::OtherTokenizers { path });
         }
-        let file = TensorFile::read(&path)?;
         file.expect_only(["counts", "candidates", "frequent"].map(str::to_owned).into_iter())?;
         let [counts, candidates, frequent] = [file.ids("counts")?, file.ids("candidates")?, file.ids("frequent")?];
         let damaged = |message: String| Err(CheckpointError::Damaged { path: path.clone(), message });
         let (src, tgt) = (tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
         if counts.len() != src {
             let found = counts.len();
-            return damaged(format!(
-                "`counts` has {found} pieces, the source vocabulary {src}; learn the shortlist again"
-            ));
+            return damaged(format!("`counts` has {found} pieces, the source vocabulary {src}"));
+        }
+        if let Some(index) = counts.iter().position(|&count| count as usize > tgt) {
+            let count = counts[index];
+            return damaged(format!("`counts` holds {count} at {index}; the target vocabulary has {tgt} pieces"));
         }
         let sum: u64 = counts.iter().map(|&count| u64::from(count)).sum();
         if sum != candidates.len() as u64 {
@@ -115,6 +134,19 @@ impl Shortlist {
                 return damaged(format!("`{name}` holds {id} at {index}; the target vocabulary has {tgt} pieces"));
             }
         }
-        Ok(Self::new(counts, candidates, frequent))
+        let shortlist = Self::new(counts, candidates, frequent);
+        // For every piece of the target, the last list that had it.
+        let mut last = vec![None; tgt];
+        let lists = shortlist.starts.iter().zip(&shortlist.counts);
+        let lists =
+            lists.map(|(&start, &count)| ("candidates", start, &shortlist.candidates[start..][..count as usize]));
+        for (list, (name, start, ids)) in lists.chain([("frequent", 0, &shortlist.frequent[..])]).enumerate() {
+            let is_repeated = |&id: &u32| last[id as usize].replace(list) == Some(list);
+            if let Some(index) = ids.iter().position(is_repeated) {
+                let (id, index) = (ids[index], start + index);
+                return damaged(format!("`{name}` holds {id} at {index} for the second time in a list"));
+            }
+        }
+        Ok(shortlist)
     }
 }

@@ -1,5 +1,6 @@
 //! What is learnt, kept, refused, and what a search makes of it.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use proptest::prelude::*;
@@ -10,15 +11,17 @@ use crate::backend::Cpu;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, CorpusSize, SearchConfig};
 use crate::model::Seq2Seq;
-use crate::search::{Constraints, SearchOptions};
+use crate::search::{Constraints, SearchError, SearchOptions};
 use crate::stored::Storage;
-use crate::text::{EOS, TextMode, TokenizerSpec};
-use crate::{Request, Translator};
+use crate::text::{BOS, EOS, PAD, TextMode, TokenizerSpec, UNK};
+use crate::{Request, TranslateError, Translator};
 
 /// A model with random parameters, one piece per character.
 fn checkpoint() -> Checkpoint {
-    let spec = TokenizerSpec { mode: TextMode::Char, ..TokenizerSpec::default() };
-    let tokenizers = Tokenizers::train(&spec, ["ein großer Baum am Haus"], ["a tall tree by the house"]).unwrap();
+    checkpoint_of(tokenizers(TextMode::Char, |text| text.to_owned()))
+}
+
+fn checkpoint_of(tokenizers: Tokenizers) -> Checkpoint {
     let mut config = Config::default();
     (config.model.hidden, config.model.embedding) = (Some(16), Some(8));
     config.search = SearchConfig { beam_size: 3, max_length_ratio: 1.0, max_length_extra: 6, ..config.search };
@@ -30,6 +33,13 @@ fn checkpoint() -> Checkpoint {
 }
 
 const SOURCES: [&str; 4] = ["ein Haus", "", "am Baum", "großer Baum am Haus"];
+
+/// Trained on one changed pair.
+fn tokenizers(mode: TextMode, change: impl Fn(&str) -> String) -> Tokenizers {
+    let spec = TokenizerSpec { mode, ..TokenizerSpec::default() };
+    let [src, tgt] = ["ein großer Baum am Haus", "a tall tree by the house"].map(change);
+    Tokenizers::train(&spec, [src.as_str()], [tgt.as_str()]).unwrap()
+}
 
 fn full(tokenizers: &Tokenizers) -> Shortlist {
     let counts = vec![0; tokenizers.src.vocab_size()];
@@ -54,6 +64,79 @@ fn pieces_that_translate_each_other_are_found_and_the_most_frequent_are_everywhe
     assert_eq!(shortlist.size(), (4, 4), "the end, which explains what no piece does, has one, too");
 }
 
+#[test]
+fn specials_of_the_target_are_no_candidates() {
+    let mut learner = Learner::new(40, 40);
+    learner.add(&[10, UNK], &[UNK, 20, PAD, BOS, EOS, UNK]);
+    learner.add(&[11], &[UNK]);
+    let shortlist = learner.learn(Settings::default());
+    assert_eq!(shortlist.frequent, [20]);
+    for (src, own) in [(10, &[20][..]), (UNK, &[20]), (11, &[])] {
+        assert_eq!(Shortlist { frequent: Vec::new(), ..shortlist.clone() }.candidates(&[src]), own);
+    }
+}
+
+#[test]
+fn a_piece_that_a_source_repeats_takes_memory_once() {
+    let shortlist = Shortlist::new(vec![0, 100], (0..100).collect(), Vec::new());
+    let found = shortlist.candidates(&[1; 10_000]);
+    assert_eq!(found, (0..100).collect::<Vec<u32>>());
+    assert!(found.capacity() < 1000, "{}", found.capacity());
+}
+
+#[test]
+fn other_tokenizers_of_the_same_sizes_are_refused() {
+    let [these, others, source] = [("x", "x"), ("t", "q"), ("B", "Q")]
+        .map(|(from, to)| tokenizers(TextMode::Char, |text| text.replace(from, to)));
+    let dir = TempDir::new().unwrap();
+    full(&these).save(dir.path(), &these).unwrap();
+    assert_eq!(Shortlist::load(dir.path(), &these).unwrap(), full(&these));
+    for other in [others, source] {
+        let sizes = |of: &Tokenizers| (of.src.vocab_size(), of.tgt.vocab_size());
+        assert_eq!(sizes(&these), sizes(&other));
+        let said = Shortlist::load(dir.path(), &other).unwrap_err().to_string();
+        assert!(said.contains("other tokenizers") && said.contains("lookback shortlist -m DIR PAIRS"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_missing() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join(SHORTLIST_FILE)).unwrap();
+    let tokenizers = checkpoint().tokenizers;
+    assert!(matches!(Shortlist::load(dir.path(), &tokenizers), Err(CheckpointError::Read { .. })));
+    // A file is no folder to look into: not the same as one without a shortlist.
+    let file = dir.path().join("m");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(Shortlist::load(&file, &tokenizers), Err(CheckpointError::Read { .. })));
+}
+
+/// Of a vocabulary of words, which has no bytes.
+#[test]
+fn where_nothing_on_the_list_may_follow_a_translation_ends_or_the_error_says_so() {
+    let checkpoint = checkpoint_of(tokenizers(TextMode::Word, str::to_owned));
+    let tgt = checkpoint.tokenizers.tgt.clone();
+    let tree = tgt.encode("tree");
+    assert_eq!(tree.len(), 1);
+    let config = SearchConfig { min_length_ratio: 1.0, no_repeat_ngram_size: 1, ..checkpoint.config.search.clone() };
+    let options = SearchOptions::from(config);
+    let found = |frequent: &[u32], must: &[&str]| {
+        let counts = vec![0; checkpoint.tokenizers.src.vocab_size()];
+        let shortlist = Shortlist::new(counts, Vec::new(), frequent.to_vec());
+        let must = must.iter().map(|&text| text.to_owned()).collect();
+        let constraints = Constraints { must, ..Constraints::default() };
+        let request = Request { text: "ein Haus am Baum".into(), constraints, number: 0 };
+        let translator = Translator::from_checkpoint(checkpoint.clone(), Cpu::detect(1)).with_shortlist(shortlist);
+        translator.translate_requests(&[request], &options).map(|mut found| found.remove(0).remove(0).hypothesis.ids)
+    };
+    assert_eq!(found(&[], &[]).unwrap(), [EOS], "shorter than asked for, because nothing else may be said");
+    assert_eq!(found(&[PAD, UNK], &[]).unwrap(), [EOS]);
+    assert_eq!(found(&tree, &[]).unwrap(), [tree[0], EOS], "not twice");
+    let error = found(&[], &["tree tree"]).unwrap_err();
+    let is_it = matches!(error, TranslateError::Search(SearchError::Exhausted { sentence: 0, step: 1 }));
+    assert!(is_it && error.to_string().contains("shortlist"), "{error}");
+}
+
 proptest! {
     #[test]
     fn a_shortlist_is_read_as_it_was_written(
@@ -61,13 +144,17 @@ proptest! {
         frequent in prop::collection::vec(0u32..280, 0..9),
     ) {
         let tokenizers = checkpoint().tokenizers;
+        let most = u32::try_from(tokenizers.tgt.vocab_size()).unwrap();
+        let within = |ids: Vec<u32>| {
+            let mut seen = BTreeSet::new();
+            ids.into_iter().map(|id| id % most).filter(|&id| seen.insert(id)).collect::<Vec<_>>()
+        };
+        let (lists, frequent) = (lists.into_iter().map(within).collect::<Vec<_>>(), within(frequent));
         let mut counts = vec![0u32; tokenizers.src.vocab_size()];
         counts.iter_mut().zip(&lists).for_each(|(count, list)| *count = list.len().try_into().unwrap());
-        let most = u32::try_from(tokenizers.tgt.vocab_size()).unwrap();
-        let within = |ids: Vec<u32>| ids.into_iter().map(|id| id % most).collect::<Vec<_>>();
-        let shortlist = Shortlist::new(counts, within(lists.concat()), within(frequent));
+        let shortlist = Shortlist::new(counts, lists.concat(), frequent);
         let dir = TempDir::new().unwrap();
-        shortlist.save(dir.path()).unwrap();
+        shortlist.save(dir.path(), &tokenizers).unwrap();
         prop_assert_eq!(Shortlist::load(dir.path(), &tokenizers).unwrap(), shortlist);
     }
 }
@@ -78,7 +165,7 @@ fn a_file_that_is_not_of_these_vocabularies_is_refused_by_tensor() {
     let (src, tgt) = (tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
     let said = |counts: Vec<u32>, candidates: &[u32], frequent: &[u32]| {
         let dir = TempDir::new().unwrap();
-        Shortlist::new(counts, candidates.to_vec(), frequent.to_vec()).save(dir.path()).unwrap();
+        Shortlist::new(counts, candidates.to_vec(), frequent.to_vec()).save(dir.path(), &tokenizers).unwrap();
         Shortlist::load(dir.path(), &tokenizers).unwrap_err().to_string()
     };
     let with = |first: u32| {
@@ -91,6 +178,13 @@ fn a_file_that_is_not_of_these_vocabularies_is_refused_by_tensor() {
     let outside = u32::try_from(tgt).unwrap();
     assert!(said(with(2), &[7, outside], &[5]).contains(&format!("`candidates` holds {outside} at 1")));
     assert!(said(with(0), &[], &[outside]).contains(&format!("`frequent` holds {outside} at 0")));
+    let many = outside + 1;
+    assert!(said(with(many), &vec![7; many as usize], &[]).contains(&format!("`counts` holds {many} at 0")));
+    let mut two = with(2);
+    two[3] = 2;
+    assert!(said(two.clone(), &[7, 8, 8, 8], &[]).contains("`candidates` holds 8 at 3 for the second time"));
+    assert!(said(two, &[7, 8, 8, 7], &[5, 6, 8, 5]).contains("`frequent` holds 5 at 3 for the second time"));
+    assert!(said(with(0), &[], &vec![9; many as usize]).contains("`frequent` holds 9 at 1 for the second time"));
     let dir = TempDir::new().unwrap();
     let missing = Shortlist::load(dir.path(), &tokenizers).unwrap_err().to_string();
     assert!(missing.contains("has no shortlist") && missing.contains("lookback shortlist"), "{missing}");

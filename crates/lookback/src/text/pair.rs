@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "files")]
+use sha2::{Digest, Sha256};
 
 #[cfg(any(feature = "files", feature = "train"))]
 use super::TextError;
@@ -10,6 +12,8 @@ use super::normalize::Normalization;
 use super::tokenizer::Tokenizer;
 #[cfg(feature = "train")]
 use super::train::{Counts, train};
+#[cfg(feature = "files")]
+use crate::data::hex;
 
 /// What the pieces are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +159,16 @@ impl Tokenizers {
                 vec![("tokenizer.src.json", self.src.to_json()), ("tokenizer.tgt.json", self.tgt.to_json())]
             }
         }
+    }
+
+    /// The SHA-256 of the names and contents of their files, as 64 hexadecimal digits.
+    #[cfg(feature = "files")]
+    pub(crate) fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, json) in self.to_json() {
+            hash.update(format!("{name} {}\n{json}", json.len()));
+        }
+        hex(hash)
     }
 
     /// Trains on the texts of both sides; [`TokenizerTrainer`] does so on texts that come one after another.

@@ -10,15 +10,17 @@ use super::receipt::RECEIPT_FILE;
 use super::{Start, TrainError, kept};
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE};
 use crate::config::Metric;
+use crate::shortlist::SHORTLIST_FILE;
 use crate::stored::Storage;
 
-/// The files of a run.
-const FILES: [&str; 8] = [
+/// The files of a run, and of what was learnt for its tokenizers.
+const FILES: [&str; 9] = [
     CONFIG_FILE,
     MODEL_FILE,
     STATE_FILE,
     METRICS_FILE,
     RECEIPT_FILE,
+    SHORTLIST_FILE,
     "tokenizer.json",
     "tokenizer.src.json",
     "tokenizer.tgt.json",
