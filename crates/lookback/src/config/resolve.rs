@@ -45,8 +45,7 @@ impl Config {
     /// If values exclude each other or are out of range.
     pub fn resolve(self, corpus: CorpusSize) -> Result<Self, ConfigError> {
         if self.data.stream_buffer != DataConfig::default().stream_buffer {
-            let message =
-                "files are read whole; leave it out, or give the pairs as a stream on standard input, `-`";
+            let message = "files are read whole; leave it out, or give the pairs as a stream on standard input, `-`";
             invalid("data.stream_buffer", message.into())?;
         }
         self.chosen(corpus)
