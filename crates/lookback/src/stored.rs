@@ -71,6 +71,7 @@ impl Stored {
     }
 
     /// Where the first number is that became infinite because bfloat16 has none as large, about 3.39e38.
+    #[cfg(feature = "files")]
     pub(crate) fn first_beyond_bf16(&self) -> Option<usize> {
         match self {
             Self::Bf16(values) => values.iter().position(|&value| !from_bf16(value).is_finite()),

@@ -24,7 +24,7 @@ impl<B: Backend> Graph<'_, B> {
         y
     }
 
-    /// A sequence (T, B, W) of T values (1, B, W). The list of them is kept for [`Graph::list`].
+    /// A sequence (T, B, W) of T values (1, B, W). The list of them is kept for the next step.
     ///
     /// # Panics
     /// If there is no step, or shapes differ.
