@@ -9,25 +9,20 @@ use lookback::view::{Links, pharaoh_line};
 use lookback::{TranslateError, Translator};
 
 use crate::args::{AlignArgs, Common};
-use crate::data::is_stream;
+use crate::data::read_once;
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
 use crate::input::up_to_too_long;
-use crate::pairs::{Pairs, Place};
 use crate::written::{output, spare};
 
 pub(crate) fn run(args: &AlignArgs, common: Common) -> anyhow::Result<Done> {
     if args.batch == 0 {
         return Err(Usage("--batch must be at least 1".into()).into());
     }
-    let read = [&args.pairs, &args.src, &args.tgt].into_iter().filter_map(Option::as_deref);
-    if read.clone().filter(|path| is_stream(path)).count() > 1 {
-        return Err(Usage("`-` is standard input, which is read once; give it for one file only".into()).into());
-    }
-    spare(args.output.as_deref(), read)?;
+    read_once(args.given.files())?;
+    spare(args.output.as_deref(), args.given.files())?;
     let aligner = Aligner::load(args, common)?;
-    let place = Place { pairs: args.pairs.as_deref(), sides: args.src.as_deref().zip(args.tgt.as_deref()) };
-    let mut pairs = Pairs::open(place, args.columns, args.batch)?;
+    let mut pairs = args.given.open(args.batch)?;
     let mut out = BufWriter::new(output(args.output.as_deref())?);
     let mut screen = Screen::new(common);
     let (mut seen, mut found) = (0, 0);

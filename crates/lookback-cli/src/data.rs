@@ -18,6 +18,14 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// Refuses to read standard input for several files.
+pub(crate) fn read_once<'a>(files: impl Iterator<Item = &'a Path>) -> Result<(), Usage> {
+    if files.filter(|path| is_stream(path)).count() > 1 {
+        return Err(Usage("`-` is standard input, which is read once; give it for one file only".into()));
+    }
+    Ok(())
+}
+
 /// The lines of a file, or of standard input; at least one.
 pub(crate) fn lines(path: &Path) -> Result<Vec<String>, DataError> {
     if !is_stream(path) {

@@ -8,7 +8,7 @@ use lookback::{PairScore, Translator};
 use serde_json::json;
 
 use crate::args::{Common, ScoreArgs};
-use crate::data::is_stream;
+use crate::data::read_once;
 use crate::display::{Screen, counted, grouped};
 use crate::exit::{Done, Usage};
 use crate::input::up_to_too_long;
@@ -22,10 +22,7 @@ pub(crate) fn run(args: &ScoreArgs, common: Common) -> anyhow::Result<Done> {
     if args.batch == 0 {
         return Err(Usage("--batch must be at least 1".into()).into());
     }
-    let read = [&args.pairs, &args.src, &args.tgt, &args.n_best];
-    if read.into_iter().flatten().filter(|path| is_stream(path)).count() > 1 {
-        return Err(Usage("`-` is standard input, which is read once; give it for one file only".into()).into());
-    }
+    read_once([&args.pairs, &args.src, &args.tgt, &args.n_best].into_iter().filter_map(|file| file.as_deref()))?;
     let translator = Translator::load_ensemble(&args.model, &args.processor.cpu(common)?)?;
     if let (Some(list), Some(src)) = (&args.n_best, &args.src) {
         n_best::run(args, &translator, list, src)?;

@@ -5,10 +5,9 @@ use lookback::data::FilterReport;
 use lookback::shortlist::{Learner, SHORTLIST_FILE, Settings};
 
 use crate::args::{Common, ShortlistArgs};
-use crate::data::{is_stream, shell};
+use crate::data::{read_once, shell};
 use crate::display::{Screen, counted, grouped, skipped};
 use crate::exit::{BadData, Done, Usage};
-use crate::pairs::{Pairs, Place};
 
 /// Pairs that are read at once.
 const ROUND: usize = 4096;
@@ -19,13 +18,9 @@ pub(crate) fn run(args: &ShortlistArgs, common: Common) -> anyhow::Result<Done> 
             return Err(Usage(format!("{flag} must be at least 1")).into());
         }
     }
-    let read = [&args.pairs, &args.src, &args.tgt];
-    if read.into_iter().flatten().filter(|path| is_stream(path)).count() > 1 {
-        return Err(Usage("`-` is standard input, which is read once; give it for one file only".into()).into());
-    }
+    read_once(args.given.files())?;
     let tokenizers = Checkpoint::tokenizers(&args.model)?;
-    let place = Place { pairs: args.pairs.as_deref(), sides: args.src.as_deref().zip(args.tgt.as_deref()) };
-    let mut pairs = Pairs::open(place, args.columns, ROUND)?;
+    let mut pairs = args.given.open(ROUND)?;
     let mut learner = Learner::new(tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
     let mut report = FilterReport::new(Checkpoint::config(&args.model)?.data.limits());
     let (mut screen, mut line) = (Screen::new(common), 0);

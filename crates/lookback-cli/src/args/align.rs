@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use lookback::align::{Merge, WeightsOf};
-use lookback::data::Columns;
 
+use super::GivenArgs;
 use super::attention::threshold;
-use super::columns;
 
 const ALIGN: &str = "\
 Examples:
@@ -27,18 +26,8 @@ pub(crate) struct AlignArgs {
     /// The model folder.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) model: PathBuf,
-    /// Lines of `source TAB target`; standard input if not given.
-    #[arg(value_name = "PAIRS", conflicts_with = "src")]
-    pub(crate) pairs: Option<PathBuf>,
-    /// Sources, a line each.
-    #[arg(long, value_name = "FILE", requires = "tgt")]
-    pub(crate) src: Option<PathBuf>,
-    /// Targets: line n translates line n of the sources.
-    #[arg(long, value_name = "FILE", requires = "src")]
-    pub(crate) tgt: Option<PathBuf>,
-    /// Columns of source and target in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]
-    pub(crate) columns: Option<Columns>,
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// Write this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lookback::data::Columns;
 
-use super::columns;
+use super::GivenArgs;
 
 const SHORTLIST: &str = "\
 Examples:
@@ -27,18 +26,8 @@ pub(crate) struct ShortlistArgs {
     /// The model folder.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) model: PathBuf,
-    /// Lines of `source TAB target`; standard input if not given.
-    #[arg(value_name = "PAIRS", conflicts_with = "src")]
-    pub(crate) pairs: Option<PathBuf>,
-    /// Sources, a line each.
-    #[arg(long, value_name = "FILE", requires = "tgt")]
-    pub(crate) src: Option<PathBuf>,
-    /// Targets: line n translates line n of the sources.
-    #[arg(long, value_name = "FILE", requires = "src")]
-    pub(crate) tgt: Option<PathBuf>,
-    /// Columns of source and target in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]
-    pub(crate) columns: Option<Columns>,
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// Candidates of a source piece, at most.
     #[arg(long, value_name = "K", default_value_t = 50)]
     pub(crate) best: usize,
