@@ -1,16 +1,16 @@
 //! Trainings whose pairs do not fit into memory: the same bytes as those of trainings whose pairs do.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use lookback::align::GivenLinks;
 use lookback::backend::Cpu;
 use lookback::config::Config;
 use lookback::data::{Corpus, PairWriter, ReadReport, dates, hold_out};
-use lookback::train::{
-    Aligned, Ending, Event, Initial, Job, Observer, RunOptions, Silent, Start, StopFlag, train, without_times,
-};
+use lookback::train::{Aligned, Ending, Initial, Job, RunOptions, Silent, Start, StopFlag, train};
+
+use crate::common::{StopAfter, contents};
+
+mod common;
 
 const SMALL: [&str; 11] = [
     "seed=3",
@@ -73,37 +73,6 @@ fn job(dir: &Path, place: Place, sets: &[&str], is_guided: bool, start: Start) -
         start,
         aligned: Aligned { guide, gold: None },
         options: RunOptions::default(),
-    }
-}
-
-/// All files of a folder but the receipt; the metrics without times.
-fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(dir).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        let mut bytes = fs::read(&path).expect("a file");
-        if name == "metrics.jsonl" {
-            let text = String::from_utf8(bytes).expect("text");
-            bytes = text.lines().map(|line| without_times(line).expect("JSON").to_string()).collect::<String>().into();
-        }
-        if name != "receipt.json" {
-            files.insert(name, bytes);
-        }
-    }
-    files
-}
-
-/// Asks to stop after an update.
-struct StopAfter<'a>(u64, &'a StopFlag);
-
-impl Observer for StopAfter<'_> {
-    fn event(&mut self, event: Event<'_>) {
-        if let Event::Update(report) = event
-            && report.update == self.0
-        {
-            self.1.stop();
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A training from pairs to a folder: repeatable, resumable, able to learn.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -10,9 +10,12 @@ use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, Metric};
 use lookback::data::{Corpus, Pair, Pairs, WordVectors, dates};
 use lookback::train::{
-    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError,
-    VectorFiles, train, without_times,
+    Aligned, Ending, Initial, Job, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, VectorFiles, train,
 };
+
+use crate::common::{StopAfter, contents};
+
+mod common;
 
 /// A small model of written dates with everything that draws random numbers switched on.
 fn config(sets: &[&str]) -> Config {
@@ -54,43 +57,6 @@ fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
 
 fn run(job: Job) -> Outcome {
     train(job, &StopFlag::default(), &mut Silent).expect("the training runs")
-}
-
-/// Every file of a folder and of the folders in it by name, the receipt aside; lines of metrics without their times.
-fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(dir).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if path.is_dir() {
-            files.extend(contents(&path).into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
-            continue;
-        }
-        if name == "receipt.json" {
-            continue;
-        }
-        let mut bytes = fs::read(&path).expect("a file");
-        if name == "metrics.jsonl" {
-            let text = String::from_utf8(bytes).expect("text");
-            let timeless = text.lines().map(|line| without_times(line).expect("JSON").to_string());
-            bytes = timeless.collect::<Vec<_>>().join("\n").into_bytes();
-        }
-        files.insert(name, bytes);
-    }
-    files
-}
-
-/// Asks to stop after an update.
-struct StopAfter<'a>(u64, &'a StopFlag);
-
-impl Observer for StopAfter<'_> {
-    fn event(&mut self, event: Event<'_>) {
-        if let Event::Update(report) = event
-            && report.update == self.0
-        {
-            self.1.stop();
-        }
-    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Trial {
         for (src, found) in sources.iter().zip(&found) {
             for hypothesis in found {
                 let tgt: Vec<u32> = hypothesis.ids.iter().copied().filter(|&id| id != EOS).collect();
-                let batch = Batch::new(&[&Example { src: src.clone(), tgt, line: 1 }]);
+                let batch = Batch::new([&Example { src: src.clone(), tgt, line: 1 }]);
                 tape.reset();
                 let mut g = Graph::inference(&cpu, &params, &mut tape);
                 let (nll, weights) = model.model.score(&mut g, &batch);
