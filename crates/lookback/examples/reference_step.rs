@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut tape = Tape::new();
     let examples: Vec<Example> =
         (0..BATCH as u32).map(|b| Example { src: sentence(b, 1), tgt: sentence(b, 2), line: u64::from(b) }).collect();
-    let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+    let batch = Batch::new(examples.iter());
     let mut step = || {
         let start = Instant::now();
         params.prepare(&cpu, Purpose::Train);

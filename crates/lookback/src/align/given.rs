@@ -272,7 +272,7 @@ mod tests {
         let mut given = GivenLinks::default();
         given.insert(0, corpus, Path::new("a.links"), &lines(links)).expect("links");
         let pairs = PairLinks::of_examples(&given, corpus, &examples, &report.kept, &tokenizers).expect("same words");
-        let batch = Batch::new(&examples.to_vec().expect("examples").iter().collect::<Vec<_>>());
+        let batch = Batch::new(examples.to_vec().expect("examples").iter());
         shown(&GivenRows::new(pairs.iter(), &batch, step), batch.batch)
     }
 

@@ -79,9 +79,9 @@ impl Batch {
     ///
     /// # Panics
     /// If there are none.
-    pub fn new(examples: &[&Example]) -> Self {
+    pub fn new<'a>(examples: impl IntoIterator<Item = &'a Example, IntoIter: Clone>) -> Self {
         let mut batch = Self::default();
-        batch.fill(examples.iter().copied());
+        batch.fill(examples);
         batch
     }
 
@@ -89,7 +89,8 @@ impl Batch {
     ///
     /// # Panics
     /// If there are none.
-    pub fn fill<'a>(&mut self, examples: impl Iterator<Item = &'a Example> + Clone) {
+    pub fn fill<'a>(&mut self, examples: impl IntoIterator<Item = &'a Example, IntoIter: Clone>) {
+        let examples = examples.into_iter();
         self.fill_sources(examples.clone().map(|example| example.src.as_slice()));
         let targets = examples.clone().map(|example| example.tgt.as_slice());
         self.tgt_max = longest(targets.clone()) + 1;
@@ -176,7 +177,7 @@ mod tests {
     fn examples_are_laid_out_time_major() {
         let one = Example { src: vec![10, 11, 12], tgt: vec![20], line: 7 };
         let two = Example { src: vec![13], tgt: vec![21, 22], line: 9 };
-        let batch = Batch::new(&[&one, &two]);
+        let batch = Batch::new([&one, &two]);
         #[rustfmt::skip]
         let expected = Batch {
             src: vec![10, 13,  11, EOS,  12, PAD,  EOS, PAD],
@@ -188,8 +189,8 @@ mod tests {
             lines: vec![7, 9],
         };
         assert_eq!(batch, expected);
-        let mut other = Batch::new(&[&two, &two, &one]);
-        other.fill([&one, &two].into_iter());
+        let mut other = Batch::new([&two, &two, &one]);
+        other.fill([&one, &two]);
         assert_eq!(other, expected);
     }
 

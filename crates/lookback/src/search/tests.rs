@@ -96,7 +96,7 @@ impl Toy {
 
     /// The attention weights of reading `targets`, (T, S) each.
     fn weights(&self, src: &[u32], tgt: &[u32]) -> Vec<f32> {
-        let batch = Batch::new(&[&Example { src: src.to_vec(), tgt: tgt.to_vec(), line: 0 }]);
+        let batch = Batch::new([&Example { src: src.to_vec(), tgt: tgt.to_vec(), line: 0 }]);
         let mut tape = Tape::new();
         let mut g = Graph::inference(&self.cpu, &self.params, &mut tape);
         let weights = self.model.score(&mut g, &batch).1.unwrap().mean(&mut g);
@@ -107,7 +107,7 @@ impl Toy {
     fn rescore(&self, src: &[u32], targets: &[Vec<u32>]) -> Vec<Vec<f64>> {
         let example = |tgt: &Vec<u32>| Example { src: src.to_vec(), tgt: tgt.clone(), line: 0 };
         let examples: Vec<Example> = targets.iter().map(example).collect();
-        let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+        let batch = Batch::new(examples.iter());
         let mut tape = Tape::new();
         let mut g = Graph::inference(&self.cpu, &self.params, &mut tape);
         let (nll, _) = self.model.score(&mut g, &batch);

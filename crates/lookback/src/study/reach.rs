@@ -59,7 +59,7 @@ pub(super) fn profile(cpu: &Cpu, model: &Checkpoint, values: &[Vec<f32>], pairs:
         line: 0,
     };
     let examples: Vec<Example> = pairs.iter().map(example).collect();
-    let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+    let batch = Batch::new(examples.iter());
     let cpu = Cpu::<f64>::with_threads(cpu.threads(), cpu.isa());
     let params = Params::from_values(&cpu, model.specs.clone(), values);
     let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, &params));

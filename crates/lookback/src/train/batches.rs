@@ -112,18 +112,14 @@ impl Batches {
         self.epoch().batches()
     }
 
-    /// Batch `index` of the epoch.
-    pub(super) fn get(&self, index: usize) -> Result<Batch, DataError> {
-        Ok(Batch::new(&self.epochs.batch(self.epoch(), index)?.iter().collect::<Vec<_>>()))
-    }
-
-    /// What the attention to `batch`, that of `index`, is drawn towards, if it is.
-    pub(super) fn given(&self, index: usize, batch: &Batch) -> Result<Option<GivenRows>, DataError> {
+    /// Lays out batch `index` of the epoch in the memory of the one that was there; and what the attention to it is drawn towards, if it is.
+    pub(super) fn lay_out(&self, index: usize, batch: &mut Batch) -> Result<Option<GivenRows>, DataError> {
+        let examples = self.epochs.batch(self.epoch(), index)?;
+        batch.fill(&examples);
         let Some(Guide { pairs, step, anew }) = &self.guide else { return Ok(None) };
         let usual = self.epoch().numbers(index).map(|i| &pairs[i as usize]);
         let pairs: Vec<Cow<'_, PairLinks>> = match anew {
             Some(tokenizers) => {
-                let examples = self.epochs.batch(self.epoch(), index)?;
                 let cut = |(links, example): (&PairLinks, &Example)| Cow::Owned(links.cut_as(example, tokenizers));
                 usual.zip(&examples).map(cut).collect()
             }

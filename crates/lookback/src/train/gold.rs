@@ -88,7 +88,7 @@ impl GoldSet {
         let mut links = vec![Vec::new(); self.examples.len()];
         for plan in self.plan.iter() {
             let examples = self.examples.some(plan)?;
-            let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+            let batch = Batch::new(examples.iter());
             tape.reset();
             let mut graph = Graph::inference(cpu, params, tape);
             let Some(weights) = model.loss_and_weights(&mut graph, &batch, 0.0).1 else { continue };

@@ -65,6 +65,8 @@ pub(super) struct Run {
     pub(super) gradients: Gradients<Cpu>,
     pub(super) tape: Tape<Cpu>,
     pub(super) batches: Batches,
+    /// The memory of the batch at hand.
+    pub(super) batch: Batch,
     pub(super) valid: ValidationSet,
     pub(super) metrics: Metrics,
     pub(super) position: Position,
@@ -249,8 +251,8 @@ impl Run {
         sums: &mut Sums,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
-        let mut batch = self.batches.get(self.position.batch)?;
-        let given = self.batches.given(self.position.batch, &batch)?;
+        let mut batch = std::mem::take(&mut self.batch);
+        let given = self.batches.lay_out(self.position.batch, &mut batch)?;
         self.advance(observer)?;
         if sampled > 0.0 {
             self.tape.reset();
@@ -267,6 +269,7 @@ impl Run {
         sums.guided.loss += guided.loss;
         sums.guided.rows += guided.rows;
         sums.lines.extend(batch.lines.iter().take(8).copied());
+        self.batch = batch;
         Ok(())
     }
 
@@ -297,14 +300,13 @@ impl Run {
             return Ok(0.0);
         }
         self.learner.params.prepare(&self.cpu, Purpose::Train);
-        let (mut seconds, mut tokens) = (0.0, 0);
+        let (mut seconds, mut tokens, mut batch) = (0.0, 0, Batch::default());
         // The first pass makes buffers and warms caches.
         for (i, place) in [3, 3, 1, 5].into_iter().enumerate() {
             if i > 1 && clock.elapsed().as_secs_f64() > REHEARSAL {
                 break;
             }
-            let batch = self.batches.get(count * place / 6)?;
-            let given = self.batches.given(count * place / 6, &batch)?;
+            let given = self.batches.lay_out(count * place / 6, &mut batch)?;
             let start = Instant::now();
             self.learn(&batch, given.as_ref(), 1);
             if i > 0 {

@@ -248,7 +248,7 @@ mod tests {
                 tape.reset();
                 let recording = Recording::On { seed: 1, step: u64::from(2 * update + part) + 1 };
                 let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, recording);
-                tokens += model.loss(&mut g, &Batch::new(&examples.iter().collect::<Vec<_>>()), 0.1).tokens;
+                tokens += model.loss(&mut g, &Batch::new(examples.iter()), 0.1).tokens;
                 g.backward();
             }
             optimizer.step(&cpu, &mut params, &mut gradients, 0.05, tokens);

@@ -18,7 +18,7 @@ use crate::align::{GivenLinks, PairLinks, WeightsOf};
 use crate::backend::Cpu;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, CorpusSize, GuidedStep, TextMode};
-use crate::data::{BatchOptions, Batcher, Corpus, Examples, FilterReport, encode_corpus};
+use crate::data::{Batch, BatchOptions, Batcher, Corpus, Examples, FilterReport, encode_corpus};
 use crate::model::Seq2Seq;
 use crate::params::{Gradients, ParamSpec};
 use crate::tape::Tape;
@@ -155,6 +155,7 @@ impl Run {
             model,
             learner,
             batches,
+            batch: Batch::default(),
             last_epoch: position.epoch,
             position,
             seconds_before: before.as_ref().map_or(0.0, |receipt| receipt.seconds.max(0.0)),

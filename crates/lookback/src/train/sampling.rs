@@ -70,7 +70,7 @@ mod tests {
     fn what_was_said_at_a_position_is_read_at_the_next_one() {
         let sentence = |b: u32| (0..20 + b % 7).map(|t| 4 + (b * 31 + t * 17) % 296).collect::<Vec<u32>>();
         let examples: Vec<Example> = (0..99).map(|b| Example { src: vec![5], tgt: sentence(b), line: 1 }).collect();
-        let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+        let batch = Batch::new(examples.iter());
         let own: Vec<u32> =
             (0u32..).map(|i| if i % 10 == 0 { EOS } else { 1000 + i }).take(batch.tgt_in.len()).collect();
         let mixed = |share, step| {

@@ -71,7 +71,7 @@ impl ValidationSet {
         for plan in self.plan.iter() {
             let examples = self.examples.some(plan)?;
             tape.reset();
-            let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+            let batch = Batch::new(examples.iter());
             let mut graph = Graph::inference(cpu, params, tape);
             let (loss, weights) = model.loss_and_weights(&mut graph, &batch, 0.0);
             nll += loss.nll;

@@ -37,7 +37,7 @@ mod tests {
         let sentence = |b: u32| (0..20 + b % 7).map(|t| 4 + (b * 31 + t * 17) % 296).collect::<Vec<u32>>();
         let examples: Vec<Example> =
             (0..200).map(|b| Example { src: sentence(b), tgt: sentence(b + 3), line: 1 }).collect();
-        Batch::new(&examples.iter().collect::<Vec<_>>())
+        Batch::new(examples.iter())
     }
 
     fn dropped(rates: [f64; 2], step: u64) -> Batch {

@@ -60,7 +60,7 @@ impl Translator {
         let batches = batches(0..pairs.len(), |i| examples[i].src.len().max(examples[i].tgt.len()) + 1);
         let mut results: Vec<Option<R>> = pairs.iter().map(|_| None).collect();
         for numbers in batches {
-            let batch = Batch::new(&numbers.iter().map(|&i| &examples[i]).collect::<Vec<_>>());
+            let batch = Batch::new(numbers.iter().map(|&i| &examples[i]));
             let (log_probs, weights) = self.read(&batch);
             for (row, &number) in numbers.iter().enumerate() {
                 let steps = batch.tgt_len[row] as usize;

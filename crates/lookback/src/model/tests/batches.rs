@@ -29,7 +29,7 @@ fn threads_change_no_bit_of_loss_or_gradient() {
     let sentence = |b: u32, len: u32| (0..len).map(|t| 4 + (b * 31 + t * 17) % 296).collect::<Vec<u32>>();
     let examples: Vec<Example> =
         (0..40).map(|b| Example { src: sentence(b, 20 + b % 9), tgt: sentence(b + 7, 15 + b % 11), line: 1 }).collect();
-    let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+    let batch = Batch::new(examples.iter());
     let bits = |config: &ModelConfig, threads| {
         let (model, specs) = Seq2Seq::new(config, 300, 300);
         let cpu = Cpu::<f32>::detect(threads);
@@ -61,7 +61,7 @@ fn a_projecting_bridge_lets_every_layer_learn_also_when_depths_and_cells_differ(
         let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, &params));
         let example = Example { src: vec![5, 6, 7], tgt: vec![8, 9], line: 1 };
         let mut g = Graph::training(&cpu, &params, &mut tape, &mut gradients, Recording::Deterministic);
-        model.loss(&mut g, &Batch::new(&[&example]), 0.0);
+        model.loss(&mut g, &Batch::new([&example]), 0.0);
         g.backward();
         for (spec, gradient) in params.specs().iter().zip(gradients.values(&cpu)) {
             assert!(gradient.iter().any(|g| g.abs() > 0.0), "{from:?} to {to:?}: {}", spec.name);

@@ -62,7 +62,7 @@ fn the_gradient_agrees_with_differences_under_masks_for_all_steps() {
         let mut params = Params::init(&cpu, specs, 1);
         let sentence = |from: u32, len: u32| (from..from + len).collect::<Vec<u32>>();
         let examples = [(3, 2), (2, 3)].map(|(s, t)| Example { src: sentence(4, s), tgt: sentence(5, t), line: 1 });
-        let batch = Batch::new(&examples.iter().collect::<Vec<_>>());
+        let batch = Batch::new(examples.iter());
         let run = |params: &Params<Cpu<f64>>| {
             let (mut tape, mut gradients) = (Tape::new(), Gradients::zeros(&cpu, params));
             let recording = Recording::On { seed: 1, step: 1 };
