@@ -28,9 +28,8 @@ pub(crate) fn run(args: &AlignArgs, common: Common) -> anyhow::Result<Done> {
     let (mut seen, mut found) = (0, 0);
     while let Some(round) = pairs.next()? {
         let given: Vec<(&str, &str)> = round.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();
-        let (aligned, too_long) = up_to_too_long(&given, |given| aligner.align(given))
-            .map_err(|error| pairs.place(error, round.len()))
-            .with_context(|| format!("among the pairs from line {}", seen + 1))?;
+        let (aligned, too_long) =
+            up_to_too_long(&given, |given| aligner.align(given)).map_err(|error| pairs.place(error, round.len()))?;
         for links in &aligned {
             writeln!(out, "{}", pharaoh_line(links)).context("cannot write links")?;
             found += links.len();
@@ -55,8 +54,9 @@ struct Aligner<'a> {
 
 impl<'a> Aligner<'a> {
     fn load(args: &'a AlignArgs, common: Common) -> anyhow::Result<Self> {
+        let cpu = args.processor.cpu(common)?;
         let load = |dir: &Path| -> anyhow::Result<Translator> {
-            let translator = Translator::load_with(dir, common.threads)?;
+            let translator = Translator::load_on(dir, cpu.clone())?;
             translator.need_attention().with_context(|| format!("`{}`", dir.display()))?;
             Ok(translator)
         };

@@ -1,14 +1,16 @@
 //! `lookback attend`.
 
+use std::path::Path;
+
 use lookback::config::TextMode;
-use lookback::data::{Pair, read_tsv};
+use lookback::data::{Columns, Pair, read_tsv};
 use lookback::search::{KeepWeights, SearchOptions};
 use lookback::view::{Links, Style};
 use lookback::{TranslateError, Translator};
 
 use crate::args::{AttendArgs, Common, Drawing, Format};
 use crate::exit::{Done, Usage};
-use crate::input::Rounds;
+use crate::input::{Rounds, at_line, up_to_too_long};
 use crate::maps::{Form, MapOutput, Unit};
 use crate::translate::model_folder;
 use crate::written::spare;
@@ -30,45 +32,62 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
     let model = args.model.display().to_string();
     let form = Form { format, unit, links, style, colour: common.color, model };
     spare(args.output.as_deref(), [&args.input, &args.pairs].into_iter().filter_map(Option::as_deref))?;
-    if let Some(pairs) = &args.pairs {
-        let corpus = read_tsv(pairs, args.columns)?;
-        let mut out = MapOutput::open(args.output.as_deref(), form)?;
-        let (mut pairs, mut line) = (corpus.pairs.iter(), 0);
-        loop {
-            let round = pairs.by_ref().take(ROUND).collect::<Result<Vec<Pair>, _>>()?;
-            if round.is_empty() {
-                break;
-            }
-            let round: Vec<(&str, &str)> = round.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
-            for map in translator.attend_pairs(&round)? {
-                out.take(vec![map.with_id(line)])?;
-                line += 1;
-            }
+    let mut out = MapOutput::open(args.output.as_deref(), form)?;
+    let ending = match &args.pairs {
+        Some(pairs) => of_pairs(&translator, pairs, args.columns, &mut out),
+        None => of_sentences(&translator, args, &mut out),
+    };
+    // What came before a sentence that is too long is not lost.
+    out.finish()?;
+    ending.map(|()| Done::Whole)
+}
+
+/// Maps of given translations.
+fn of_pairs(translator: &Translator, path: &Path, columns: Option<Columns>, out: &mut MapOutput) -> anyhow::Result<()> {
+    let corpus = read_tsv(path, columns)?;
+    let (mut pairs, mut seen) = (corpus.pairs.iter(), 0);
+    loop {
+        let round = pairs.by_ref().take(ROUND).collect::<Result<Vec<Pair>, _>>()?;
+        if round.is_empty() {
+            return Ok(());
         }
-        out.finish()?;
-    } else {
-        let config = args.search.over(&translator.config().search);
-        // A beam asked for is a beam to be seen.
-        let nbest = args.search.beam_size.unwrap_or(1);
-        let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
-        options.check().map_err(TranslateError::from)?;
-        let mut rounds = match &args.sentences[..] {
-            [] => Rounds::open(args.input.as_deref(), ROUND)?,
-            given => Rounds::given(given, ROUND),
-        };
-        let mut out = MapOutput::open(args.output.as_deref(), form)?;
-        let mut line = 0;
-        while let Some(lines) = rounds.next()? {
-            let sources: Vec<&str> = lines.iter().map(String::as_str).collect();
-            for maps in translator.attend(&sources, &options)? {
-                out.take(maps.into_iter().map(|map| map.with_id(line)).collect())?;
-                line += 1;
-            }
-            out.flush()?;
+        let given: Vec<(&str, &str)> = round.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
+        let (maps, too_long) = up_to_too_long(&given, |given| translator.attend_pairs(given))?;
+        for (i, map) in maps.into_iter().enumerate() {
+            out.take(vec![map.with_id(seen + i)])?;
         }
-        out.finish()?;
+        if let Some(error) = too_long {
+            return Err(at_line(error, path, seen + 1));
+        }
+        seen += round.len();
     }
-    Ok(Done::Whole)
+}
+
+/// Maps of the model's own translations.
+fn of_sentences(translator: &Translator, args: &AttendArgs, out: &mut MapOutput) -> anyhow::Result<()> {
+    let config = args.search.over(&translator.config().search);
+    // A beam asked for is a beam to be seen.
+    let nbest = args.search.beam_size.unwrap_or(1);
+    let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
+    options.check().map_err(TranslateError::from)?;
+    let (mut rounds, name) = match &args.sentences[..] {
+        [] => (Rounds::open(args.input.as_deref(), ROUND)?, args.input.as_deref().unwrap_or("standard input".as_ref())),
+        given => (Rounds::given(given, ROUND), "sentence".as_ref()),
+    };
+    let mut seen = 0;
+    while let Some(lines) = rounds.next()? {
+        let sources: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let (maps, too_long) = up_to_too_long(&sources, |sources| translator.attend(sources, &options))?;
+        for (i, maps) in maps.into_iter().enumerate() {
+            out.take(maps.into_iter().map(|map| map.with_id(seen + i)).collect())?;
+        }
+        out.flush()?;
+        if let Some(error) = too_long {
+            return Err(at_line(error, name, seen + 1));
+        }
+        seen += lines.len();
+    }
+    Ok(())
 }
 
 /// Words, unless the model reads characters.

@@ -150,7 +150,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         TrainError::Data(inner) => code_of(inner),
         TrainError::Eval(_)
         | TrainError::NothingLeft { .. }
-        | TrainError::OtherWords(_)
+        | TrainError::OtherWords { .. }
         | TrainError::Links(_)
         | TrainError::ValidationTooLong { .. } => Some(3),
         _ => None,

@@ -17,7 +17,7 @@ pub(crate) fn run(args: &ExplainArgs, common: Common) -> anyhow::Result<Done> {
     if args.top == 0 {
         return Err(Usage("--top must be at least 1".into()).into());
     }
-    let translator = Translator::load_with(&args.model, common.threads)?;
+    let translator = Translator::load_on(&args.model, args.processor.cpu(common)?)?;
     let mut explained = translator.explain(&args.sentence, &translator.search_options(), args.top)?;
     if let Some(number) = args.step {
         let steps = explained.steps.len();

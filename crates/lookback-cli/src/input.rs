@@ -12,6 +12,7 @@ use lookback::data::{DataError, Lines};
 use lookback::search::SearchError;
 
 use crate::data::is_stream;
+use crate::exit::BadData;
 
 /// The input pauses if nothing comes for so long.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -94,6 +95,19 @@ pub(crate) fn up_to_too_long<T, R>(
             Ok((before, Some(SearchError::SourceTooLong { sentence, source }.into())))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// An error of a sentence with the line it was read from; `first` is that of the first sentence of the round, from 1.
+pub(crate) fn at_line(error: TranslateError, path: &Path, first: usize) -> anyhow::Error {
+    match error {
+        TranslateError::Search(SearchError::SourceTooLong { sentence, source }) => {
+            BadData(format!("{}:{}: {source}", path.display(), first + sentence)).into()
+        }
+        TranslateError::OtherWords { pair, source } => {
+            BadData(format!("{}:{}: {source}", path.display(), first + pair)).into()
+        }
+        other => other.of_sentence(|sentence| first - 1 + sentence).into(),
     }
 }
 

@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 
 use lookback::TranslateError;
 use lookback::data::{Columns, DataError};
-use lookback::search::SearchError;
 
-use crate::exit::BadData;
-use crate::input::Rounds;
+use crate::input::{Rounds, at_line};
 
 /// Where pairs come from: two files, one, or standard input.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +18,7 @@ pub(crate) struct Place<'a> {
 
 /// Pairs as they arrive, in rounds.
 pub(crate) enum Pairs {
-    Table { rounds: Rounds, path: PathBuf, columns: Option<Columns>, seen: u64 },
+    Table { rounds: Rounds, path: PathBuf, columns: Option<Columns>, seen: usize },
     Files { src: Side, tgt: Side, most: usize },
 }
 
@@ -29,7 +27,7 @@ pub(crate) struct Side {
     path: PathBuf,
     lines: Rounds,
     ready: std::vec::IntoIter<String>,
-    seen: u64,
+    seen: usize,
 }
 
 impl Pairs {
@@ -48,13 +46,7 @@ impl Pairs {
             Self::Table { path, seen, .. } => (path, *seen),
             Self::Files { src, .. } => (&src.path, src.seen),
         };
-        let line = |sentence: usize| seen - round as u64 + sentence as u64 + 1;
-        match error {
-            TranslateError::Search(SearchError::SourceTooLong { sentence, source }) => {
-                BadData(format!("{}:{}: {source}", path.display(), line(sentence))).into()
-            }
-            other => other.into(),
-        }
+        at_line(error, path, seen - round + 1)
     }
 
     /// The next pairs, at least one; none at the end.
@@ -64,7 +56,7 @@ impl Pairs {
                 let Some(lines) = rounds.next()? else { return Ok(None) };
                 let pair = |line: String| {
                     *seen += 1;
-                    pair(path, *seen, &line, *columns)
+                    pair(path, *seen as u64, &line, *columns)
                 };
                 lines.into_iter().map(pair).collect::<Result<_, _>>().map(Some)
             }
@@ -94,7 +86,7 @@ impl Side {
             self.ready = self.lines.next()?.unwrap_or_default().into_iter();
         }
         let line = self.ready.next();
-        self.seen += u64::from(line.is_some());
+        self.seen += usize::from(line.is_some());
         Ok(line)
     }
 }
@@ -104,7 +96,7 @@ fn uneven(src: &mut Side, tgt: &mut Side) -> Result<DataError, DataError> {
     for side in [&mut *src, &mut *tgt] {
         while side.next()?.is_some() {}
     }
-    let (src, src_lines, tgt, tgt_lines) = (src.path.clone(), src.seen, tgt.path.clone(), tgt.seen);
+    let (src, src_lines, tgt, tgt_lines) = (src.path.clone(), src.seen as u64, tgt.path.clone(), tgt.seen as u64);
     Ok(DataError::LineCounts { src, src_lines, tgt, tgt_lines })
 }
 

@@ -179,11 +179,7 @@ impl<'a> Lines<'a> {
             lookback::TranslateError::Search(SearchError::Constraint { source, .. }) => {
                 Usage(source.to_string()).into()
             }
-            lookback::TranslateError::Search(error) => {
-                let first = self.seen - round.len();
-                lookback::TranslateError::Search(error.of_sentence(|sentence| first + sentence)).into()
-            }
-            other => other.into(),
+            other => other.of_sentence(|sentence| self.seen - round.len() + sentence).into(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "files")]
 use std::path::Path;
 
+use crate::align::OtherWords;
 use crate::backend::{Cpu, Purpose};
 #[cfg(feature = "files")]
 use crate::checkpoint::{Checkpoint, CheckpointError, Opened};
@@ -131,23 +132,29 @@ pub enum TranslateError {
         pair: usize,
     },
     /// A given text has other words once it is normalised.
-    #[error(
-        "pair {pair}: the vocabulary's normalisation makes {found} words of the {expected} between the white space of {text:?}, so links could not be \
-         counted in the text; normalise the text before"
-    )]
-    Words {
+    #[error("pair {pair}: {source}")]
+    OtherWords {
         /// Which pair, from 0.
         pair: usize,
-        /// The text.
-        text: String,
-        /// Words of the map.
-        found: usize,
-        /// Words between white space.
-        expected: usize,
+        /// Which text.
+        source: OtherWords,
     },
     /// The weights are not those of an attention.
     #[error("the model's attention cannot be shown")]
     View(#[from] ViewError),
+}
+
+impl TranslateError {
+    /// The same error with the sentence, or the pair, counted otherwise, as its caller counts.
+    #[must_use]
+    pub fn of_sentence(self, number: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Search(error) => Self::Search(error.of_sentence(number)),
+            Self::NotFinite { pair } => Self::NotFinite { pair: number(pair) },
+            Self::OtherWords { pair, source } => Self::OtherWords { pair: number(pair), source },
+            Self::NoAttention | Self::NoWeights | Self::View(_) => self,
+        }
+    }
 }
 
 impl Translator {

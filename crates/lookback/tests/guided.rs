@@ -251,6 +251,9 @@ fn what_cannot_be_guided_is_refused_before_anything_is_written() {
     let (corpus, lines) = (other.train.clone(), vec![String::new(); 120]);
     other.aligned.guide = Some(given(&corpus, &lines));
     let error = refused(other);
-    assert!(matches!(error, TrainError::OtherWords(_)) && error.to_string().contains("line 4 of corpus 1"), "{error}");
+    assert!(
+        matches!(error, TrainError::OtherWords { .. }) && error.to_string().contains("line 4 of corpus 1"),
+        "{error}"
+    );
     assert!(!out.exists());
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lookback::align::{Merge, WeightsOf};
 
-use super::GivenArgs;
 use super::attention::threshold;
+use super::{GivenArgs, ProcessorArgs};
 
 const ALIGN: &str = "\
 Examples:
@@ -23,6 +23,8 @@ to the source word it looked at most.";
 #[derive(Debug, Args)]
 #[command(after_help = ALIGN, override_usage = "lookback align [OPTIONS] -m DIR [PAIRS]\n       lookback align [OPTIONS] -m DIR --src FILE --tgt FILE")]
 pub(crate) struct AlignArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     /// The model folder.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) model: PathBuf,

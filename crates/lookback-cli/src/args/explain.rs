@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::ProcessorArgs;
+
 const EXPLAIN: &str = "\
 Examples:
   lookback explain -m my-model 'Wo ist der Bahnhof?'
@@ -18,6 +20,8 @@ pieces; and what they would have been with zeros for a.";
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN)]
 pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     /// The model folder.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) model: PathBuf,

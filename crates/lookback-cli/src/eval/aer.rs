@@ -10,16 +10,15 @@ use serde_json::json;
 
 use super::args::{EvalArgs, GoldFormat};
 use super::measures::settings;
-use super::read::once;
 use crate::args::Common;
-use crate::data::lines;
+use crate::data::{lines, read_once};
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
 
 pub(super) fn run(args: &EvalArgs, common: Common, gold_path: &Path, hyp_path: &Path) -> anyhow::Result<Done> {
     refuse_others(args)?;
     let texts = [&args.src, &args.alignment.tgt].into_iter().filter_map(Option::as_deref);
-    once(texts.chain([gold_path, hyp_path]))?;
+    read_once(texts.chain([gold_path, hyp_path]))?;
     let lengths = lengths(args)?;
     let lengths = lengths.as_deref();
     let (hyp_lines, gold_lines) = (lines(hyp_path)?, lines(gold_path)?);

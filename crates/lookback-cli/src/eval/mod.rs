@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use lookback::eval::{Pool, Sampling};
 
 use crate::args::Common;
+use crate::data::read_once;
 use crate::display::Screen;
 use crate::exit::{Done, Usage};
 use crate::written::spare;
@@ -122,7 +123,7 @@ fn check(args: &EvalArgs) -> Result<(), Usage> {
     }
     let one = [&args.pairs, &args.src, &args.hyp].into_iter().filter_map(Option::as_deref);
     let read = one.chain(args.reference.iter().chain(&args.compare).map(PathBuf::as_path));
-    read::once(read.clone())?;
+    read_once(read.clone())?;
     spare(args.hyp_out.as_deref(), read.clone())?;
     spare(args.svg.as_deref(), read)
 }

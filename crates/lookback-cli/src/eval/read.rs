@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use lookback::Translator;
 use lookback::data::{DataError, read_tsv};
 use lookback::eval::{AttentionHealth, NbestFormat, parse_nbest};
 use lookback::search::{KeepWeights, SearchOptions};
+use lookback::{TranslateError, Translator};
 
 use super::args::{EvalArgs, Nbest};
 use crate::args::Common;
-use crate::data::{is_stream, lines};
+use crate::data::lines;
 use crate::display::Screen;
 use crate::exit::{BadData, Usage};
+use crate::input::at_line;
 use crate::translate::one_line;
 
 /// Sentences translated between two drawings of the progress.
@@ -97,14 +98,6 @@ fn references(paths: &[PathBuf]) -> anyhow::Result<Vec<Vec<String>>> {
     Ok(refs)
 }
 
-/// Standard input can be one of the files only.
-pub(super) fn once<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Usage> {
-    match paths.into_iter().filter(|path| is_stream(path)).count() {
-        0 | 1 => Ok(()),
-        _ => Err(Usage("`-` is standard input, which is read once; give files for the others".into())),
-    }
-}
-
 /// What is scored.
 #[derive(Debug)]
 pub(super) struct Translations {
@@ -141,7 +134,8 @@ fn translated(args: &EvalArgs, common: Common, test: &Test, nbest: usize) -> any
     let options = SearchOptions { nbest, weights, ..config.into() };
     let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
     let mut screen = Screen::new(common);
-    let found = lists_of(&translator, &sources, &options, &mut screen)?;
+    let file = args.src.as_deref().unwrap_or(&test.path);
+    let found = lists_of(&translator, &sources, &options, &mut screen).map_err(|error| at_line(error, file, 1))?;
     if let Some(path) = &args.hyp_out {
         let text: String = found.lists.iter().flat_map(|list| [first(list), "\n"]).collect();
         fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
@@ -160,11 +154,12 @@ fn lists_of(
     sources: &[&str],
     options: &SearchOptions,
     screen: &mut Screen,
-) -> anyhow::Result<Translations> {
+) -> Result<Translations, TranslateError> {
     let (mut lists, mut attention) = (Vec::with_capacity(sources.len()), None::<AttentionHealth>);
     for round in sources.chunks(ROUND) {
         screen.progress("translating", lists.len(), sources.len());
-        let found = translator.translate_with(round, options)?;
+        let found =
+            translator.translate_with(round, options).map_err(|error| error.of_sentence(|i| lists.len() + i))?;
         for best in found.iter().filter_map(|list| list.first()) {
             if let Some(weights) = best.hypothesis.weights.as_ref().filter(|weights| !weights.is_empty()) {
                 attention.get_or_insert_default().add(weights, best.src_ids.len());
@@ -182,7 +177,7 @@ pub(crate) fn best_of(
     sources: &[&str],
     options: &SearchOptions,
     screen: &mut Screen,
-) -> anyhow::Result<Vec<String>> {
+) -> Result<Vec<String>, TranslateError> {
     let lists = lists_of(translator, sources, options, screen)?.lists;
     Ok(lists.into_iter().map(|list| list.into_iter().next().unwrap_or_default()).collect())
 }

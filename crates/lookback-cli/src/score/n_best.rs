@@ -4,13 +4,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use lookback::search::SearchError;
-use lookback::{TranslateError, Translator};
+use lookback::Translator;
 
 use crate::args::ScoreArgs;
 use crate::data::lines;
-use crate::exit::{BadData, Usage};
-use crate::input::Rounds;
+use crate::exit::Usage;
+use crate::input::{Rounds, at_line};
 use crate::translate::{ESCAPED_BARS, one_field};
 
 /// A line of a list that is not what it should be.
@@ -139,12 +138,8 @@ pub(super) fn run(args: &ScoreArgs, translator: &Translator, list: &Path, src: &
         let first = first.id;
         for part in group.chunks_mut(args.batch) {
             let pairs: Vec<(&str, &str)> = part.iter().map(|entry| (source.as_str(), entry.text.as_str())).collect();
-            let scores = translator.score_pairs(&pairs).map_err(|error| match error {
-                TranslateError::Search(SearchError::SourceTooLong { source, .. }) => {
-                    BadData(format!("{}:{}: {source}", src.display(), first + 1)).into()
-                }
-                other => anyhow::Error::from(other),
-            })?;
+            // All of them have the source of that line, so the one that is named is the first.
+            let scores = translator.score_pairs(&pairs).map_err(|error| at_line(error, src, first + 1))?;
             for (entry, score) in part.iter_mut().zip(scores) {
                 let wrong = |message| groups.wrong(entry.line, message);
                 let values = entry.values().map_err(wrong)?;

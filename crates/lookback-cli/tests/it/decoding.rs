@@ -165,13 +165,14 @@ fn a_flag_with_an_optional_value_leaves_the_next_word_alone() {
 #[test]
 fn a_source_that_is_too_long_for_the_model_does_not_lose_those_before_it() {
     let args = format!(
-        "train pairs.tsv --out located {SMALL} --set train.max_updates=2 --set model.attention=location --set data.max_src=100 -q"
+        "train pairs.tsv --out located {SMALL} --set train.max_updates=2 --set model.attention=location --set data.max_src=100 --set text.normalization=nfkc -q"
     );
     run(trained(), &args, "").ok();
     let dir = TempDir::new().unwrap();
     let long = "1".repeat(101);
     fs::write(dir.path().join("src"), format!("3 May 1999\n2001/2/3\n{long}\n4\n")).unwrap();
     fs::write(dir.path().join("tgt"), "1999-05-03\n2001-02-03\n1\n2\n").unwrap();
+    fs::write(dir.path().join("pairs"), format!("3 May 1999\t1\n2001/2/3\t2\n{long}\t3\n4\t4\n")).unwrap();
     fs::write(dir.path().join("list"), "0 ||| 1 ||| F0= 1 ||| 1\n2 ||| 1 ||| F0= 1 ||| 1\n").unwrap();
     let model = trained().join("located").display().to_string();
     for (args, lines) in [
@@ -179,12 +180,21 @@ fn a_source_that_is_too_long_for_the_model_does_not_lose_those_before_it() {
         ("score --src src --tgt tgt", 2),
         ("align --src src --tgt tgt", 2),
         ("score --src src --n-best list", 1),
+        ("attend --format pharaoh -i src", 2),
+        ("attend --format pharaoh --pairs pairs", 2),
+        ("eval --src src --ref tgt", 0),
+        ("eval pairs", 0),
     ] {
         let ran = run(dir.path(), &format!("{args} -m {model}"), "");
         assert_eq!(ran.out.lines().count(), lines, "{args}: {}", ran.out);
         let said = ran.failed(3);
-        assert!(said.contains("error: src:3: 101 pieces are more than the 100"), "{args}: {said}");
+        let file = if args.contains("pairs") { "pairs" } else { "src" };
+        assert!(said.contains(&format!("error: {file}:3: 101 pieces are more than the 100")), "{args}: {said}");
     }
+    // NFKC makes two words of the third.
+    fs::write(dir.path().join("words"), "3 May\t1\n1999\t2\n4\u{a8}5\t3\n").unwrap();
+    let said = run(dir.path(), &format!("align words -m {model}"), "").failed(3);
+    assert!(said.contains("error: words:3: the vocabulary's normalisation makes 2 words of the 1"), "{said}");
 }
 
 #[test]

@@ -110,3 +110,20 @@ fn the_numbers_of_the_documents_are_those_of_the_program() {
         }
     }
 }
+
+#[test]
+fn the_picture_of_the_documents_is_the_one_the_program_draws() {
+    let text = fs::read_to_string(root().join("docs/attention.md")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("    lookback attend ")).expect("how it was drawn");
+    let (args, sentence) = line.split_once(" '").unwrap();
+    let (args, file) = args.split_once(" -o ").unwrap();
+    let args = ["attend"].into_iter().chain(args.split_whitespace()).chain([sentence.trim_end_matches('\'')]);
+    let output = crate::program::command(&root(), args).output().unwrap();
+    let parts = |svg: &str| words(&svg.replace(['"', '<', '>', '='], " "));
+    let (drawn, kept) = (parts(&String::from_utf8(output.stdout).unwrap()), fs::read_to_string(root().join(file)));
+    let kept = parts(&kept.unwrap());
+    assert!(kept.len() > 200 && text.contains(&format!("]({})", file.trim_start_matches("docs/"))));
+    assert_eq!(drawn.len(), kept.len());
+    let other: Vec<_> = drawn.iter().zip(&kept).filter(|(drawn, kept)| !is_same(kept, drawn)).collect();
+    assert!(other.is_empty(), "{other:?}");
+}

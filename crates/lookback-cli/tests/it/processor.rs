@@ -11,6 +11,8 @@ fn portable_instructions_translate_score_and_train_and_what_is_not_there_is_refu
     let said = run(dir.path(), &format!("translate -m {model} --isa portable"), "3 May 1999\n").ok();
     assert_eq!(said.lines().count(), 1);
     assert!(run(dir.path(), &format!("score -m {model} --isa portable"), "a\tb\n").ok().starts_with('-'));
+    assert_eq!(run(dir.path(), &format!("align -m {model} --isa portable"), "3 May\t1\n").ok().lines().count(), 1);
+    assert!(run(dir.path(), &format!("explain -m {model} --isa portable 1999"), "").ok().contains("step 1: "));
     let pairs = trained().join("pairs.tsv").display().to_string();
     let args = format!("train {pairs} --out p {SMALL} --set train.max_updates=2 --isa portable");
     assert!(run(dir.path(), &args, "").err.contains("portable"));

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::WeightsOf;
+use super::{OtherWords, WeightsOf};
 use crate::backend::GuidedRows;
 use crate::data::{Batch, Corpus, Example, Examples, hex};
 use crate::eval::{Alignments, Base, LinkFile};
@@ -76,25 +76,6 @@ impl GivenLinks {
     }
 }
 
-/// A text whose words are others once the tokenizer has normalised it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "pair of line {line} of {of}: the vocabulary's normalisation makes {found} words of the {expected} between the white space of {text:?}, so its links \
-     could not be counted; normalise the text before"
-)]
-pub struct OtherWords {
-    /// What the pair is of.
-    pub of: String,
-    /// The line, from 1.
-    pub line: u64,
-    /// The text.
-    pub text: String,
-    /// Words of the pieces.
-    pub found: usize,
-    /// Words between white space.
-    pub expected: usize,
-}
-
 /// The links of a pair that is learned from, and where its words begin among its pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PairLinks {
@@ -110,15 +91,9 @@ fn word_starts(tokenizer: &Tokenizer, text: &str, ids: &[u32]) -> Box<[u32]> {
 }
 
 /// As [`word_starts`]; fails if there are not as many words as in the text.
-pub(crate) fn checked_starts(
-    tokenizer: &Tokenizer,
-    (text, ids): (&str, &[u32]),
-    line: u64,
-    of: impl Fn() -> String,
-) -> Result<Box<[u32]>, OtherWords> {
-    let (starts, expected) = (word_starts(tokenizer, text, ids), text.split_whitespace().count());
-    let other = || OtherWords { of: of(), line, text: text.to_owned(), found: starts.len(), expected };
-    if starts.len() == expected { Ok(starts) } else { Err(other()) }
+pub(crate) fn checked_starts(tokenizer: &Tokenizer, (text, ids): (&str, &[u32])) -> Result<Box<[u32]>, OtherWords> {
+    let starts = word_starts(tokenizer, text, ids);
+    OtherWords::check(text, starts.len()).map(|()| starts)
 }
 
 impl PairLinks {
@@ -141,9 +116,12 @@ impl PairLinks {
                     continue;
                 }
                 let links = given.of(number, example.line).into();
-                let of = || format!("corpus {}", number + 1);
-                let src = checked_starts(&tokenizers.src, (pair.src, &example.src), example.line, of)?;
-                let tgt = checked_starts(&tokenizers.tgt, (pair.tgt, &example.tgt), example.line, of)?;
+                let place = |source| {
+                    let of = format!("corpus {}", number + 1);
+                    TrainError::OtherWords { line: example.line, of, source }
+                };
+                let src = checked_starts(&tokenizers.src, (pair.src, &example.src)).map_err(place)?;
+                let tgt = checked_starts(&tokenizers.tgt, (pair.tgt, &example.tgt)).map_err(place)?;
                 found.push(Self { links, src, tgt });
                 break;
             }

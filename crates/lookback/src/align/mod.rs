@@ -13,7 +13,7 @@ use crate::translator::Translator;
 use crate::view::{AttentionMap, Links, links_of};
 
 #[cfg(feature = "train")]
-pub use given::{GivenLinks, OtherWords};
+pub use given::GivenLinks;
 #[cfg(feature = "train")]
 pub(crate) use given::{GivenRows, PairLinks, checked_starts};
 pub use merge::{Merge, merge};
@@ -52,6 +52,29 @@ impl Translator {
     }
 }
 
+/// A text whose words are others once the tokenizer has normalised it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the vocabulary's normalisation makes {found} words of the {expected} between the white space of {text:?}, so links could not be counted in the text; \
+     normalise the text before"
+)]
+pub struct OtherWords {
+    /// The text.
+    pub text: String,
+    /// Words of its pieces.
+    pub found: usize,
+    /// Words between white space.
+    pub expected: usize,
+}
+
+impl OtherWords {
+    /// Fails if `text` has not as many words as `found` in its pieces.
+    fn check(text: &str, found: usize) -> Result<(), Self> {
+        let expected = text.split_whitespace().count();
+        if found == expected { Ok(()) } else { Err(Self { text: text.to_owned(), found, expected }) }
+    }
+}
+
 /// A map between what stands between white space, with the weights of these steps.
 pub(crate) fn between_words(map: AttentionMap, weights: WeightsOf) -> AttentionMap {
     match weights {
@@ -63,10 +86,8 @@ pub(crate) fn between_words(map: AttentionMap, weights: WeightsOf) -> AttentionM
 /// Fails if a side of `map` has not as many words as its text.
 fn check_words(map: &AttentionMap, src: &str, tgt: &str) -> Result<(), TranslateError> {
     for (side, text) in [(map.src(), src), (map.tgt(), tgt)] {
-        let (found, expected) = (side.inside().len(), text.split_whitespace().count());
-        if found != expected {
-            return Err(TranslateError::Words { pair: map.id(), text: text.to_owned(), found, expected });
-        }
+        OtherWords::check(text, side.inside().len())
+            .map_err(|source| TranslateError::OtherWords { pair: map.id(), source })?;
     }
     Ok(())
 }
