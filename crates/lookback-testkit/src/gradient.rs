@@ -4,14 +4,16 @@
 ///
 /// The step is `h = 6e-6·max(1, |x|)`, about the cube root of the machine epsilon, where the truncation and
 /// rounding errors of central differences balance. Differences are relative to the larger of the two gradients, but to no
-/// less than `1e-4`, below which the numeric derivative is rounding noise. `x` is restored.
+/// less than `1e-4`, below which the numeric derivative is rounding noise. `x` is restored. Miri, which looks for other mistakes
+/// and takes a thousand times as long, sees a few of the differences.
 ///
 /// # Panics
 /// If the lengths differ or a derivative is not finite (a plain maximum would swallow a NaN).
 pub fn max_grad_error(x: &mut [f64], grad: &[f64], mut loss: impl FnMut(&[f64]) -> f64) -> f64 {
     assert_eq!(x.len(), grad.len(), "one gradient entry per input");
     let mut worst: f64 = 0.0;
-    for i in 0..x.len() {
+    let stride = if cfg!(miri) { 53 } else { 1 };
+    for i in (0..x.len()).step_by(stride) {
         let (x_i, h) = (x[i], 6e-6 * x[i].abs().max(1.0));
         x[i] = x_i + h;
         let up = loss(x);
