@@ -84,6 +84,7 @@ fuzz:
 
 # Undefined behaviour in the portable kernels, the workers and the tape. Nightly with miri, whose mathematical functions would differ from call to call.
 miri: export MIRIFLAGS = -Zmiri-disable-isolation -Zmiri-deterministic-floats
+miri: export PROPTEST_CASES = 4
 miri:
 	cargo +nightly miri test -p lookback-kernels --lib pool
 	cargo +nightly miri test -p lookback-kernels --no-default-features --lib

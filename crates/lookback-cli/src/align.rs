@@ -12,7 +12,7 @@ use crate::args::{AlignArgs, Common};
 use crate::data::read_once;
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
-use crate::input::up_to_too_long;
+use crate::input::{Fault, up_to_fault};
 use crate::written::{output, spare};
 
 pub(crate) fn run(args: &AlignArgs, common: Common) -> anyhow::Result<Done> {
@@ -28,15 +28,14 @@ pub(crate) fn run(args: &AlignArgs, common: Common) -> anyhow::Result<Done> {
     let (mut seen, mut found) = (0, 0);
     while let Some(round) = pairs.next()? {
         let given: Vec<(&str, &str)> = round.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();
-        let (aligned, too_long) =
-            up_to_too_long(&given, |given| aligner.align(given)).map_err(|error| pairs.place(error, round.len()))?;
+        let (aligned, fault) = aligner.align(&given).map_err(|error| pairs.error(error, round.len()))?;
         for links in &aligned {
             writeln!(out, "{}", pharaoh_line(links)).context("cannot write links")?;
             found += links.len();
         }
         out.flush().context("cannot write links")?;
-        if let Some(error) = too_long {
-            return Err(pairs.place(error, round.len()));
+        if let Some(fault) = fault {
+            return Err(pairs.fault(&fault, round.len()));
         }
         seen += round.len();
         screen.live(|_| format!("{} aligned", counted(seen, "pair")));
@@ -64,18 +63,19 @@ impl<'a> Aligner<'a> {
         Ok(Self { args, forward: load(&args.model)?, backward })
     }
 
-    fn align(&self, pairs: &[(&str, &str)]) -> Result<Vec<Vec<Link>>, TranslateError> {
+    /// Links of the pairs before the first that a model cannot use, and what is wrong with that one.
+    fn align(&self, pairs: &[(&str, &str)]) -> Result<(Vec<Vec<Link>>, Option<Fault>), TranslateError> {
         let links = self.args.threshold.map_or(Links::Strongest, Links::Above);
         let weights = self.args.weights.into();
-        let forward = self.forward.align_pairs(pairs, weights, links)?;
-        let Some(backward) = &self.backward else { return Ok(forward) };
-        let turned: Vec<(&str, &str)> = pairs.iter().map(|&(src, tgt)| (tgt, src)).collect();
-        let backward = backward.align_pairs(&turned, weights, links)?;
+        let (forward, fault) = up_to_fault(pairs, |pairs| self.forward.align_pairs(pairs, weights, links))?;
+        let Some(backward) = &self.backward else { return Ok((forward, fault)) };
+        let turned: Vec<(&str, &str)> = pairs[..forward.len()].iter().map(|&(src, tgt)| (tgt, src)).collect();
+        let (backward, earlier) = up_to_fault(&turned, |pairs| backward.align_pairs(pairs, weights, links))?;
         let how = self.args.merge.unwrap_or_default().into();
         let both = forward.iter().zip(backward).map(|(forward, backward)| {
             let backward: Vec<Link> = backward.into_iter().map(|(t, s)| (s, t)).collect();
             merge(forward, &backward, how)
         });
-        Ok(both.collect())
+        Ok((both.collect(), earlier.map(Fault::turned).or(fault)))
     }
 }

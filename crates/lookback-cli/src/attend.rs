@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use lookback::config::TextMode;
-use lookback::data::{Columns, Pair, read_tsv};
+use lookback::data::{Corpus, Pair, read_tsv};
 use lookback::search::{KeepWeights, SearchOptions};
 use lookback::view::{Links, Style};
 use lookback::{TranslateError, Translator};
 
 use crate::args::{AttendArgs, Common, Drawing, Format};
 use crate::exit::{Done, Usage};
-use crate::input::{Rounds, at_line, up_to_too_long};
+use crate::input::{Rounds, at_line, name, up_to_fault};
 use crate::maps::{Form, MapOutput, Unit};
 use crate::translate::model_folder;
 use crate::written::spare;
@@ -32,19 +32,49 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
     let model = args.model.display().to_string();
     let form = Form { format, unit, links, style, colour: common.color, model };
     spare(args.output.as_deref(), [&args.input, &args.pairs].into_iter().filter_map(Option::as_deref))?;
+    // What stood in the file that is written to is gone once it is open, so whatever can be known to fail fails before.
+    let given = Given::open(&translator, args)?;
     let mut out = MapOutput::open(args.output.as_deref(), form)?;
-    let ending = match &args.pairs {
-        Some(pairs) => of_pairs(&translator, pairs, args.columns, &mut out),
-        None => of_sentences(&translator, args, &mut out),
+    let ending = match given {
+        Given::Pairs { corpus, path } => of_pairs(&translator, &corpus, path, &mut out),
+        Given::Sentences { rounds, options } => of_sentences(&translator, args, rounds, &options, &mut out),
     };
-    // What came before a sentence that is too long is not lost.
+    if let Err(error) = ending {
+        // Maps that came before are not lost; that they cannot be written would not be the error.
+        drop(out.finish());
+        return Err(error);
+    }
     out.finish()?;
-    ending.map(|()| Done::Whole)
+    Ok(Done::Whole)
 }
 
-/// Maps of given translations.
-fn of_pairs(translator: &Translator, path: &Path, columns: Option<Columns>, out: &mut MapOutput) -> anyhow::Result<()> {
-    let corpus = read_tsv(path, columns)?;
+/// What is looked at.
+enum Given<'a> {
+    /// Given translations.
+    Pairs { corpus: Corpus, path: &'a Path },
+    /// Sentences that the model translates.
+    Sentences { rounds: Rounds, options: SearchOptions },
+}
+
+impl<'a> Given<'a> {
+    fn open(translator: &Translator, args: &'a AttendArgs) -> anyhow::Result<Self> {
+        if let Some(path) = &args.pairs {
+            return Ok(Self::Pairs { corpus: read_tsv(path, args.columns)?, path });
+        }
+        let config = args.search.over(&translator.config().search);
+        // A beam asked for is a beam to be seen.
+        let nbest = args.search.beam_size.unwrap_or(1);
+        let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
+        options.check().map_err(TranslateError::from)?;
+        let rounds = match &args.sentences[..] {
+            [] => Rounds::open(args.input.as_deref(), ROUND)?,
+            given => Rounds::given(given, ROUND),
+        };
+        Ok(Self::Sentences { rounds, options })
+    }
+}
+
+fn of_pairs(translator: &Translator, corpus: &Corpus, path: &Path, out: &mut MapOutput) -> anyhow::Result<()> {
     let (mut pairs, mut seen) = (corpus.pairs.iter(), 0);
     loop {
         let round = pairs.by_ref().take(ROUND).collect::<Result<Vec<Pair>, _>>()?;
@@ -52,38 +82,37 @@ fn of_pairs(translator: &Translator, path: &Path, columns: Option<Columns>, out:
             return Ok(());
         }
         let given: Vec<(&str, &str)> = round.iter().map(|p| (p.src.as_str(), p.tgt.as_str())).collect();
-        let (maps, too_long) = up_to_too_long(&given, |given| translator.attend_pairs(given))?;
+        let (maps, fault) = up_to_fault(&given, |given| translator.attend_pairs(given))
+            .map_err(|error| at_line(error, path.display(), seen + 1))?;
         for (i, map) in maps.into_iter().enumerate() {
             out.take(vec![map.with_id(seen + i)])?;
         }
-        if let Some(error) = too_long {
-            return Err(at_line(error, path, seen + 1));
+        if let Some(fault) = fault {
+            return Err(fault.at(path.display(), seen + 1));
         }
         seen += round.len();
     }
 }
 
-/// Maps of the model's own translations.
-fn of_sentences(translator: &Translator, args: &AttendArgs, out: &mut MapOutput) -> anyhow::Result<()> {
-    let config = args.search.over(&translator.config().search);
-    // A beam asked for is a beam to be seen.
-    let nbest = args.search.beam_size.unwrap_or(1);
-    let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
-    options.check().map_err(TranslateError::from)?;
-    let (mut rounds, name) = match &args.sentences[..] {
-        [] => (Rounds::open(args.input.as_deref(), ROUND)?, args.input.as_deref().unwrap_or("standard input".as_ref())),
-        given => (Rounds::given(given, ROUND), "sentence".as_ref()),
-    };
+fn of_sentences(
+    translator: &Translator,
+    args: &AttendArgs,
+    mut rounds: Rounds,
+    options: &SearchOptions,
+    out: &mut MapOutput,
+) -> anyhow::Result<()> {
+    let name = name(&args.sentences, args.input.as_deref());
     let mut seen = 0;
     while let Some(lines) = rounds.next()? {
         let sources: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let (maps, too_long) = up_to_too_long(&sources, |sources| translator.attend(sources, &options))?;
+        let (maps, fault) = up_to_fault(&sources, |sources| translator.attend(sources, options))
+            .map_err(|error| at_line(error, &name, seen + 1))?;
         for (i, maps) in maps.into_iter().enumerate() {
             out.take(maps.into_iter().map(|map| map.with_id(seen + i)).collect())?;
         }
         out.flush()?;
-        if let Some(error) = too_long {
-            return Err(at_line(error, name, seen + 1));
+        if let Some(fault) = fault {
+            return Err(fault.at(&name, seen + 1));
         }
         seen += lines.len();
     }

@@ -107,7 +107,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         None | Some(EnsembleError::Checkpoint(_)) => {}
         Some(_) => return Some(2),
     }
-    if let Some(TranslateError::Search(SearchError::SourceTooLong { .. })) = cause.downcast_ref() {
+    if let Some(TranslateError::Search(SearchError::SourceTooLong { .. }) | TranslateError::OtherWords { .. }) =
+        cause.downcast_ref()
+    {
         return Some(3);
     }
     match cause.downcast_ref() {

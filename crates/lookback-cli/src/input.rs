@@ -1,5 +1,6 @@
 //! Lines as they arrive, in rounds: a round ends when the input pauses, so that the program can be a coprocess.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -83,31 +84,73 @@ impl Rounds {
     }
 }
 
-/// What `work` makes of `round`, up to the first source that is too long for the model, and the error of that one.
-pub(crate) fn up_to_too_long<T, R>(
-    round: &[T],
-    work: impl Fn(&[T]) -> Result<Vec<R>, TranslateError>,
-) -> Result<(Vec<R>, Option<TranslateError>), TranslateError> {
-    match work(round) {
-        Ok(all) => Ok((all, None)),
-        Err(TranslateError::Search(SearchError::SourceTooLong { sentence, source })) => {
-            let before = if sentence > 0 { work(&round[..sentence])? } else { Vec::new() };
-            Ok((before, Some(SearchError::SourceTooLong { sentence, source }.into())))
+/// A text that a model cannot use, among those of a round.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    sentence: usize,
+    /// Whether it is a pair's target, not its source.
+    pub(crate) is_target: bool,
+    message: String,
+}
+
+impl Fault {
+    fn of(error: &TranslateError) -> Option<Self> {
+        match error {
+            TranslateError::Search(SearchError::SourceTooLong { sentence, source }) => {
+                Some(Self { sentence: *sentence, is_target: false, message: source.to_string() })
+            }
+            TranslateError::OtherWords { pair, source } => {
+                Some(Self { sentence: *pair, is_target: source.is_target, message: source.to_string() })
+            }
+            _ => None,
         }
-        Err(error) => Err(error),
+    }
+
+    /// The same of a model that reads the pairs the other way round.
+    pub(crate) fn turned(self) -> Self {
+        Self { is_target: !self.is_target, ..self }
+    }
+
+    /// The error, with the line of the text; that of the round's first is `first`, from 1.
+    pub(crate) fn at(&self, name: impl Display, first: usize) -> anyhow::Error {
+        BadData(format!("{name}:{}: {}", first + self.sentence, self.message)).into()
     }
 }
 
-/// An error of a sentence with the line it was read from; `first` is that of the first sentence of the round, from 1.
-pub(crate) fn at_line(error: TranslateError, path: &Path, first: usize) -> anyhow::Error {
-    match error {
-        TranslateError::Search(SearchError::SourceTooLong { sentence, source }) => {
-            BadData(format!("{}:{}: {source}", path.display(), first + sentence)).into()
+/// What `work` makes of `round`, up to the first text that the model cannot use, and what is wrong with that one.
+pub(crate) fn up_to_fault<T, R>(
+    round: &[T],
+    work: impl Fn(&[T]) -> Result<Vec<R>, TranslateError>,
+) -> Result<(Vec<R>, Option<Fault>), TranslateError> {
+    let (mut good, mut fault) = (round.len(), None);
+    loop {
+        let error = match work(&round[..good]) {
+            Ok(all) => return Ok((all, fault)),
+            Err(error) => error,
+        };
+        let Some(found) = Fault::of(&error).filter(|found| found.sentence < good) else { return Err(error) };
+        good = found.sentence;
+        fault = Some(found);
+        if good == 0 {
+            return Ok((Vec::new(), fault));
         }
-        TranslateError::OtherWords { pair, source } => {
-            BadData(format!("{}:{}: {source}", path.display(), first + pair)).into()
-        }
-        other => other.of_sentence(|sentence| first - 1 + sentence).into(),
+    }
+}
+
+/// An error of a sentence, with the line it was read from or, if the text is not to blame, counted through all rounds; `first` is the line of the round's first, from 1.
+pub(crate) fn at_line(error: TranslateError, name: impl Display, first: usize) -> anyhow::Error {
+    match Fault::of(&error) {
+        Some(fault) => fault.at(name, first),
+        None => error.of_sentence(|sentence| first - 1 + sentence).into(),
+    }
+}
+
+/// Where sentences come from, as messages call it.
+pub(crate) fn name(sentences: &[String], input: Option<&Path>) -> String {
+    match (sentences, input.filter(|path| !is_stream(path))) {
+        ([], Some(path)) => path.display().to_string(),
+        ([], None) => "standard input".to_owned(),
+        _ => "sentence".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lookback::TranslateError;
 use lookback::data::{Columns, DataError};
 
-use crate::input::{Rounds, at_line};
+use crate::input::{Fault, Rounds};
 
 /// Where pairs come from: two files, one, or standard input.
 #[derive(Debug, Clone, Copy)]
@@ -40,13 +40,22 @@ impl Pairs {
         Ok(Self::Table { rounds: Rounds::open(place.pairs, most)?, path, columns, seen: 0 })
     }
 
-    /// An error of a pair of the last round, `round` of them, with the line where its source stands.
-    pub(crate) fn place(&self, error: TranslateError, round: usize) -> anyhow::Error {
+    /// A fault of the last round, `round` pairs, with the line where the text stands.
+    pub(crate) fn fault(&self, fault: &Fault, round: usize) -> anyhow::Error {
         let (path, seen) = match self {
             Self::Table { path, seen, .. } => (path, *seen),
-            Self::Files { src, .. } => (&src.path, src.seen),
+            Self::Files { src, tgt, .. } => {
+                let side = if fault.is_target { tgt } else { src };
+                (&side.path, side.seen)
+            }
         };
-        at_line(error, path, seen - round + 1)
+        fault.at(path.display(), seen - round + 1)
+    }
+
+    /// Another error of the last round, `round` pairs, counted through all of them.
+    pub(crate) fn error(&self, error: TranslateError, round: usize) -> TranslateError {
+        let (Self::Table { seen, .. } | Self::Files { src: Side { seen, .. }, .. }) = self;
+        error.of_sentence(|pair| seen - round + pair)
     }
 
     /// The next pairs, at least one; none at the end.

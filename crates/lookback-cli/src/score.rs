@@ -11,7 +11,7 @@ use crate::args::{Common, ScoreArgs};
 use crate::data::read_once;
 use crate::display::{Screen, counted, grouped};
 use crate::exit::{Done, Usage};
-use crate::input::up_to_too_long;
+use crate::input::up_to_fault;
 use crate::pairs::{Pairs, Place};
 
 mod n_best;
@@ -33,11 +33,11 @@ pub(crate) fn run(args: &ScoreArgs, common: Common) -> anyhow::Result<Done> {
     let mut total = Total::default();
     while let Some(round) = pairs.next()? {
         let given: Vec<(&str, &str)> = round.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();
-        let (scores, too_long) = up_to_too_long(&given, |given| translator.score_pairs(given))
-            .map_err(|error| pairs.place(error, round.len()))?;
+        let (scores, fault) = up_to_fault(&given, |given| translator.score_pairs(given))
+            .map_err(|error| pairs.error(error, round.len()))?;
         write(total.pairs, &round, &scores, args, &translator).context("cannot write scores")?;
-        if let Some(error) = too_long {
-            return Err(pairs.place(error, round.len()));
+        if let Some(fault) = fault {
+            return Err(pairs.fault(&fault, round.len()));
         }
         scores.iter().for_each(|score| total.take(score));
     }

@@ -11,7 +11,7 @@ use lookback::{Request, TranslateError, Translation, Translator};
 use crate::args::{Common, TranslateArgs, alignment};
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
-use crate::input::{Rounds, up_to_too_long};
+use crate::input::{Rounds, name, up_to_fault};
 use crate::written::{output, spare};
 
 mod json;
@@ -35,16 +35,16 @@ pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> 
     let mut counts = Counts::default();
     while let Some(round) = lines.next()? {
         let requests: Vec<Request> = round.iter().map(|line| line.request.clone()).collect();
-        let (translations, too_long) =
-            up_to_too_long(&requests, |requests| translator.translate_requests(requests, &options))
+        let (translations, fault) =
+            up_to_fault(&requests, |requests| translator.translate_requests(requests, &options))
                 .map_err(|error| lines.place(error, &round))?;
         counts.take(&translations);
         let answered = &round[..translations.len()];
         let alignments = looks.take(&translator, answered, &translations)?;
         write(&mut out, answered, &translations, &alignments, args, &translator)
             .context("cannot write translations")?;
-        if let Some(error) = too_long {
-            return Err(lines.place(error, &round));
+        if let Some(fault) = fault {
+            return Err(fault.at(lines.name(), lines.seen - round.len() + 1));
         }
     }
     lines.finish()?;
@@ -157,11 +157,7 @@ impl<'a> Lines<'a> {
 
     /// The input, as messages call it.
     fn name(&self) -> String {
-        match (&self.args.sentences[..], &self.args.input) {
-            ([], Some(path)) => path.display().to_string(),
-            ([], None) => "standard input".to_owned(),
-            _ => "sentence".to_owned(),
-        }
+        name(&self.args.sentences, self.args.input.as_deref())
     }
 
     /// An error of a sentence of the last round, with the line of the input where constraints came with it.
@@ -171,9 +167,6 @@ impl<'a> Lines<'a> {
             lookback::TranslateError::Search(SearchError::Constraint { sentence, source })
                 if self.args.json_input || self.prefixes.is_some() =>
             {
-                BadRequest::new(self.name(), self.seen - round.len() + sentence, source.to_string()).into()
-            }
-            lookback::TranslateError::Search(SearchError::SourceTooLong { sentence, source }) => {
                 BadRequest::new(self.name(), self.seen - round.len() + sentence, source.to_string()).into()
             }
             lookback::TranslateError::Search(SearchError::Constraint { source, .. }) => {

@@ -135,7 +135,8 @@ fn translated(args: &EvalArgs, common: Common, test: &Test, nbest: usize) -> any
     let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
     let mut screen = Screen::new(common);
     let file = args.src.as_deref().unwrap_or(&test.path);
-    let found = lists_of(&translator, &sources, &options, &mut screen).map_err(|error| at_line(error, file, 1))?;
+    let found =
+        lists_of(&translator, &sources, &options, &mut screen).map_err(|error| at_line(error, file.display(), 1))?;
     if let Some(path) = &args.hyp_out {
         let text: String = found.lists.iter().flat_map(|list| [first(list), "\n"]).collect();
         fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;

@@ -138,8 +138,10 @@ pub(super) fn run(args: &ScoreArgs, translator: &Translator, list: &Path, src: &
         let first = first.id;
         for part in group.chunks_mut(args.batch) {
             let pairs: Vec<(&str, &str)> = part.iter().map(|entry| (source.as_str(), entry.text.as_str())).collect();
-            // All of them have the source of that line, so the one that is named is the first.
-            let scores = translator.score_pairs(&pairs).map_err(|error| at_line(error, src, first + 1))?;
+            // Whichever it is, its source is that line.
+            let scores = translator
+                .score_pairs(&pairs)
+                .map_err(|error| at_line(error.of_sentence(|_| 0), src.display(), first + 1))?;
             for (entry, score) in part.iter_mut().zip(scores) {
                 let wrong = |message| groups.wrong(entry.line, message);
                 let values = entry.values().map_err(wrong)?;

@@ -191,10 +191,64 @@ fn a_source_that_is_too_long_for_the_model_does_not_lose_those_before_it() {
         let file = if args.contains("pairs") { "pairs" } else { "src" };
         assert!(said.contains(&format!("error: {file}:3: 101 pieces are more than the 100")), "{args}: {said}");
     }
-    // NFKC makes two words of the third.
-    fs::write(dir.path().join("words"), "3 May\t1\n1999\t2\n4\u{a8}5\t3\n").unwrap();
-    let said = run(dir.path(), &format!("align words -m {model}"), "").failed(3);
-    assert!(said.contains("error: words:3: the vocabulary's normalisation makes 2 words of the 1"), "{said}");
+    // NFKC makes two words of the third, and a fault further on is not told first.
+    fs::write(dir.path().join("words"), format!("3 May\t1\n1999\t2\n4\t3\u{a8}5\n{long}\t5\n")).unwrap();
+    fs::write(dir.path().join("left"), format!("3 May\n1999\n4\n{long}\n")).unwrap();
+    fs::write(dir.path().join("right"), "1\n2\n3\u{a8}5\n5\n").unwrap();
+    for (args, place) in [("align words", "words:3"), ("align --src left --tgt right", "right:3")] {
+        let ran = run(dir.path(), &format!("{args} -m {model}"), "");
+        assert_eq!(ran.out.lines().count(), 2, "{args}: {}", ran.out);
+        let said = ran.failed(3);
+        assert!(
+            said.contains(&format!("error: {place}: the vocabulary's normalisation makes 2 words of the 1")),
+            "{said}"
+        );
+    }
+    // The sources of a model that reads the other way round are the targets.
+    fs::write(dir.path().join("right"), format!("1\n{long}\n3\n5\n")).unwrap();
+    let args = format!("align --src left --tgt right -m {model} --reverse-model {model}");
+    let ran = run(dir.path(), &args, "");
+    assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+    assert!(ran.failed(3).contains("error: right:2: 101 pieces"));
+}
+
+#[test]
+fn lines_are_counted_through_all_rounds() {
+    let dir = TempDir::new().unwrap();
+    let long = "1".repeat(5_001);
+    let lines: Vec<&str> = std::iter::repeat_n("4", 299).chain([long.as_str(), "5"]).collect();
+    fs::write(dir.path().join("src"), lines.join("\n")).unwrap();
+    fs::write(dir.path().join("tgt"), vec!["1"; 301].join("\n")).unwrap();
+    fs::write(dir.path().join("pairs"), lines.join("\t1\n") + "\t1\n").unwrap();
+    let model = trained().join("m").display().to_string();
+    for (args, lines) in [
+        ("attend --format pharaoh -i src", 299),
+        ("attend --format pharaoh --pairs pairs", 299),
+        ("translate -b 1 -i src", 299),
+        ("score pairs", 299),
+        ("eval -b 1 --src src --ref tgt", 0),
+    ] {
+        let ran = run(dir.path(), &format!("{args} -m {model}"), "");
+        assert_eq!(ran.out.lines().count(), lines, "{args}");
+        let file = if args.contains("pairs") { "pairs" } else { "src" };
+        let said = ran.failed(3);
+        assert!(said.contains(&format!("error: {file}:300: 5001 pieces")), "{args}: {said}");
+    }
+}
+
+#[test]
+fn what_stood_in_a_file_of_maps_survives_what_can_be_known_to_fail() {
+    let dir = TempDir::new().unwrap();
+    let model = trained().join("m").display().to_string();
+    fs::write(dir.path().join("page.html"), "kept").unwrap();
+    fs::write(dir.path().join("broken"), "1\n").unwrap();
+    for (args, code) in [("-i missing", 3), ("--pairs broken", 3), ("--beam-size 0 1999", 2)] {
+        run(dir.path(), &format!("attend -m {model} -o page.html {args}"), "").failed(code);
+        assert_eq!(fs::read_to_string(dir.path().join("page.html")).unwrap(), "kept", "{args}");
+    }
+    // A sentence too long, of which no picture is drawn, is the error, and not that there is no picture.
+    let said = run(dir.path(), &format!("attend -m {model} --format svg"), &"1".repeat(5_001)).failed(3);
+    assert!(said.contains("error: standard input:1: 5001 pieces"), "{said}");
 }
 
 #[test]

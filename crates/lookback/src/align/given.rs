@@ -90,10 +90,16 @@ fn word_starts(tokenizer: &Tokenizer, text: &str, ids: &[u32]) -> Box<[u32]> {
     spaced(tokenizer.words(ids), text).iter().map(|word| start(word.start)).collect()
 }
 
-/// As [`word_starts`]; fails if there are not as many words as in the text.
-pub(crate) fn checked_starts(tokenizer: &Tokenizer, (text, ids): (&str, &[u32])) -> Result<Box<[u32]>, OtherWords> {
-    let starts = word_starts(tokenizer, text, ids);
-    OtherWords::check(text, starts.len()).map(|()| starts)
+/// Where the words of both texts begin, as [`word_starts`]; fails if one has not as many in its pieces `ids`.
+pub(crate) fn checked_starts(
+    tokenizers: &Tokenizers,
+    [src, tgt]: [&str; 2],
+    ids: [&[u32]; 2],
+) -> Result<[Box<[u32]>; 2], OtherWords> {
+    let starts = [word_starts(&tokenizers.src, src, ids[0]), word_starts(&tokenizers.tgt, tgt, ids[1])];
+    OtherWords::check(src, false, starts[0].len())?;
+    OtherWords::check(tgt, true, starts[1].len())?;
+    Ok(starts)
 }
 
 impl PairLinks {
@@ -116,12 +122,11 @@ impl PairLinks {
                     continue;
                 }
                 let links = given.of(number, example.line).into();
-                let place = |source| {
-                    let of = format!("corpus {}", number + 1);
-                    TrainError::OtherWords { line: example.line, of, source }
-                };
-                let src = checked_starts(&tokenizers.src, (pair.src, &example.src)).map_err(place)?;
-                let tgt = checked_starts(&tokenizers.tgt, (pair.tgt, &example.tgt)).map_err(place)?;
+                let [src, tgt] = checked_starts(tokenizers, [pair.src, pair.tgt], [&example.src, &example.tgt])
+                    .map_err(|source| {
+                        let of = format!("corpus {}", number + 1);
+                        TrainError::OtherWords { line: example.line, of, source }
+                    })?;
                 found.push(Self { links, src, tgt });
                 break;
             }

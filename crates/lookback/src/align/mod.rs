@@ -61,6 +61,8 @@ impl Translator {
 pub struct OtherWords {
     /// The text.
     pub text: String,
+    /// Whether it is the pair's target, not its source.
+    pub is_target: bool,
     /// Words of its pieces.
     pub found: usize,
     /// Words between white space.
@@ -69,9 +71,9 @@ pub struct OtherWords {
 
 impl OtherWords {
     /// Fails if `text` has not as many words as `found` in its pieces.
-    fn check(text: &str, found: usize) -> Result<(), Self> {
+    fn check(text: &str, is_target: bool, found: usize) -> Result<(), Self> {
         let expected = text.split_whitespace().count();
-        if found == expected { Ok(()) } else { Err(Self { text: text.to_owned(), found, expected }) }
+        if found == expected { Ok(()) } else { Err(Self { text: text.to_owned(), is_target, found, expected }) }
     }
 }
 
@@ -85,8 +87,8 @@ pub(crate) fn between_words(map: AttentionMap, weights: WeightsOf) -> AttentionM
 
 /// Fails if a side of `map` has not as many words as its text.
 fn check_words(map: &AttentionMap, src: &str, tgt: &str) -> Result<(), TranslateError> {
-    for (side, text) in [(map.src(), src), (map.tgt(), tgt)] {
-        OtherWords::check(text, side.inside().len())
+    for (is_target, side, text) in [(false, map.src(), src), (true, map.tgt(), tgt)] {
+        OtherWords::check(text, is_target, side.inside().len())
             .map_err(|source| TranslateError::OtherWords { pair: map.id(), source })?;
     }
     Ok(())

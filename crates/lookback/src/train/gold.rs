@@ -51,12 +51,10 @@ impl GoldSet {
         for pair in pairs.pairs.iter() {
             let pair = pair?;
             let (src, tgt) = (tokenizers.src.encode(&pair.src), tokenizers.tgt.encode(&pair.tgt));
-            let place = |source| {
+            checked_starts(tokenizers, [&pair.src, &pair.tgt], [&src, &tgt]).map_err(|source| {
                 let of = "those with known links".to_owned();
                 TrainError::OtherWords { line: pair.line, of, source }
-            };
-            checked_starts(&tokenizers.src, (&pair.src, &src)).map_err(place)?;
-            checked_starts(&tokenizers.tgt, (&pair.tgt, &tgt)).map_err(place)?;
+            })?;
             if let Some(longest) = config.model.location_length.filter(|&longest| src.len() > longest) {
                 return Err(TrainError::ValidationTooLong { line: pair.line, pieces: src.len(), longest });
             }

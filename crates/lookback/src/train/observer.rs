@@ -44,7 +44,7 @@ pub enum Event<'a> {
 /// Whether someone asked for a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// By [`StopFlag::checkpoint`].
+    /// By [`StopFlag::checkpoint`](super::StopFlag::checkpoint).
     Yes,
     /// It was due.
     No,
