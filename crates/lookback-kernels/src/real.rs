@@ -230,6 +230,8 @@ impl Real for f64 {
 
 #[cfg(test)]
 mod tests {
+    use lookback_testkit::fewer;
+
     use super::*;
 
     /// Distance from `truth` in units of the last place of the nearest f32.
@@ -241,7 +243,7 @@ mod tests {
     }
 
     fn worst(from: f32, to: f32, f: impl Fn(f32) -> f32, truth: impl Fn(f64) -> f64) -> f64 {
-        let steps = 500_000u32;
+        let steps = fewer(500_000u32, 500);
         (0..=steps)
             .map(|i| {
                 #[allow(clippy::cast_precision_loss, reason = "a grid of test points")]

@@ -164,6 +164,8 @@ impl<T: Real> SparseRows<T> {
 
 #[cfg(test)]
 mod tests {
+    use lookback_testkit::is_left_out;
+
     use super::*;
     use crate::{AdamStep, Isa, Pool, SgdStep, adam, adam_rows, embed_backward, sgd, sgd_rows, squared_norm};
 
@@ -214,6 +216,9 @@ mod tests {
             let exec = Exec::new(&pool, isa);
             // Rows that end inside the lanes of a sum, that fill parts of it, that are longer than a task; a table of several chunks.
             for (rows, width) in [(50, 7), (40, 512), (3, 20_000), (700, 33), (1, 1)] {
+                if is_left_out(20 * rows * width) {
+                    continue;
+                }
                 for momentum in [0.0, 0.9] {
                     is_the_dense_way::<f32>(exec, rows, width, momentum);
                     is_the_dense_way::<f64>(exec, rows, width, momentum);

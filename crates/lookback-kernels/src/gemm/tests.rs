@@ -1,5 +1,7 @@
 //! Products against the obvious triple loop, in every layout, at odd sizes, on every instruction set.
 
+use lookback_testkit::{fewer, is_left_out};
+
 use super::*;
 use crate::{Isa, Pool, Products, round_to_bf16};
 
@@ -43,6 +45,9 @@ fn check<T: Real>(epsilon: f64, products: Products) {
             (70, 64, 40),
             (1, 33, 500),
         ] {
+            if is_left_out(m * k * n) {
+                continue;
+            }
             let (a, b) = (values::<T>(m * k, 1), values::<T>(k * n, 2));
             let (at, bt) = (transpose(&a, m, k), transpose(&b, k, n));
             let bias = values::<T>(n, 3);
@@ -130,7 +135,7 @@ fn a_nan_or_an_infinity_in_a_rounded_operand_is_not_hidden() {
 
 #[test]
 fn threads_and_other_rows_change_no_bit() {
-    let (m, k, n) = (1600, 300, 300);
+    let (m, k, n) = fewer((1600, 300, 300), (60, 20, 20));
     let (a, b) = (values::<f32>(m * k, 5), values::<f32>(k * n, 6));
     let all = Isa::available().into_iter().flat_map(|isa| [(isa, Products::Full), (isa, Products::Bf16)]);
     for (isa, products) in all {
@@ -144,7 +149,7 @@ fn threads_and_other_rows_change_no_bit() {
         };
         let all = product(1, 0..m);
         assert!(all == product(2, 0..m) && all == product(4, 0..m), "{}", isa.name());
-        for row in [50, 1599] {
+        for row in [50, m - 1] {
             assert_eq!(all[row * n..(row + 1) * n], product(2, row..row + 1)[..], "row {row} alone, {}", isa.name());
         }
     }

@@ -1,3 +1,5 @@
+use lookback_testkit::{fewer, is_left_out};
+
 use super::tile::{MR, all};
 use super::*;
 use crate::{Isa, Operand, gemm};
@@ -28,7 +30,7 @@ fn one(isa: Isa, threads: usize, m: usize, w: &(Vec<i8>, Vec<f32>), x: &[f32], b
 
 #[test]
 fn every_tile_gives_the_exact_sums_even_of_the_largest_numbers() {
-    for steps in [1, 3, 8, 33] {
+    for steps in [1, 3, 8, 33].into_iter().take(fewer(4, 2)) {
         let k = steps * DEPTH;
         for extreme in [false, true] {
             let (mut w, mut x) = (bytes(NR * k, 1), bytes(MR * k, 2));
@@ -59,6 +61,9 @@ fn every_tile_gives_the_exact_sums_even_of_the_largest_numbers() {
 #[test]
 fn products_have_the_same_bits_on_every_instruction_set_for_any_threads_and_neighbours() {
     for (m, n, k) in [(1, 1, 1), (1, 33, 7), (5, 70, 130), (13, 300, 64), (100, 513, 96)] {
+        if is_left_out(m * k * n) {
+            continue;
+        }
         let w = quantise_weights(&reals(n * k, 3), k);
         let (x, bias) = (reals(m * k, 4), reals(n, 5));
         let first = one(Isa::PORTABLE, 1, m, &w, &x, &bias);
