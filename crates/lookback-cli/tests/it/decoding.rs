@@ -237,17 +237,9 @@ fn lines_are_counted_through_all_rounds() {
 }
 
 #[test]
-fn what_stood_in_a_file_of_maps_survives_what_can_be_known_to_fail() {
-    let dir = TempDir::new().unwrap();
+fn a_sentence_too_long_to_be_drawn_is_the_error_and_not_that_there_is_no_picture() {
     let model = trained().join("m").display().to_string();
-    fs::write(dir.path().join("page.html"), "kept").unwrap();
-    fs::write(dir.path().join("broken"), "1\n").unwrap();
-    for (args, code) in [("-i missing", 3), ("--pairs broken", 3), ("--beam-size 0 1999", 2)] {
-        run(dir.path(), &format!("attend -m {model} -o page.html {args}"), "").failed(code);
-        assert_eq!(fs::read_to_string(dir.path().join("page.html")).unwrap(), "kept", "{args}");
-    }
-    // A sentence too long, of which no picture is drawn, is the error, and not that there is no picture.
-    let said = run(dir.path(), &format!("attend -m {model} --format svg"), &"1".repeat(5_001)).failed(3);
+    let said = run(trained(), &format!("attend -m {model} --format svg"), &"1".repeat(5_001)).failed(3);
     assert!(said.contains("error: standard input:1: 5001 pieces"), "{said}");
 }
 

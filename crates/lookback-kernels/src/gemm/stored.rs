@@ -79,6 +79,9 @@ mod tests {
     #[test]
     fn stored_weights_have_the_bits_of_weights_rounded_while_they_are_packed() {
         for (rows, cols) in [(1, 1), (5, 7), (40, 33), (64, 96), (70, 530)] {
+            if lookback_testkit::is_left_out(30 * rows * cols) {
+                continue;
+            }
             let weights = numbers(rows * cols, 7);
             let stored: Vec<u16> = weights.iter().map(|&w| to_bf16(w)).collect();
             for isa in Isa::available() {
