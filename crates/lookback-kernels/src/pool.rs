@@ -78,8 +78,8 @@ mod threads {
 
     use crate::shared::make_scratch;
 
-    /// Rounds of spinning before a worker parks: some tens of microseconds.
-    const SPINS: u32 = 4_000;
+    /// Rounds of spinning before a worker parks: some tens of microseconds, which are minutes where every instruction is interpreted.
+    const SPINS: u32 = if cfg!(miri) { 4 } else { 4_000 };
 
     type Tile<'a> = dyn Fn(usize) + Sync + 'a;
 
