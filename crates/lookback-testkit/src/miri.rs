@@ -1,7 +1,7 @@
 //! Tests of a size that Miri gets to the end of: it looks for undefined behaviour, and takes a thousand times as long.
 
 /// Operations of a case that Miri still runs.
-const MOST: usize = 50_000;
+const MOST: usize = 20_000;
 
 /// `full`, or under Miri `few`.
 #[must_use]
