@@ -104,4 +104,4 @@ machete:
 
 # Lines the tests run, by file. cargo-llvm-cov and llvm-tools. Tests kill processes, whose counts cannot be read.
 coverage:
-	cargo llvm-cov --workspace --locked --summary-only --failure-mode all --ignore-filename-regex '^fuzz/|lookback-testkit/'
+	cargo llvm-cov --workspace --locked --summary-only --failure-mode all --ignore-filename-regex '/(fuzz|lookback-testkit)/'
