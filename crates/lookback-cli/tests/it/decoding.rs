@@ -239,7 +239,7 @@ fn lines_are_counted_through_all_rounds() {
 #[test]
 fn a_sentence_too_long_to_be_drawn_is_the_error_and_not_that_there_is_no_picture() {
     let model = trained().join("m").display().to_string();
-    let said = run(trained(), &format!("attend -m {model} --format svg"), &"1".repeat(5_001)).failed(3);
+    let said = run(trained(), &format!("attend -m {model} --format svg"), "1".repeat(5_001)).failed(3);
     assert!(said.contains("error: standard input:1: 5001 pieces"), "{said}");
 }
 

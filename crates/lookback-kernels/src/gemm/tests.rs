@@ -39,13 +39,15 @@ fn check<T: Real>(epsilon: f64, products: Products) {
             (1600, 270, 9),
             (300, 1031, 520),
             (3, 5, 7),
+            (13, 20, 33),
             (13, 300, 33),
             (64, 17, 130),
             (5, 520, 257),
             (70, 64, 40),
             (1, 33, 500),
         ] {
-            if is_left_out(m * k * n) {
+            // Tiles are computed whole.
+            if is_left_out(m.next_multiple_of(16) * k * n) {
                 continue;
             }
             let (a, b) = (values::<T>(m * k, 1), values::<T>(k * n, 2));
@@ -135,7 +137,7 @@ fn a_nan_or_an_infinity_in_a_rounded_operand_is_not_hidden() {
 
 #[test]
 fn threads_and_other_rows_change_no_bit() {
-    let (m, k, n) = fewer((1600, 300, 300), (60, 20, 20));
+    let (m, k, n) = fewer((1600, 300, 300), (60, 9, 20));
     let (a, b) = (values::<f32>(m * k, 5), values::<f32>(k * n, 6));
     let all = Isa::available().into_iter().flat_map(|isa| [(isa, Products::Full), (isa, Products::Bf16)]);
     for (isa, products) in all {
