@@ -34,7 +34,7 @@ fn check<T: Real>(epsilon: f64, products: Products) {
     let pool = Pool::new(2);
     for isa in Isa::available() {
         let exec = Exec::new(&pool, isa).with(products);
-        for (m, k, n) in [
+        let sizes: [(usize, usize, usize); 10] = [
             (1, 1, 1),
             (1600, 270, 9),
             (300, 1031, 520),
@@ -45,7 +45,8 @@ fn check<T: Real>(epsilon: f64, products: Products) {
             (5, 520, 257),
             (70, 64, 40),
             (1, 33, 500),
-        ] {
+        ];
+        for (m, k, n) in sizes {
             // Tiles are computed whole.
             if is_left_out(m.next_multiple_of(16) * k * n) {
                 continue;

@@ -60,7 +60,7 @@ fn every_tile_gives_the_exact_sums_even_of_the_largest_numbers() {
 
 #[test]
 fn products_have_the_same_bits_on_every_instruction_set_for_any_threads_and_neighbours() {
-    for (m, n, k) in [(1, 1, 1), (1, 33, 7), (5, 70, 130), (13, 300, 64), (100, 513, 96)] {
+    for (m, n, k) in [(1usize, 1, 1), (1, 33, 7), (5, 70, 130), (13, 300, 64), (100, 513, 96)] {
         if is_left_out(m.next_multiple_of(16) * k * n) {
             continue;
         }
