@@ -37,7 +37,10 @@ pub(crate) fn run(args: &AttendArgs, common: Common) -> anyhow::Result<Done> {
     let mut out = MapOutput::open(args.output.as_deref(), form)?;
     let ending = match given {
         Given::Pairs { corpus, path } => of_pairs(&translator, &corpus, path, &mut out),
-        Given::Sentences { rounds, options } => of_sentences(&translator, args, rounds, &options, &mut out),
+        Given::Sentences { rounds, options } => {
+            let name = name(&args.sentences, args.input.as_deref());
+            of_sentences(&translator, rounds, &name, &options, &mut out)
+        }
     };
     if let Err(error) = ending {
         // Maps that came before are not lost; that they cannot be written would not be the error.
@@ -66,10 +69,7 @@ impl<'a> Given<'a> {
         let nbest = args.search.beam_size.unwrap_or(1);
         let options = SearchOptions { nbest, weights: KeepWeights::Yes, ..config.into() };
         options.check().map_err(TranslateError::from)?;
-        let rounds = match &args.sentences[..] {
-            [] => Rounds::open(args.input.as_deref(), ROUND)?,
-            given => Rounds::given(given, ROUND),
-        };
+        let rounds = Rounds::of(&args.sentences, args.input.as_deref(), ROUND)?;
         Ok(Self::Sentences { rounds, options })
     }
 }
@@ -96,23 +96,22 @@ fn of_pairs(translator: &Translator, corpus: &Corpus, path: &Path, out: &mut Map
 
 fn of_sentences(
     translator: &Translator,
-    args: &AttendArgs,
     mut rounds: Rounds,
+    name: &str,
     options: &SearchOptions,
     out: &mut MapOutput,
 ) -> anyhow::Result<()> {
-    let name = name(&args.sentences, args.input.as_deref());
     let mut seen = 0;
     while let Some(lines) = rounds.next()? {
         let sources: Vec<&str> = lines.iter().map(String::as_str).collect();
         let (maps, fault) = up_to_fault(&sources, |sources| translator.attend(sources, options))
-            .map_err(|error| at_line(error, &name, seen + 1))?;
+            .map_err(|error| at_line(error, name, seen + 1))?;
         for (i, maps) in maps.into_iter().enumerate() {
             out.take(maps.into_iter().map(|map| map.with_id(seen + i)).collect())?;
         }
         out.flush()?;
         if let Some(fault) = fault {
-            return Err(fault.at(&name, seen + 1));
+            return Err(fault.at(name, seen + 1));
         }
         seen += lines.len();
     }

@@ -51,8 +51,13 @@ impl Rounds {
         Ok(Self { lines, most, failed: None })
     }
 
+    /// The sentences of the command line, or if there are none the lines of `file` as [`Self::open`] reads them; at most `most` a round.
+    pub(crate) fn of(sentences: &[String], file: Option<&Path>, most: usize) -> Result<Self, DataError> {
+        if sentences.is_empty() { Self::open(file, most) } else { Ok(Self::given(sentences, most)) }
+    }
+
     /// These lines, at most `most` a round.
-    pub(crate) fn given(texts: &[String], most: usize) -> Self {
+    fn given(texts: &[String], most: usize) -> Self {
         let (send, lines) = sync_channel(texts.len());
         // The channel has room for all of them, and its other end stands here.
         texts.iter().for_each(|text| drop(send.send(Ok(text.clone()))));

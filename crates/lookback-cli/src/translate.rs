@@ -44,6 +44,8 @@ pub(crate) fn run(args: &TranslateArgs, common: Common) -> anyhow::Result<Done> 
         write(&mut out, answered, &translations, &alignments, args, &translator)
             .context("cannot write translations")?;
         if let Some(fault) = fault {
+            // Maps that came before are not lost; that they cannot be written would not be the error.
+            drop(looks.finish());
             return Err(fault.at(lines.name(), lines.seen - round.len() + 1));
         }
     }
@@ -116,10 +118,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn open(args: &'a TranslateArgs) -> anyhow::Result<Self> {
-        let rounds = match &args.sentences[..] {
-            [] => Rounds::open(args.input.as_deref(), args.batch)?,
-            given => Rounds::given(given, args.batch),
-        };
+        let rounds = Rounds::of(&args.sentences, args.input.as_deref(), args.batch)?;
         let prefixes = match &args.prefix_file {
             Some(path) => Some((path.as_path(), read_lines(path)?.0)),
             None => None,

@@ -191,6 +191,9 @@ fn a_source_that_is_too_long_for_the_model_does_not_lose_those_before_it() {
         let file = if args.contains("pairs") { "pairs" } else { "src" };
         assert!(said.contains(&format!("error: {file}:3: 101 pieces are more than the 100")), "{args}: {said}");
     }
+    // A page is written at the end, and then has what came before.
+    run(dir.path(), &format!("translate -i src -m {model} --attention look.html"), "").failed(3);
+    assert!(fs::read_to_string(dir.path().join("look.html")).unwrap().contains("3 May 1999"));
     // NFKC makes two words of the third, and a fault further on is not told first.
     fs::write(dir.path().join("words"), format!("3 May\t1\n1999\t2\n4\t3\u{a8}5\n{long}\t5\n")).unwrap();
     fs::write(dir.path().join("left"), format!("3 May\n1999\n4\n{long}\n")).unwrap();
