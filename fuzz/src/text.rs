@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::Cursor;
 
-use lookback::data::doctor::{CorpusFiles, DoctorError, Files, Options, Part, examine, fix};
-use lookback::data::{Columns, Lines, MAX_LINE, PairStream, Side, WordVectors};
+use lookback::data::doctor::{CorpusFiles, DoctorError, Options, Part, examine, fix};
+use lookback::data::{Columns, Lines, MAX_LINE, PairFiles, PairStream, Side, WordVectors};
 use lookback::text::{Sharing, TextMode, TokenizerSpec, Tokenizers};
 
 use crate::folder::in_folder;
@@ -61,7 +61,7 @@ pub fn doctor(data: &[u8]) {
         let (p, q, out) = (dir.join("p"), dir.join("q"), dir.join("out"));
         fs::write(&p, if first & 1 == 0 { rest } else { src }).expect("a file");
         fs::write(&q, tgt).expect("a file");
-        let files = if first & 1 == 0 { Files::Table(p, None) } else { Files::Parallel(p, q) };
+        let files = if first & 1 == 0 { PairFiles::Table(p, None) } else { PairFiles::Parallel(p, q) };
         let corpora = [CorpusFiles { part: Part::Train, files }];
         let options = Options { memory: 4096, ..Options::default() };
         let examined = examine(&corpora, &options, &mut |_| ()).expect("a temporary folder");

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use lookback::checkpoint::{Checkpoint, CheckpointError, MODEL_FILE};
+use lookback::shortlist::Shortlist;
 
 use crate::args::{Common, ConvertArgs};
 use crate::data::shell;
@@ -21,7 +22,14 @@ pub(crate) fn run(args: &ConvertArgs, common: Common) -> anyhow::Result<Done> {
         CheckpointError::Converted { .. } => Usage(format!("`{}`: {error}", args.model.display())).into(),
         other => anyhow::Error::new(other),
     })?;
+    let shortlist = match Shortlist::load(&args.model, &converted.tokenizers) {
+        Err(CheckpointError::NoShortlist { .. }) => None,
+        loaded => Some(loaded?),
+    };
     converted.save(&args.out)?;
+    if let Some(shortlist) = shortlist {
+        shortlist.save(&args.out, &converted.tokenizers)?;
+    }
     let [before, after] = [&args.model, &args.out].map(|dir| size(&dir.join(MODEL_FILE)));
     #[allow(clippy::cast_precision_loss, reason = "a ratio of sizes")]
     let ratio = before as f64 / after.max(1) as f64;

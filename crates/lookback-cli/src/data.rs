@@ -4,8 +4,8 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use lookback::data::{
-    Columns, Corpus, CorpusReader, DataError, FileReport, HoldOutReport, Lines, Pair, PairStream, ReadReport,
-    read_lines,
+    Columns, Corpus, CorpusReader, DataError, FileReport, HoldOutReport, Lines, Pair, PairFiles, PairStream,
+    ReadReport, read_lines,
 };
 use lookback::study::shell_word;
 
@@ -39,47 +39,40 @@ pub(crate) fn lines(path: &Path) -> Result<Vec<String>, DataError> {
     if all.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(all) }
 }
 
-/// Where pairs are.
-#[derive(Debug, Clone)]
-pub(crate) enum Source {
-    /// A file of `source TAB target`.
-    Table(PathBuf, Option<Columns>),
-    /// Two files.
-    Parallel(PathBuf, PathBuf),
-}
-
-impl Source {
-    /// Reads and tells what was read.
-    pub(crate) fn read_aloud(&self, screen: &mut Screen) -> Result<Corpus, DataError> {
-        let mut reader = CorpusReader::default();
-        self.add_aloud(&mut reader, screen)?;
-        reader.finish()
-    }
-
-    /// Reads one more corpus and tells what was read.
-    fn add_aloud(&self, reader: &mut CorpusReader, screen: &mut Screen) -> Result<(), DataError> {
+/// Reads corpora, one after another, and tells what was read.
+pub(crate) fn read_aloud<'a>(
+    files: impl IntoIterator<Item = &'a PairFiles>,
+    screen: &mut Screen,
+) -> Result<Corpus, DataError> {
+    let mut reader = CorpusReader::default();
+    for files in files {
         let before = reader.report().files.len();
-        match self {
-            Self::Table(path, columns) => reader.read_tsv(path, *columns)?,
-            Self::Parallel(src, tgt) => reader.read_parallel(src, tgt)?,
-        }
+        reader.read(files)?;
         for file in &reader.report().files[before..] {
             screen.line(&told(file));
         }
-        Ok(())
     }
+    reader.finish()
 }
 
 /// What to learn from.
 #[derive(Debug)]
 pub(crate) enum Sources {
     /// Files, read to their ends.
-    Files(Vec<Source>),
+    Files(Vec<PairFiles>),
     /// Standard input, read as it comes.
     Stream(Option<Columns>),
 }
 
 impl PairArgs {
+    /// Refuses columns where no file has any; `tables` are the other files of pairs.
+    pub(crate) fn check_columns<'a>(&'a self, tables: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Usage> {
+        if self.columns.is_some() && self.pairs.iter().chain(tables).next().is_none() {
+            return Err(Usage("--columns is for files of pairs; files of one side have no columns".into()));
+        }
+        Ok(())
+    }
+
     /// Where the pairs are; the parser has seen to it that one of the forms was given.
     pub(crate) fn sources(&self) -> Result<Sources, Usage> {
         if self.src.len() != self.tgt.len() {
@@ -97,8 +90,8 @@ impl PairArgs {
                 _ => Err(Usage("`-` is the only corpus, or none: a stream is read once, files are read again".into())),
             };
         }
-        let tables = self.pairs.iter().map(|path| Source::Table(path.clone(), self.columns));
-        let parallel = self.src.iter().zip(&self.tgt).map(|(src, tgt)| Source::Parallel(src.clone(), tgt.clone()));
+        let tables = self.pairs.iter().map(|path| PairFiles::Table(path.clone(), self.columns));
+        let parallel = self.src.iter().zip(&self.tgt).map(|(src, tgt)| PairFiles::Parallel(src.clone(), tgt.clone()));
         Ok(Sources::Files(tables.chain(parallel).collect()))
     }
 }
@@ -119,11 +112,7 @@ impl Sources {
         screen: &mut Screen,
     ) -> Result<(Corpus, Option<PairStream>), DataError> {
         match self {
-            Self::Files(files) => {
-                let mut reader = CorpusReader::default();
-                files.iter().try_for_each(|file| file.add_aloud(&mut reader, screen))?;
-                Ok((reader.finish()?, None))
-            }
+            Self::Files(files) => Ok((read_aloud(files, screen)?, None)),
             Self::Stream(columns) => {
                 let mut stream = PairStream::new("-".into(), BufReader::new(io::stdin()), *columns)?;
                 let first = stream.next_buffer(buffer)?;

@@ -1,16 +1,14 @@
 //! `lookback doctor`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
-use lookback::data::Corpus;
-use lookback::data::doctor::{
-    Check, CorpusFiles, DoctorError, Files, Fixed, Options, Part, Report, Severity, examine, fix,
-};
+use lookback::data::doctor::{Check, CorpusFiles, DoctorError, Fixed, Options, Part, Report, Severity, examine, fix};
+use lookback::data::{Corpus, PairFiles};
 use lookback::view::visible;
 use serde::Serialize;
 
 use crate::args::{Common, DoctorArgs};
+use crate::data::{Sources, is_stream};
 use crate::display::{Screen, counted, grouped};
 use crate::exit::{BadData, Done, Usage};
 
@@ -65,29 +63,22 @@ struct Told<'a> {
 }
 
 fn corpora(args: &DoctorArgs) -> Result<Vec<CorpusFiles>, Usage> {
-    if args.src.len() != args.tgt.len() {
-        let (src, tgt) = (args.src.len(), args.tgt.len());
-        return Err(Usage(format!("--src was given {src} times and --tgt {tgt} times; each corpus has both")));
-    }
-    let tables = [(Part::Train, &args.pairs), (Part::Valid, &args.valid), (Part::Test, &args.test)];
-    if args.columns.is_some() && tables.iter().all(|(_, paths)| paths.is_empty()) {
-        return Err(Usage("--columns is for files of pairs; files of one side have no columns".into()));
-    }
-    if tables.iter().any(|(_, paths)| paths.iter().any(|path| path.as_os_str() == "-")) {
+    args.pairs.check_columns(args.valid.iter().chain(&args.test))?;
+    let beside = [&args.valid_src, &args.valid_tgt, &args.test_src, &args.test_tgt].into_iter().flatten();
+    let (Sources::Files(train), false) =
+        (args.pairs.sources()?, args.valid.iter().chain(&args.test).chain(beside).any(|path| is_stream(path)))
+    else {
         return Err(Usage("a stream cannot be examined: `doctor` tells places in files; name the files".into()));
-    }
-    let table = |part, path: &PathBuf| CorpusFiles { part, files: Files::Table(path.clone(), args.columns) };
-    let beside =
-        |part, src: &PathBuf, tgt: &PathBuf| CorpusFiles { part, files: Files::Parallel(src.clone(), tgt.clone()) };
-    let mut corpora: Vec<CorpusFiles> =
-        args.src.iter().zip(&args.tgt).map(|(s, t)| beside(Part::Train, s, t)).collect();
-    for (part, paths) in tables {
-        corpora.extend(paths.iter().map(|path| table(part, path)));
-    }
-    for (part, src, tgt) in
-        [(Part::Valid, &args.valid_src, &args.valid_tgt), (Part::Test, &args.test_src, &args.test_tgt)]
-    {
-        corpora.extend(src.as_ref().zip(tgt.as_ref()).map(|(src, tgt)| beside(part, src, tgt)));
+    };
+    let measured = [
+        (Part::Valid, &args.valid, &args.valid_src, &args.valid_tgt),
+        (Part::Test, &args.test, &args.test_src, &args.test_tgt),
+    ];
+    let mut corpora: Vec<_> = train.into_iter().map(|files| CorpusFiles { part: Part::Train, files }).collect();
+    for (part, tables, src, tgt) in measured {
+        let tables = tables.iter().map(|path| PairFiles::Table(path.clone(), args.pairs.columns));
+        let beside = src.iter().zip(tgt).map(|(src, tgt)| PairFiles::Parallel(src.clone(), tgt.clone()));
+        corpora.extend(tables.chain(beside).map(|files| CorpusFiles { part, files }));
     }
     Ok(corpora)
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use lookback::data::Corpus;
+use lookback::data::{Corpus, PairFiles};
 use lookback::study::{
     Divided, Extent, Stage, Study, StudyData, StudyError, StudyJob, StudyObserver, shell_word, study,
 };
 use lookback::train::{Event, GoldPairs, Observer};
 
 use crate::args::{Common, PairArgs, StudyArgs, StudyName};
-use crate::data::{Source, Sources};
+use crate::data::{Sources, read_aloud};
 use crate::display::{Screen, TrainingDisplay, counted};
 use crate::eval::gold_pairs;
 use crate::exit::{Done, Usage};
@@ -67,7 +67,7 @@ fn refuse_others(args: &StudyArgs) -> Result<(), Usage> {
 /// Pairs with gold links, if any were named.
 fn gold(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<GoldPairs>> {
     let (Some(pairs), Some(path)) = (&args.align_pairs, &args.align_gold) else { return Ok(None) };
-    let pairs = Source::Table(pairs.clone(), None).read_aloud(screen)?;
+    let pairs = read_aloud([&PairFiles::Table(pairs.clone(), None)], screen)?;
     Ok(Some(gold_pairs(pairs, path, args.gold_base, args.gold_format)?))
 }
 
@@ -85,16 +85,14 @@ fn data(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<StudyDat
     if pairs.is_empty() && src.is_empty() {
         return Err(Usage("give PAIRS, or --src FILE and --tgt FILE".into()).into());
     }
-    if columns.is_some() && pairs.is_empty() && args.valid.is_none() && args.test.is_none() {
-        return Err(Usage("--columns is for PAIRS, --valid and --test; files of one side have none".into()).into());
-    }
+    args.pairs.check_columns(args.valid.iter().chain(&args.test))?;
     let sources = args.pairs.sources()?;
     if matches!(sources, Sources::Stream(_)) {
         return Err(Usage("a study reads its pairs several times; write the stream to a file".into()).into());
     }
     let (pairs, _) = sources.read_aloud(usize::MAX, screen)?;
     let mut table = |path: Option<&Path>| -> anyhow::Result<Option<Corpus>> {
-        let read = |path: &Path| Source::Table(path.to_owned(), *columns).read_aloud(screen);
+        let read = |path: &Path| read_aloud([&PairFiles::Table(path.to_owned(), *columns)], screen);
         Ok(path.map(read).transpose()?)
     };
     let (valid, test) = (table(args.valid.as_deref())?, table(args.test.as_deref())?);

@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use anyhow::Context;
 use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, CorpusSize, TextMode};
-use lookback::data::{WordVectors, hold_out};
+use lookback::data::{PairFiles, WordVectors, hold_out};
 use lookback::text::{TextError, Tokenizer, Tokenizers};
 use lookback::train::{Aligned, Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, train};
 
 use crate::args::{Common, Divergence, TrainArgs};
-use crate::data::{Source, Sources, is_stream, shell, tell_hold_out};
+use crate::data::{Sources, is_stream, read_aloud, shell, tell_hold_out};
 use crate::display::{Screen, TrainingDisplay, counted};
 use crate::doctor::glance;
 use crate::exit::{Done, Usage};
@@ -22,9 +22,7 @@ use crate::signals::Watch;
 pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     let initial = initial(args)?;
     let mut config = configuration(args, &initial)?;
-    if args.pairs.columns.is_some() && args.pairs.pairs.is_empty() && args.valid.is_none() {
-        return Err(Usage("--columns is for PAIRS and --valid; files of one side have no columns".into()).into());
-    }
+    args.pairs.check_columns(&args.valid)?;
     let validated = [&args.valid, &args.valid_src, &args.valid_tgt];
     if validated.into_iter().flatten().any(|path| is_stream(path)) {
         return Err(Usage("pairs to validate on are read from files; `-` is for the pairs to learn from".into()).into());
@@ -64,7 +62,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     let is_new = !args.resume && !common.quiet;
     let (corpus, valid) = match validation(args) {
         Some(valid) => {
-            let valid = valid.read_aloud(&mut screen)?;
+            let valid = read_aloud([&valid], &mut screen)?;
             if is_new {
                 glance(&mut screen, &corpus, Some(&valid))?;
             }
@@ -197,10 +195,10 @@ fn given_tokenizers(args: &TrainArgs) -> Result<Option<Tokenizers>, TextError> {
     })
 }
 
-fn validation(args: &TrainArgs) -> Option<Source> {
+fn validation(args: &TrainArgs) -> Option<PairFiles> {
     match (&args.valid, &args.valid_src, &args.valid_tgt) {
-        (Some(valid), ..) => Some(Source::Table(valid.clone(), args.pairs.columns)),
-        (None, Some(src), Some(tgt)) => Some(Source::Parallel(src.clone(), tgt.clone())),
+        (Some(valid), ..) => Some(PairFiles::Table(valid.clone(), args.pairs.columns)),
+        (None, Some(src), Some(tgt)) => Some(PairFiles::Parallel(src.clone(), tgt.clone())),
         _ => None,
     }
 }

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use lookback::data::Columns;
 use lookback::data::doctor::Check;
 
-use super::columns;
+use super::PairArgs;
 
 const DOCTOR: &str = "\
 Examples:
@@ -44,20 +43,13 @@ lengths, numbers, question marks and names.
 Exit code 3 if `train` would refuse the corpus (with --fix: if nothing can be saved), 0 otherwise.";
 
 #[derive(Debug, Args)]
+#[command(mut_arg("pairs", |pairs| {
+    pairs.required_unless_present("src").help("Lines of `source TAB target`, one file or several; plain, .gz or .zst, as every file")
+}))]
 #[command(after_help = DOCTOR, after_long_help = DOCTOR_LONG, override_usage = "lookback doctor [OPTIONS] PAIRS...\n       lookback doctor [OPTIONS] --src FILE --tgt FILE")]
 pub(crate) struct DoctorArgs {
-    /// Lines of `source TAB target`, one file or several; plain, .gz or .zst, as every file.
-    #[arg(value_name = "PAIRS", required_unless_present = "src", conflicts_with = "src")]
-    pub(crate) pairs: Vec<PathBuf>,
-    /// Sources, a line each (repeatable).
-    #[arg(long, value_name = "FILE", requires = "tgt")]
-    pub(crate) src: Vec<PathBuf>,
-    /// Targets: line n translates line n of the sources (repeatable, in their order).
-    #[arg(long, value_name = "FILE", requires = "src")]
-    pub(crate) tgt: Vec<PathBuf>,
-    /// Columns of source and target in PAIRS, --valid and --test, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns)]
-    pub(crate) columns: Option<Columns>,
+    #[command(flatten)]
+    pub(crate) pairs: PairArgs,
     /// Pairs to validate on: none of their sentences should be trained on (repeatable).
     #[arg(long, value_name = "PAIRS")]
     pub(crate) valid: Vec<PathBuf>,

@@ -50,8 +50,11 @@ fn a_shortlist_is_learnt_into_the_folder_and_used_when_asked_for() {
     assert!(few != plain && few == on_two, "{few}");
     let written = |list: &str| run(dir.path(), &format!("eval {pairs} -m m {list} --metrics chrf"), "").ok();
     assert_ne!(written("--shortlist"), written(""));
-    // Two models write with the list of the first.
+    // A converted model keeps its list; two models write with that of the first.
     run(dir.path(), "convert -m m --int8 -o small", "").ok();
+    let small = dir.path().join("small/shortlist.safetensors");
+    assert_eq!(fs::read(&small).unwrap(), fs::read(model.join("shortlist.safetensors")).unwrap());
+    fs::remove_file(small).unwrap();
     assert_eq!(run(dir.path(), "translate -m m -m small --shortlist", SOURCES).ok().lines().count(), 3);
     run(dir.path(), "translate -m small -m m --shortlist", SOURCES).failed(1);
 }

@@ -1,5 +1,5 @@
 //! Sentence pairs from files.
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::lines::{FileReport, Lines, for_each_line};
 use super::{DataError, Pair, PairRef, PairWriter, Pairs, Side};
@@ -65,6 +65,26 @@ pub struct Columns {
     pub tgt: usize,
 }
 
+/// Where the pairs of a corpus stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PairFiles {
+    /// In two columns of a file.
+    Table(PathBuf, Option<Columns>),
+    /// In two files: line n of one translates line n of the other.
+    Parallel(PathBuf, PathBuf),
+}
+
+impl PairFiles {
+    /// The files, in the order of the sides.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&Path> {
+        match self {
+            Self::Table(path, _) => vec![path],
+            Self::Parallel(src, tgt) => vec![src, tgt],
+        }
+    }
+}
+
 /// Reads corpora from files, one after another.
 ///
 /// However many there are, together they take no more memory than one.
@@ -76,6 +96,17 @@ pub struct CorpusReader {
 }
 
 impl CorpusReader {
+    /// Reads the next corpus.
+    ///
+    /// # Errors
+    /// As [`read_tsv`](Self::read_tsv) and [`read_parallel`](Self::read_parallel).
+    pub fn read(&mut self, files: &PairFiles) -> Result<(), DataError> {
+        match files {
+            PairFiles::Table(path, columns) => self.read_tsv(path, *columns),
+            PairFiles::Parallel(src, tgt) => self.read_parallel(src, tgt),
+        }
+    }
+
     /// Reads the next corpus from `source TAB target` lines, plain, `.gz` or `.zst`. There is no quoting: a quotation mark is a quotation mark.
     ///
     /// Without `columns` a line must have exactly two; with it, at least as many as it names.

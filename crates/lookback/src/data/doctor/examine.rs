@@ -138,8 +138,8 @@ pub fn examine(
         reading.corpus(number, corpus, &mut examiner)?;
     }
     let path = |(row, file): Spot| {
-        let paths = corpora.get(row.corpus()).map(CorpusFiles::paths).unwrap_or_default();
-        paths.get(file).or(paths.first()).map(|path| shown(path)).unwrap_or_default()
+        let paths = corpora.get(row.corpus()).map(|corpus| corpus.files.paths()).unwrap_or_default();
+        paths.get(file).or(paths.first()).copied().map(shown).unwrap_or_default()
     };
     let name = |spot: Spot| format!("{}:{}", path(spot), spot.0.line());
     let Reading { files, hashes, beyond, .. } = reading;
@@ -172,14 +172,15 @@ impl Reading<'_> {
                 }
                 _ => None,
             };
-            let file = corpus.paths().iter().position(|path| Some(*path) == name).unwrap_or(0);
+            let file =
+                corpus.files.paths().into_iter().position(|path| Some(path) == name.map(PathBuf::as_path)).unwrap_or(0);
             examiner.findings.add(Check::Unreadable, (RowId::new(number, line), file), || error.to_string());
         };
-        let mut rows = match Rows::open(corpus) {
+        let mut rows = match Rows::open(&corpus.files) {
             Ok(rows) => rows,
             Err(error) => {
                 unreadable(examiner, 0, &error);
-                self.beyond.push((corpus.paths()[0].clone(), error.to_string()));
+                self.beyond.push((corpus.files.paths()[0].to_owned(), error.to_string()));
                 self.hashes.push(None);
                 return Ok(());
             }
@@ -190,7 +191,7 @@ impl Reading<'_> {
         match ended {
             Err(DoctorError::Data(error)) => {
                 unreadable(examiner, rows.number(), &error);
-                self.beyond.push((corpus.paths()[0].clone(), error.to_string()));
+                self.beyond.push((corpus.files.paths()[0].to_owned(), error.to_string()));
                 *self.hashes.last_mut().expect("the corpus has just been ended") = None;
                 Ok(())
             }

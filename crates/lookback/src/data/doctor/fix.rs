@@ -90,9 +90,9 @@ pub fn fix(
     let Fixing { changes, removed, changed, .. } = fixing;
     let changes = changes.close()?;
     for ((corpus, outs), hashes) in corpora.iter().zip(&outs).zip(&hashes) {
-        for ((path, out), hash) in corpus.paths().into_iter().zip(outs).zip(hashes.iter().flatten()) {
+        for ((path, out), hash) in corpus.files.paths().into_iter().zip(outs).zip(hashes.iter().flatten()) {
             if !restores(&shown(path), &out.temporary, &changes.temporary, hash)? {
-                return Err(DoctorError::NotRestored { path: path.clone() });
+                return Err(DoctorError::NotRestored { path: path.to_owned() });
             }
         }
     }
@@ -103,8 +103,8 @@ pub fn fix(
 /// What the files are called in the folder: their own names, without the suffix of a packed one.
 fn names(corpora: &[CorpusFiles]) -> Result<Vec<Vec<String>>, DoctorError> {
     let mut taken = BTreeSet::from([CHANGES.to_owned()]);
-    let mut name = |path: &PathBuf| {
-        let wrong = |reason| DoctorError::Name { path: path.clone(), reason };
+    let mut name = |path: &Path| {
+        let wrong = |reason| DoctorError::Name { path: path.to_owned(), reason };
         let is_packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("zst"));
         let name = if is_packed { path.file_stem() } else { path.file_name() };
         let name = name.and_then(|name| name.to_str()).ok_or_else(|| wrong("its name is not text"))?;
@@ -116,7 +116,7 @@ fn names(corpora: &[CorpusFiles]) -> Result<Vec<Vec<String>>, DoctorError> {
         }
         Ok(name.to_owned())
     };
-    corpora.iter().map(|corpus| corpus.paths().into_iter().map(&mut name).collect()).collect()
+    corpora.iter().map(|corpus| corpus.files.paths().into_iter().map(&mut name).collect()).collect()
 }
 
 /// A file being written under a temporary name.
@@ -215,8 +215,8 @@ impl Fixing<'_> {
         mut outs: Vec<Out>,
         hashes: &[[u8; 32]],
     ) -> Result<Vec<Closed>, DoctorError> {
-        let mut rows = Rows::open(corpus)?;
-        let names: Vec<String> = corpus.paths().into_iter().map(|path| shown(path)).collect();
+        let mut rows = Rows::open(&corpus.files)?;
+        let names: Vec<String> = corpus.files.paths().into_iter().map(shown).collect();
         while rows.advance()? {
             let reasons = self.policy.reasons(&rows).or(self.verdicts_of(RowId::new(number, rows.number()))?);
             if reasons.is_empty() {

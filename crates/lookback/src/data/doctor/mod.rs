@@ -30,7 +30,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Columns, DataError};
+use super::{DataError, PairFiles};
 
 pub use check::{Check, Checks, Remedy, Severity};
 pub use examine::{Examination, examine};
@@ -56,26 +56,7 @@ pub struct CorpusFiles {
     /// What it is for.
     pub part: Part,
     /// The files.
-    pub files: Files,
-}
-
-/// Where pairs stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Files {
-    /// In two columns of a file.
-    Table(PathBuf, Option<Columns>),
-    /// In two files: line n of one translates line n of the other.
-    Parallel(PathBuf, PathBuf),
-}
-
-impl CorpusFiles {
-    /// The files, in the order of the sides.
-    pub fn paths(&self) -> Vec<&PathBuf> {
-        match &self.files {
-            Files::Table(path, _) => vec![path],
-            Files::Parallel(src, tgt) => vec![src, tgt],
-        }
-    }
+    pub files: PairFiles,
 }
 
 /// The most memory for sorting, in bytes; the rest of an examination takes little.

@@ -1,13 +1,11 @@
 //! A row of a corpus, a pair or what should be one: read from one file or two, judged, and as it would be after cleaning.
 use std::borrow::Cow;
-use std::path::PathBuf;
 
-use super::super::{Columns, DataError, MAX_LINE};
+use super::super::{Columns, DataError, MAX_LINE, PairFiles};
 use super::characters::{clean, marks};
 use super::check::{Check, Checks};
 use super::drift::Signs;
 use super::raw::RawLines;
-use super::{CorpusFiles, Files};
 
 /// A row by its corpus and its line, in one number: rows of earlier corpora come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,12 +65,9 @@ pub(super) struct Sides<'a> {
 }
 
 impl Rows {
-    pub(super) fn open(files: &CorpusFiles) -> Result<Self, DataError> {
-        let (paths, columns): (Vec<&PathBuf>, _) = match &files.files {
-            Files::Table(path, columns) => (vec![path], *columns),
-            Files::Parallel(src, tgt) => (vec![src, tgt], None),
-        };
-        let files = paths.into_iter().map(|path| RawLines::open(path)).collect::<Result<_, _>>()?;
+    pub(super) fn open(files: &PairFiles) -> Result<Self, DataError> {
+        let columns = if let PairFiles::Table(_, columns) = files { *columns } else { None };
+        let files = files.paths().into_iter().map(RawLines::open).collect::<Result<_, _>>()?;
         Ok(Self { files, is_present: [false; 2], columns, number: 0 })
     }
 

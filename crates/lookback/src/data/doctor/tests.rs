@@ -28,11 +28,11 @@ impl Folder {
     }
 
     fn table(&self, part: Part, name: &str) -> CorpusFiles {
-        CorpusFiles { part, files: Files::Table(self.path(name), None) }
+        CorpusFiles { part, files: PairFiles::Table(self.path(name), None) }
     }
 
     fn parallel(&self, src: &str, tgt: &str) -> CorpusFiles {
-        CorpusFiles { part: Part::Train, files: Files::Parallel(self.path(src), self.path(tgt)) }
+        CorpusFiles { part: Part::Train, files: PairFiles::Parallel(self.path(src), self.path(tgt)) }
     }
 
     /// `CHECK COUNT: FILE:LINE DETAIL, …` for every finding.
@@ -345,9 +345,9 @@ proptest! {
         let fixed = fix(&corpora, examined, &options, &folder.path("out")).unwrap();
         let kept = fixed.files[0].lines;
         let again = if as_table {
-            CorpusFiles { part: Part::Train, files: Files::Table(folder.path("out/p.tsv"), None) }
+            CorpusFiles { part: Part::Train, files: PairFiles::Table(folder.path("out/p.tsv"), None) }
         } else {
-            CorpusFiles { part: Part::Train, files: Files::Parallel(folder.path("out/p.de"), folder.path("out/p.en")) }
+            CorpusFiles { part: Part::Train, files: PairFiles::Parallel(folder.path("out/p.de"), folder.path("out/p.en")) }
         };
         if kept > 0 {
             let report = examine(&[again], &options, &mut |_| ()).unwrap().report;
