@@ -235,7 +235,7 @@ impl<B: Backend> Params<B> {
         self.weights.iter_mut().zip(&other.weights).for_each(|(average, w)| backend.approach(average, w, share));
     }
 
-    #[cfg(feature = "train")]
+    #[cfg(any(feature = "train", test))]
     pub(crate) fn weights_mut(&mut self) -> &mut [B::Weight] {
         &mut self.weights
     }

@@ -125,7 +125,7 @@ fn moses(path: &Path, lines: &[String]) -> Result<Vec<Vec<String>>, NbestError> 
         let text = text.strip_suffix(' ').unwrap_or(text).replace(ESCAPED_BARS, "|||");
         let count = all.len();
         match all.last_mut() {
-            Some(last) if number + 1 == count => last.push(text),
+            Some(last) if count.checked_sub(1) == Some(number) => last.push(text),
             _ if number == count => all.push(vec![text]),
             _ => {
                 let last = count.checked_sub(1).map_or_else(|| "nothing".to_owned(), |last| last.to_string());
@@ -179,6 +179,9 @@ mod tests {
         let order = "every number from 0 must come once, in order";
         assert_eq!(said(&["0 ||| a", "2 ||| b"]), format!("n:2: translations of 2 after those of 0; {order}"));
         assert_eq!(said(&["1 ||| a"]), format!("n:1: translations of 1 after those of nothing; {order}"));
+        let most = usize::MAX;
+        let said_of_most = said(&["0 ||| a", &format!("{most} ||| b")]);
+        assert_eq!(said_of_most, format!("n:2: translations of {most} after those of 0; {order}"));
         assert_eq!(
             said(&["0 ||| a", "1 ||| b", "0 ||| c"]),
             format!("n:3: translations of 0 after those of 1; {order}")
