@@ -345,6 +345,32 @@ fn a_loss_that_is_not_a_number_stops_with_its_lines_and_keeps_the_last_state() {
 }
 
 #[test]
+fn a_validation_that_is_not_a_number_is_no_best_one_and_the_last_good_state_is_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let gentle = ["train.warmup=0", "train.schedule=constant", "train.validate_every=3", "train.max_updates=3"];
+    let kept =
+        || ["training.safetensors", "model.safetensors"].map(|name| fs::read(dir.path().join(name)).expect("a file"));
+    run(job(dir.path(), &gentle, 1, Start::Fresh));
+    let last_good = kept();
+    // Weights that are finite, and products of theirs that are not.
+    let steep = [
+        "train.learning_rate=1e38",
+        "train.warmup=0",
+        "train.schedule=constant",
+        "train.validate_every=1",
+        "train.max_updates=4",
+    ];
+    for metrics in ["train.validate_metrics=[]", "train.validate_metrics=[\"bleu\"]"] {
+        let mut resumed = job(dir.path(), &[&steep[..], &[metrics]].concat(), 1, Start::Resume);
+        let keys = ["train.learning_rate", "train.validate_every", "train.validate_metrics"];
+        resumed.options.allow_changed = keys.map(String::from).to_vec();
+        let error = train(resumed, &StopFlag::default(), &mut Silent);
+        assert!(matches!(error, Err(TrainError::ValidationNotFinite { update: 4 })), "{error:?}");
+        assert!(kept() == last_good, "the last good state is kept");
+    }
+}
+
+#[test]
 fn weights_that_a_finite_step_makes_infinite_are_not_kept_and_a_lower_rate_goes_on() {
     let dir = tempfile::tempdir().expect("a folder");
     let steep = ["train.learning_rate=1e39", "train.warmup=1", "train.schedule=constant", "train.checkpoint_every=1"];

@@ -173,6 +173,15 @@ pub enum TrainError {
         /// The parameter, its value or a moment.
         tensor: String,
     },
+    /// The weights are finite, but what they say of the pairs to validate on is not.
+    #[error(
+        "after update {update} the model's log-probabilities of the pairs to validate on are not finite; the last good state is kept: go on from it with a \
+         lower rate, --resume --allow-changed train.learning_rate --set train.learning_rate=…, or set `train.clip_norm`"
+    )]
+    ValidationNotFinite {
+        /// The update.
+        update: u64,
+    },
     /// A file of the run cannot be written.
     #[error("cannot write `{}`", path.display())]
     Write {

@@ -26,6 +26,7 @@ use crate::config::{Config, Period, Reached};
 use crate::data::{Batch, DataError};
 use crate::model::{Guidance, Seq2Seq};
 use crate::params::{Gradients, ParamSpec, Role};
+use crate::search::SearchError;
 use crate::tape::{Graph, Recording, Tape};
 use crate::text::Tokenizers;
 
@@ -141,7 +142,10 @@ impl Run {
 
     /// Goes back to the last state with half the rate, if the numbers are not finite any more and that is wanted. A stream cannot be read again.
     fn roll_back(&mut self, error: TrainError, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        let is_divergence = matches!(error, TrainError::Diverged { .. } | TrainError::NotFinite { .. });
+        let is_divergence = matches!(
+            error,
+            TrainError::Diverged { .. } | TrainError::NotFinite { .. } | TrainError::ValidationNotFinite { .. }
+        );
         let OnDivergence::RollBack = self.on_divergence else { return Err(error) };
         if !is_divergence || self.batches.is_stream() {
             return Err(error);
@@ -157,7 +161,7 @@ impl Run {
         self.position = Position { rate_factor, ..found.position };
         self.last_epoch = self.position.epoch;
         self.batches.select(self.position.epoch, observer)?;
-        self.metrics = Metrics::open(&self.dir, self.position.update, &self.config.train)?;
+        self.metrics = Metrics::open(&self.dir, self.position.update, self.position.validated, &self.config.train)?;
         observer.event(Event::RolledBack { error: &error, update: self.position.update, rate_factor });
         self.save_state()
     }
@@ -354,8 +358,18 @@ impl Run {
             return Err(TrainError::NotFinite { update: self.position.update, tensor: tensor.to_owned() });
         }
         let Self { cpu, model, learner, tape, tokenizers, config, .. } = self;
-        let mut validation = self.valid.run(cpu, model, learner.shown(), tape, tokenizers, config)?;
-        (validation.update, validation.epoch) = (self.position.update, epoch);
+        let update = self.position.update;
+        let mut validation = match self.valid.run(cpu, model, learner.shown(), tape, tokenizers, config) {
+            Err(TrainError::Search(SearchError::NotFinite { .. })) => {
+                return Err(TrainError::ValidationNotFinite { update });
+            }
+            ended => ended?,
+        };
+        // Before anything is written: such a model is not the best one, and not one to go on from.
+        if !validation.nll.is_finite() {
+            return Err(TrainError::ValidationNotFinite { update });
+        }
+        (validation.update, validation.epoch) = (update, epoch);
         let metric = config.train.metric;
         let best = self.position.best.as_ref().and_then(|best| best.validation().score(metric));
         let score = validation.score(metric);

@@ -41,9 +41,9 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Opens the file of a run that has made `updates` updates: later lines, of a run that was cut off, are dropped.
+    /// Opens the file of a run that has made `updates` updates and was validated last after `validated`: later lines, of a run that was cut off, are dropped.
     /// With `train.tensorboard` its numbers go to an event file, too.
-    pub(super) fn open(dir: &Path, updates: u64, config: &TrainConfig) -> Result<Self, TrainError> {
+    pub(super) fn open(dir: &Path, updates: u64, validated: u64, config: &TrainConfig) -> Result<Self, TrainError> {
         let path = dir.join(METRICS_FILE);
         let write = |source| TrainError::Write { path: path.clone(), source };
         let before = match std::fs::read_to_string(&path) {
@@ -53,7 +53,10 @@ impl Metrics {
         };
         let is_kept = |line: &&str| {
             let value: Option<Value> = serde_json::from_str(line).ok();
-            value.and_then(|v| v["update"].as_u64()).is_some_and(|u| u >= 1 && u <= updates)
+            value.is_some_and(|v| {
+                let last = if v["kind"] == "validation" { validated } else { updates };
+                v["update"].as_u64().is_some_and(|update| (1..=last).contains(&update))
+            })
         };
         let kept: String = before.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
         crate::checkpoint::write_atomic(&path, kept.as_bytes())?;

@@ -143,7 +143,7 @@ impl Run {
         };
         let mut run = Self {
             valid: ValidationSet::new(&valid, valid_examples, gold, &tokenizers, &config)?,
-            metrics: Metrics::open(&dir, position.update, &config.train)?,
+            metrics: Metrics::open(&dir, position.update, position.validated, &config.train)?,
             gradients: Gradients::zeros(&cpu, &learner.params),
             tape: Tape::new(),
             sums: sums(&dir)?,

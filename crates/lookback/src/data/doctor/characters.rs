@@ -108,42 +108,48 @@ pub(super) fn clean(text: &str, changes: Checks) -> (Cow<'_, str>, Checks) {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
         return (Cow::Borrowed(text), Checks::default());
     }
-    let mut done = Checks::default();
-    let mut before = None;
-    for c in text.chars() {
-        suspect(c, before).filter(|&check| changes.contains(check)).into_iter().for_each(|check| done.insert(check));
-        before = Some(c);
-    }
-    let mut out = Cow::Borrowed(text);
-    if !done.is_empty() {
-        out = Cow::Owned(without(text, done));
-    }
-    if changes.contains(Check::Normalisation) && !is_nfc(&out) {
-        done.insert(Check::Normalisation);
-        out = Cow::Owned(out.nfc().collect());
-    }
-    // Removing one character can make the next a suspect, a joiner behind ASCII for one.
-    if !done.is_empty() {
-        let (again, more) = clean(&out, changes);
-        if !more.is_empty() {
-            return (Cow::Owned(again.into_owned()), done.or(more));
+    let (mut out, mut done) = (Cow::Borrowed(text), Checks::default());
+    // Composing can make a character ASCII and the joiner behind it a suspect, so what was changed is looked at again.
+    loop {
+        let mut round = Checks::default();
+        if let Some((without, what)) = without(&out, changes) {
+            (out, round) = (Cow::Owned(without), what);
         }
+        if changes.contains(Check::Normalisation) && !is_nfc(&out) {
+            round.insert(Check::Normalisation);
+            out = Cow::Owned(out.nfc().collect());
+        }
+        if round.is_empty() {
+            return (out, done);
+        }
+        done = done.or(round);
     }
-    (out, done)
 }
 
-fn without(text: &str, what: Checks) -> String {
-    let mut out = String::with_capacity(text.len());
+/// `text` without what is in `changes`, and what of it was there, if anything was. A character is judged by the last one that stays before it.
+fn without(text: &str, changes: Checks) -> Option<(String, Checks)> {
+    let (mut out, mut done) = (String::new(), Checks::default());
     let mut before = None;
-    for c in text.chars() {
-        match suspect(c, before).filter(|&check| what.contains(check)) {
-            None => out.push(c),
-            Some(Check::Separator) => out.push(' '),
-            Some(_) => {}
+    for (at, c) in text.char_indices() {
+        let check = suspect(c, before).filter(|&check| changes.contains(check));
+        if let Some(check) = check {
+            if done.is_empty() {
+                out.reserve(text.len());
+                out.push_str(&text[..at]);
+            }
+            done.insert(check);
         }
-        before = Some(c);
+        let kept = match check {
+            None => Some(c),
+            Some(Check::Separator) => Some(' '),
+            Some(_) => continue,
+        };
+        if !done.is_empty() {
+            out.extend(kept);
+        }
+        before = kept;
     }
-    out
+    (!done.is_empty()).then_some((out, done))
 }
 
 /// `text` in small letters, without anything that is neither letter nor digit; as it is if nothing is left.
@@ -206,6 +212,16 @@ mod tests {
         );
         let (text, done) = clean("a\u{200b}u\u{308}", [Check::Normalisation].into_iter().collect());
         assert_eq!((&*text, done), ("a\u{200b}ü", [Check::Normalisation].into_iter().collect()));
+    }
+
+    #[test]
+    fn a_line_of_joiners_is_cleaned_in_one_go() {
+        let all = Checks::with_remedy(super::super::check::Remedy::Change);
+        let line = format!("a{}b", "\u{200d}".repeat(300_000));
+        let (text, done) = clean(&line, all);
+        assert_eq!((&*text, done), ("ab", [Check::Invisible].into_iter().collect()));
+        // The Kelvin sign is composed to a letter of ASCII.
+        assert_eq!(clean("\u{212a}\u{200d}b", all).0, "Kb");
     }
 
     #[test]
