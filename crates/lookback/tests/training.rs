@@ -10,7 +10,8 @@ use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, Metric};
 use lookback::data::{Corpus, Pair, Pairs, WordVectors, dates};
 use lookback::train::{
-    Aligned, Ending, Initial, Job, Outcome, RunOptions, Silent, Start, StopFlag, TrainError, VectorFiles, train,
+    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError,
+    VectorFiles, train,
 };
 
 use crate::common::{StopAfter, contents};
@@ -342,6 +343,30 @@ fn a_loss_that_is_not_a_number_stops_with_its_lines_and_keeps_the_last_state() {
     let message = error.expect_err("diverged").to_string();
     assert!(message.contains("pairs of lines") && message.contains("train.learning_rate"), "{message}");
     assert!(dir.path().join("training.safetensors").exists());
+}
+
+/// Puts the state of an update aside, as it is before the validation of the same update.
+struct PutAside<'a>(&'a Path, u64);
+
+impl Observer for PutAside<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        if matches!(event, Event::Checkpoint { update, .. } if update == self.1) && !self.0.join("aside").exists() {
+            fs::copy(self.0.join("training.safetensors"), self.0.join("aside")).expect("a state");
+        }
+    }
+}
+
+#[test]
+fn a_run_killed_after_its_last_validation_and_before_its_state_writes_that_validation_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let [whole, killed] = ["whole", "killed"].map(|name| dir.path().join(name));
+    run(job(&whole, &[], 1, Start::Fresh));
+    // The state of update 12 is there for its period, then the end is validated and has another.
+    train(job(&killed, &[], 1, Start::Fresh), &StopFlag::default(), &mut PutAside(&killed, 12))
+        .expect("the training runs");
+    fs::rename(killed.join("aside"), killed.join("training.safetensors")).expect("a state put aside");
+    run(job(&killed, &[], 1, Start::Resume));
+    assert!(contents(&killed) == contents(&whole));
 }
 
 #[test]
