@@ -71,8 +71,6 @@ pub(super) struct Run {
     pub(super) valid: ValidationSet,
     pub(super) metrics: Metrics,
     pub(super) position: Position,
-    /// The epoch of the last update.
-    pub(super) last_epoch: u64,
     /// Seconds of training before this run, if it was resumed.
     pub(super) seconds_before: f64,
     pub(super) clock: Instant,
@@ -102,7 +100,7 @@ impl Run {
         let ending = loop {
             let limit = self.done() >= 1.0;
             let step = if limit && self.position.validated < self.position.update {
-                self.validate(self.last_epoch, observer)
+                self.validate(observer)
             } else if self.is_out_of_patience() {
                 break Ending::Patience;
             } else if limit {
@@ -126,13 +124,12 @@ impl Run {
     fn step(&mut self, stop: &StopFlag, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let before = self.reached();
         let report = self.update(observer)?;
-        self.last_epoch = report.epoch;
         let is_epoch_over = self.position.epoch != report.epoch;
         self.metrics.update(&before, &report)?;
         observer.event(Event::Update(&report));
         let is_asked = stop.take_checkpoint();
         if self.validation_is_due(is_epoch_over, &before, &report.reached) {
-            self.validate(report.epoch, observer)
+            self.validate(observer)
         } else if is_asked || self.config.train.checkpoint_every.is_met(&before, &report.reached) {
             self.checkpoint(if is_asked { Asked::Yes } else { Asked::No }, observer)
         } else {
@@ -159,7 +156,6 @@ impl Run {
         let read = |slot: &str, spec: &ParamSpec| found.values(slot, spec);
         self.learner = Learner::resume(&self.cpu, specs, &self.config.train, found.position.update, read)?;
         self.position = Position { rate_factor, ..found.position };
-        self.last_epoch = self.position.epoch;
         self.batches.select(self.position.epoch, observer)?;
         self.metrics = Metrics::open(&self.dir, self.position.update, self.position.validated, &self.config.train)?;
         observer.event(Event::RolledBack { error: &error, update: self.position.update, rate_factor });
@@ -232,6 +228,7 @@ impl Run {
             return Err(TrainError::Diverged { update, epoch, batch: first_batch + 1, what, value, lines });
         }
         (self.position.update, self.position.tokens) = (update, self.position.tokens + tokens);
+        self.position.last_epoch = epoch;
         Ok(UpdateReport {
             update,
             epoch,
@@ -351,8 +348,8 @@ impl Run {
         self.config.train.patience > 0 && self.position.stale >= self.config.train.patience
     }
 
-    /// Validates after an update of `epoch`.
-    fn validate(&mut self, epoch: u64, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    /// Validates after the last update.
+    fn validate(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         observer.event(Event::Validating);
         if let Some(tensor) = first_not_finite(&self.learner.model().tensors(&self.cpu, "")) {
             return Err(TrainError::NotFinite { update: self.position.update, tensor: tensor.to_owned() });
@@ -369,7 +366,8 @@ impl Run {
         if !validation.nll.is_finite() {
             return Err(TrainError::ValidationNotFinite { update });
         }
-        (validation.update, validation.epoch) = (update, epoch);
+        let Position { epoch, last_epoch, .. } = self.position;
+        (validation.update, validation.epoch) = (update, if last_epoch == 0 { epoch } else { last_epoch });
         let metric = config.train.metric;
         let best = self.position.best.as_ref().and_then(|best| best.validation().score(metric));
         let score = validation.score(metric);

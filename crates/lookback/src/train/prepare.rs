@@ -156,7 +156,6 @@ impl Run {
             learner,
             batches,
             batch: Batch::default(),
-            last_epoch: position.epoch,
             position,
             seconds_before: before.as_ref().map_or(0.0, |receipt| receipt.seconds.max(0.0)),
             clock,

@@ -28,6 +28,9 @@ pub(super) struct Position {
     pub(super) best: Option<Best>,
     /// The best score by each metric whose best model is kept, too.
     pub(super) kept_best: Vec<(Metric, f64)>,
+    /// The epoch the last update belonged to; 0 before the first, and in states of older versions.
+    #[serde(default)]
+    pub(super) last_epoch: u64,
     /// Target tokens seen.
     pub(super) tokens: u64,
     /// What divergences have multiplied the learning rate by.
@@ -42,9 +45,10 @@ pub(super) struct Position {
 impl Position {
     /// Whether a training can be there: epochs count from 1, and nothing counts to where it would overflow.
     fn is_possible(&self) -> bool {
-        let Self { update, epoch, batch, plateau, rate_factor, stale, tokens, validated, .. } = *self;
+        let Self { update, epoch, last_epoch, batch, plateau, rate_factor, stale, tokens, validated, .. } = *self;
         let counts = [update, batch as u64, stale, validated, tokens];
         (1..1 << 32).contains(&epoch)
+            && last_epoch <= epoch
             && counts.iter().all(|&count| count < 1 << 48)
             && [plateau, rate_factor].iter().all(|factor| factor.is_finite() && *factor > 0.0)
     }
@@ -58,6 +62,7 @@ impl Position {
             stale: 0,
             best: None,
             kept_best: Vec::new(),
+            last_epoch: 0,
             tokens: 0,
             rate_factor: 1.0,
             validated: 0,
@@ -217,6 +222,7 @@ mod tests {
         for wrong in [
             Position { epoch: 0, ..start.clone() },
             Position { epoch: u64::MAX, ..start.clone() },
+            Position { last_epoch: 2, ..start.clone() },
             Position { update: u64::MAX, ..start.clone() },
             Position { batch: usize::MAX, ..start.clone() },
             Position { tokens: u64::MAX, ..start.clone() },
