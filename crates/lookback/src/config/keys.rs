@@ -18,7 +18,7 @@ const SOURCES: [&str; 10] = [
     include_str!("regularization.rs"),
     include_str!("../text/pair.rs"),
     include_str!("../text/normalize.rs"),
-    include_str!("../backend/mod.rs"),
+    include_str!("../backend/cell.rs"),
 ];
 
 /// A key of a configuration.
