@@ -75,10 +75,6 @@ impl PairArgs {
 
     /// Where the pairs are; the parser has seen to it that one of the forms was given.
     pub(crate) fn sources(&self) -> Result<Sources, Usage> {
-        if self.src.len() != self.tgt.len() {
-            let (src, tgt) = (self.src.len(), self.tgt.len());
-            return Err(Usage(format!("--src was given {src} times and --tgt {tgt} times; each corpus has both")));
-        }
         if self.src.iter().chain(&self.tgt).any(|path| is_stream(path)) {
             let message = "a stream on standard input has both sides, `source TAB target`, and is given as `-` alone; \
                            --src and --tgt are files";
@@ -90,9 +86,18 @@ impl PairArgs {
                 _ => Err(Usage("`-` is the only corpus, or none: a stream is read once, files are read again".into())),
             };
         }
+        Ok(Sources::Files(self.files()?))
+    }
+
+    /// The corpora, all of them files.
+    pub(crate) fn files(&self) -> Result<Vec<PairFiles>, Usage> {
+        if self.src.len() != self.tgt.len() {
+            let (src, tgt) = (self.src.len(), self.tgt.len());
+            return Err(Usage(format!("--src was given {src} times and --tgt {tgt} times; each corpus has both")));
+        }
         let tables = self.pairs.iter().map(|path| PairFiles::Table(path.clone(), self.columns));
         let parallel = self.src.iter().zip(&self.tgt).map(|(src, tgt)| PairFiles::Parallel(src.clone(), tgt.clone()));
-        Ok(Sources::Files(tables.chain(parallel).collect()))
+        Ok(tables.chain(parallel).collect())
     }
 }
 

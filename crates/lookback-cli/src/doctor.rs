@@ -8,7 +8,7 @@ use lookback::view::visible;
 use serde::Serialize;
 
 use crate::args::{Common, DoctorArgs};
-use crate::data::{Sources, is_stream};
+use crate::data::is_stream;
 use crate::display::{Screen, counted, grouped};
 use crate::exit::{BadData, Done, Usage};
 
@@ -64,12 +64,7 @@ struct Told<'a> {
 
 fn corpora(args: &DoctorArgs) -> Result<Vec<CorpusFiles>, Usage> {
     args.pairs.check_columns(args.valid.iter().chain(&args.test))?;
-    let beside = [&args.valid_src, &args.valid_tgt, &args.test_src, &args.test_tgt].into_iter().flatten();
-    let (Sources::Files(train), false) =
-        (args.pairs.sources()?, args.valid.iter().chain(&args.test).chain(beside).any(|path| is_stream(path)))
-    else {
-        return Err(Usage("a stream cannot be examined: `doctor` tells places in files; name the files".into()));
-    };
+    let train = args.pairs.files()?;
     let measured = [
         (Part::Valid, &args.valid, &args.valid_src, &args.valid_tgt),
         (Part::Test, &args.test, &args.test_src, &args.test_tgt),
@@ -79,6 +74,9 @@ fn corpora(args: &DoctorArgs) -> Result<Vec<CorpusFiles>, Usage> {
         let tables = tables.iter().map(|path| PairFiles::Table(path.clone(), args.pairs.columns));
         let beside = src.iter().zip(tgt).map(|(src, tgt)| PairFiles::Parallel(src.clone(), tgt.clone()));
         corpora.extend(tables.chain(beside).map(|files| CorpusFiles { part, files }));
+    }
+    if corpora.iter().flat_map(|corpus| corpus.files.paths()).any(is_stream) {
+        return Err(Usage("a stream cannot be examined: `doctor` tells places in files; name the files".into()));
     }
     Ok(corpora)
 }

@@ -11,10 +11,11 @@ Examples:
   lookback convert -m my-model --bf16 -o my-model-bf16
   echo 'Wo ist der Bahnhof?' | lookback translate -m my-model-int8
 
---int8 makes every matrix whole numbers of 8 bits with a scale per row: about a quarter of the size
-and nearly the same translations (`lookback eval` tells what it costs). --bf16 keeps the upper half of every number
-of a matrix: half the size, as fast as f32 or faster where the processor has AVX512-BF16, slower elsewhere. A converted model
-keeps its shortlist, and is not trained on, nor converted again: keep the one it was made from.";
+--int8 makes every matrix whole numbers of 8 bits with a scale per row: about a quarter of the
+size and nearly the same translations (`lookback eval` tells what it costs). --bf16 keeps the upper
+half of every number of a matrix: half the size, as fast as f32 or faster where the processor has
+AVX512-BF16, slower elsewhere. A converted model keeps its shortlist, and is not trained on, nor
+converted again: keep the one it was made from.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CONVERT)]

@@ -22,6 +22,17 @@ fn read(dir: &Path, name: &str) -> String {
 const ODD: &str = "ein Haus\ta house\nein Haus\ta house\nnur eins\nzwei\u{200b}\ttwo\u{1b}[31m\n";
 
 #[test]
+fn a_stream_is_refused_wherever_it_is_named() {
+    let dir = folder(&[("p.tsv", ODD), ("s", "a\n")]);
+    for names in ["-", "p.tsv -", "--src - --tgt s", "p.tsv --valid -", "p.tsv --test-src s --test-tgt -"] {
+        let said = run(dir.path(), &format!("doctor {names}"), "a\tb\n").failed(2);
+        assert!(said.contains("a stream cannot be examined"), "{names}: {said}");
+    }
+    let said = run(dir.path(), "doctor --src s --src s --tgt s", "").failed(2);
+    assert!(said.contains("--src was given 2 times and --tgt 1 times"), "{said}");
+}
+
+#[test]
 fn a_person_is_told_what_is_where() {
     let dir = folder(&[("p.tsv", ODD), ("test.tsv", "ein Haus\tone house\n")]);
     let ran = run(dir.path(), "doctor p.tsv --test test.tsv", "");

@@ -11,6 +11,10 @@ use crate::search::SearchError;
 use crate::text::TextError;
 use crate::view::ViewError;
 
+/// What to do when numbers are not finite any more.
+const LOWER_THE_RATE: &str = "the last good state is kept: go on from it with a lower rate, --resume --allow-changed train.learning_rate --set \
+                              train.learning_rate=…, or set `train.clip_norm`";
+
 /// Why a training could not begin or go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -145,8 +149,8 @@ pub enum TrainError {
     },
     /// The loss or the gradient is not a number.
     #[error(
-        "the {what} of update {update} is {value} (epoch {epoch}, batch {batch}, pairs of lines {lines}); the last good state is kept: go on from it with a lower rate, --resume --allow-changed \
-         train.learning_rate --set train.learning_rate=…, or set `train.clip_norm`"
+        "the {what} of update {update} is {value} (epoch {epoch}, batch {batch}, pairs of lines {lines}); {}",
+        LOWER_THE_RATE
     )]
     Diverged {
         /// The update.
@@ -163,10 +167,7 @@ pub enum TrainError {
         lines: String,
     },
     /// A step that was finite led to numbers that are not.
-    #[error(
-        "after update {update} `{tensor}` holds values that are not finite; the last good state is kept: go on from it with a lower rate, --resume \
-         --allow-changed train.learning_rate --set train.learning_rate=…, or set `train.clip_norm`"
-    )]
+    #[error("after update {update} `{tensor}` holds values that are not finite; {}", LOWER_THE_RATE)]
     NotFinite {
         /// The update.
         update: u64,
@@ -175,8 +176,8 @@ pub enum TrainError {
     },
     /// The weights are finite, but what they say of the pairs to validate on is not.
     #[error(
-        "after update {update} the model's log-probabilities of the pairs to validate on are not finite; the last good state is kept: go on from it with a \
-         lower rate, --resume --allow-changed train.learning_rate --set train.learning_rate=…, or set `train.clip_norm`"
+        "after update {update} the model's log-probabilities of the pairs to validate on are not finite; {}",
+        LOWER_THE_RATE
     )]
     ValidationNotFinite {
         /// The update.

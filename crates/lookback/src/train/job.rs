@@ -366,8 +366,7 @@ impl Run {
         if !validation.nll.is_finite() {
             return Err(TrainError::ValidationNotFinite { update });
         }
-        let Position { epoch, last_epoch, .. } = self.position;
-        (validation.update, validation.epoch) = (update, if last_epoch == 0 { epoch } else { last_epoch });
+        (validation.update, validation.epoch) = (update, self.position.last_epoch());
         let metric = config.train.metric;
         let best = self.position.best.as_ref().and_then(|best| best.validation().score(metric));
         let score = validation.score(metric);

@@ -28,7 +28,7 @@ pub(super) struct Position {
     pub(super) best: Option<Best>,
     /// The best score by each metric whose best model is kept, too.
     pub(super) kept_best: Vec<(Metric, f64)>,
-    /// The epoch the last update belonged to; 0 before the first, and in states of older versions.
+    /// See [`Position::last_epoch`]; 0 before the first update, and in states of older versions.
     #[serde(default)]
     pub(super) last_epoch: u64,
     /// Target tokens seen.
@@ -51,6 +51,14 @@ impl Position {
             && last_epoch <= epoch
             && counts.iter().all(|&count| count < 1 << 48)
             && [plateau, rate_factor].iter().all(|factor| factor.is_finite() && *factor > 0.0)
+    }
+
+    /// The epoch the last update belonged to.
+    pub(super) fn last_epoch(&self) -> u64 {
+        match self.last_epoch {
+            0 => self.epoch - u64::from(self.batch == 0 && self.epoch > 1),
+            known => known,
+        }
     }
 
     pub(super) fn start() -> Self {

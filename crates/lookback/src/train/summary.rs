@@ -41,12 +41,12 @@ impl Summary {
     }
 
     fn of(position: &Position, seconds: f64) -> Self {
-        // A position names the epoch of the next batch.
-        let is_epoch_over = position.batch == 0 && position.epoch > 1;
+        let epoch = position.last_epoch();
         Self {
             update: position.update,
-            epoch: position.epoch - u64::from(is_epoch_over),
-            is_epoch_over,
+            epoch,
+            // A position names the epoch of the next batch.
+            is_epoch_over: epoch < position.epoch,
             best: position.best.as_ref().map(Best::validation),
             stale: position.stale,
             tokens: position.tokens,
