@@ -82,13 +82,13 @@ fuzz:
 	test -d fuzz/corpus/$(TARGET) || (cd fuzz && cargo run --quiet --bin seeds)
 	cargo +nightly fuzz run --features libfuzzer $(TARGET) -- -max_total_time=$(SECONDS) -max_len=65536 -rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=20
 
-# Undefined behaviour in the portable kernels, the workers and the tape. Nightly with miri, whose mathematical functions would differ from call to call.
+# Undefined behaviour in the portable kernels, the workers, and the tape with its operations. Nightly with miri, whose mathematical functions would differ from call to call.
 miri: export MIRIFLAGS = -Zmiri-disable-isolation -Zmiri-deterministic-floats
 miri: export PROPTEST_CASES = 4
 miri:
 	cargo +nightly miri test -p lookback-kernels --lib pool
 	cargo +nightly miri test -p lookback-kernels --no-default-features --lib
-	cargo +nightly miri test -p lookback --no-default-features --lib tape
+	cargo +nightly miri test -p lookback --no-default-features --lib -- tape ops::
 
 # Reads and writes out of bounds, in all kernels of this machine. Nightly.
 asan:
