@@ -241,7 +241,7 @@ pub(crate) struct TrainArgs {
     /// Throw away the training in the folder.
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Resume although this changed: `data`, `tokenizer`, or keys as `train.learning_rate`.
+    /// Resume although this changed: `data`, `tokenizer`, `initial` (what the weights began with), or keys as `train.learning_rate`.
     #[arg(long, value_name = "WHAT,…", value_delimiter = ',', requires = "resume", hide_short_help = true)]
     pub(crate) allow_changed: Vec<String>,
     /// Write the state so often: 500u (updates), 1e (epochs), 10Mt (target tokens), 10min. SIGUSR1 writes it at once, and the training goes on.

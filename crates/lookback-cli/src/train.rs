@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use lookback::checkpoint::Checkpoint;
@@ -34,7 +35,8 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
                 Usage("--verify-resume reads its pairs several times; write the stream to a file".into()).into()
             );
         }
-        return verify_resume(updates, common);
+        let has_period = args.checkpoint_every.is_some() || is_set(args, "train.checkpoint_every");
+        return verify_resume(updates, has_period, common);
     }
     if args.on_divergence == Divergence::Rollback && matches!(sources, Sources::Stream(_)) {
         return Err(
@@ -89,6 +91,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         return Ok(Done::Whole);
     }
     let dir = args.out.clone().ok_or_else(|| Usage("give --out DIR".into()))?;
+    check_base(args, &dir)?;
     let start = match (args.resume, args.overwrite) {
         (true, _) => Start::Resume,
         (_, true) => Start::Overwrite,
@@ -121,6 +124,11 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     Ok(if outcome.ending == Ending::Stopped { watch.done() } else { Done::Whole })
 }
 
+/// Whether `--set` gives a key its value.
+fn is_set(args: &TrainArgs, key: &str) -> bool {
+    args.set.iter().any(|set| set.split('=').next().is_some_and(|set| set.trim() == key))
+}
+
 /// Refuses a value that is said twice.
 fn check_twice(args: &TrainArgs) -> Result<(), Usage> {
     let flags = [
@@ -128,8 +136,7 @@ fn check_twice(args: &TrainArgs) -> Result<(), Usage> {
         (!args.corpus_weights.is_empty(), "--corpus-weights", "data.corpus_weights"),
         (args.checkpoint_every.is_some(), "--checkpoint-every", "train.checkpoint_every"),
     ];
-    let set = |key: &str| args.set.iter().any(|set| set.split('=').next().is_some_and(|set| set.trim() == key));
-    match flags.into_iter().find(|(is_given, _, key)| *is_given && set(key)) {
+    match flags.into_iter().find(|(is_given, _, key)| *is_given && is_set(args, key)) {
         Some((_, flag, key)) => Err(Usage(format!("{flag} and --set {key}= say the same; leave one of them out"))),
         None => Ok(()),
     }
@@ -152,6 +159,19 @@ fn configuration(args: &TrainArgs, initial: &Initial) -> anyhow::Result<Config> 
         _ => Config::from_layers(&files, &sets),
     }
     .context("configuration")
+}
+
+/// Refuses to throw away the model to start from.
+fn check_base(args: &TrainArgs, dir: &Path) -> Result<(), Usage> {
+    let is_same =
+        |base: &Path| fs::canonicalize(base).ok().is_some_and(|base| fs::canonicalize(dir).ok() == Some(base));
+    match &args.init_from {
+        Some(base) if args.overwrite && is_same(base) => Err(Usage(format!(
+            "--init-from and --out are both `{}`, which --overwrite would throw away; give another --out",
+            dir.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses files of links that do not match the corpora.

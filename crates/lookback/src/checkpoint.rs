@@ -32,9 +32,9 @@ mod write;
 pub use average::AverageError;
 pub(crate) use tensors::TensorFile;
 pub(crate) use write::write_atomic;
-#[cfg(feature = "train")]
-pub(crate) use write::write_whole;
 pub(crate) use write::{Numbers, Tensor, write_tensors};
+#[cfg(feature = "train")]
+pub(crate) use write::{replace, write_whole};
 use write::{write_numbers, write_stored};
 
 /// The longest `config.json` that is read, in bytes.

@@ -8,57 +8,15 @@ use lookback::Translator;
 use lookback::backend::Cpu;
 use lookback::checkpoint::Checkpoint;
 use lookback::config::{Config, Metric};
-use lookback::data::{Corpus, Pair, Pairs, WordVectors, dates};
-use lookback::train::{
-    Aligned, Ending, Event, Initial, Job, Observer, Outcome, RunOptions, Silent, Start, StopFlag, TrainError,
-    VectorFiles, train,
-};
+use lookback::data::{Corpus, WordVectors, dates};
+use lookback::train::{Ending, Initial, Job, Silent, Start, StopFlag, TrainError, VectorFiles, train};
 
 use crate::common::{StopAfter, contents};
+use crate::small::{job, run};
 
 mod common;
-
-/// A small model of written dates with everything that draws random numbers switched on.
-fn config(sets: &[&str]) -> Config {
-    let small = [
-        "seed=3",
-        "text.mode=char",
-        "model.hidden=24",
-        "model.embedding=12",
-        "model.dropout=0.2",
-        "model.input_feeding=true",
-        "train.batch_tokens=400",
-        "train.max_updates=12",
-        "train.validate_every=5",
-        "train.checkpoint_every=3",
-        "train.warmup=4",
-        "train.accumulate=2",
-        "train.metric=loss",
-    ];
-    let sets: Vec<String> = small.iter().chain(sets).map(ToString::to_string).collect();
-    Config::from_layers(&[], &sets).expect("known keys")
-}
-
-fn job(dir: &Path, sets: &[&str], threads: usize, start: Start) -> Job {
-    let splits = dates::splits(150, 20, 1, 5);
-    Job {
-        config: config(sets),
-        train: Corpus::from_pairs(splits.train),
-        rest: None,
-        tokenizers: None,
-        initial: Initial::Random,
-        valid: Corpus::from_pairs(splits.valid),
-        dir: dir.to_owned(),
-        cpu: Cpu::detect(threads),
-        start,
-        aligned: Aligned::default(),
-        options: RunOptions::default(),
-    }
-}
-
-fn run(job: Job) -> Outcome {
-    train(job, &StopFlag::default(), &mut Silent).expect("the training runs")
-}
+#[path = "common/small.rs"]
+mod small;
 
 #[test]
 fn the_number_of_threads_changes_no_byte_of_the_folder() {
@@ -74,23 +32,6 @@ fn the_number_of_threads_changes_no_byte_of_the_folder() {
     assert!(folders[0].contains_key("model.safetensors") && folders[0].contains_key("config.json"));
     assert!(folders[0] == folders[1], "two threads");
     assert!(folders[0] == folders[2], "four threads");
-}
-
-#[test]
-fn a_stopped_and_resumed_training_is_the_uninterrupted_one() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let whole = dir.path().join("whole");
-    assert_eq!(run(job(&whole, &[], 2, Start::Fresh)).ending, Ending::Limit);
-    for stop_after in [1, 5, 7] {
-        let parts = dir.path().join(format!("stopped-{stop_after}"));
-        let stop = StopFlag::default();
-        let first = job(&parts, &[], 2, Start::Fresh);
-        let outcome = train(first, &stop, &mut StopAfter(stop_after, &stop)).expect("the first part runs");
-        assert_eq!((outcome.ending, outcome.updates), (Ending::Stopped, stop_after));
-        let outcome = run(job(&parts, &[], 1, Start::Resume));
-        assert_eq!((outcome.ending, outcome.updates), (Ending::Limit, 12));
-        assert!(contents(&whole) == contents(&parts), "stopped after update {stop_after}");
-    }
 }
 
 /// Ways to learn that keep something of their own in the state, or draw random numbers of their own.
@@ -204,99 +145,6 @@ fn embeddings_start_from_word_vectors() {
     assert!(refused(&[&words[..], &["model.embedding=8"]].concat()).contains("set `model.embedding = 12`"));
 }
 
-/// The pairs with a change made to them.
-fn changed(pairs: &Pairs, change: impl FnOnce(&mut Vec<Pair>)) -> Pairs {
-    let mut pairs = pairs.to_vec().expect("pairs");
-    change(&mut pairs);
-    pairs.into_iter().collect()
-}
-
-#[test]
-fn a_folder_that_holds_a_training_is_neither_overwritten_nor_resumed_as_another() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let out = dir.path().join("run");
-    let fail = |job: Job| train(job, &StopFlag::default(), &mut Silent).expect_err("refused").to_string();
-    run(job(&out, &["train.max_updates=2"], 1, Start::Fresh));
-    assert!(fail(job(&out, &[], 1, Start::Fresh)).contains("--resume"));
-    let message = fail(job(&out, &["train.learning_rate=0.5"], 1, Start::Resume));
-    assert!(message.contains("`train.learning_rate` from 0.001 to 0.5 changed"), "{message}");
-    let mut other = job(&out, &[], 1, Start::Resume);
-    other.train.pairs = changed(&other.train.pairs, |pairs| drop(pairs.pop()));
-    assert!(fail(other).contains("the training data changed"));
-    // All that changed is named, and the seed rather than the data that it held out.
-    let mut other = job(&out, &["seed=4", "train.beta1=0.8"], 1, Start::Resume);
-    other.train.pairs = changed(&other.train.pairs, |pairs| drop(pairs.pop()));
-    let message = fail(other);
-    assert!(message.contains("`seed` from 3 to 4, `train.beta1` from 0.9 to 0.8 changed"), "{message}");
-}
-
-#[test]
-fn a_folder_without_a_state_says_what_is_missing_and_what_to_do() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let out = dir.path().join("run");
-    let fail = |out: &Path| {
-        let job = job(out, &["train.max_updates=4"], 1, Start::Resume);
-        train(job, &StopFlag::default(), &mut Silent).expect_err("refused").to_string()
-    };
-    let said = fail(&out);
-    assert!(
-        said.ends_with(
-            "run`: there is no such folder; leave out --resume to begin, or give the folder of the training"
-        ),
-        "{said}"
-    );
-    run(job(&out, &["train.max_updates=2"], 1, Start::Fresh));
-    let state = fs::read(out.join("training.safetensors")).expect("a state");
-    fs::remove_file(out.join("training.safetensors")).expect("it was there");
-    let said = fail(&out);
-    assert!(
-        said.contains("it has a model but no `training.safetensors`") && said.contains("put that file back"),
-        "{said}"
-    );
-    fs::write(out.join("training.safetensors"), &state).expect("writable");
-    fs::remove_file(out.join("model.safetensors")).expect("it was there");
-    let said = fail(&out);
-    assert!(said.contains("`model.safetensors` is missing") && said.contains("--overwrite"), "{said}");
-
-    // A run that was killed before its first state has lost nothing.
-    let early = dir.path().join("early");
-    fs::create_dir(&early).expect("a folder");
-    fs::copy(out.join("config.json"), early.join("config.json")).expect("a file");
-    run(job(&early, &[], 1, Start::Resume));
-    let whole = dir.path().join("whole");
-    run(job(&whole, &[], 1, Start::Fresh));
-    assert!(contents(&early) == contents(&whole));
-}
-
-#[test]
-fn a_change_that_is_named_is_allowed() {
-    let dir = tempfile::tempdir().expect("a folder");
-    run(job(dir.path(), &["train.max_updates=2"], 1, Start::Fresh));
-    let resumed = |sets: &[&str], allowed: &[&str]| {
-        let mut job = job(dir.path(), sets, 1, Start::Resume);
-        job.options.allow_changed = allowed.iter().map(ToString::to_string).collect();
-        train(job, &StopFlag::default(), &mut Silent)
-    };
-    let rate = ["train.max_updates=4", "train.learning_rate=0.0005"];
-    assert!(resumed(&rate, &["data"]).is_err(), "what was named did not change, what changed was not named");
-    assert_eq!(resumed(&rate, &["train.learning_rate"]).expect("it was named").updates, 4);
-    // From now on this is its rate.
-    assert_eq!(resumed(&rate, &[]).expect("nothing changed").updates, 4);
-    let said = resumed(&rate, &["train.learningrate"]).expect_err("no such key").to_string();
-    assert!(said.contains("--allow-changed train.learningrate: it is neither"), "{said}");
-    let said = resumed(&rate, &["text.vocab_size"]).expect_err("there is a vocabulary").to_string();
-    assert!(said.contains("the vocabulary"), "{said}");
-    let other = [&rate[..], &["model.input_feeding=false"]].concat();
-    let said = resumed(&other, &["model.input_feeding"]).expect_err("the weights are others").to_string();
-    assert!(said.contains("`model.input_feeding`") && said.contains("start anew in another folder"), "{said}");
-
-    // Fewer pairs have fewer batches than the run has used of its epoch.
-    let mut fewer = job(dir.path(), &["train.max_updates=6", "train.learning_rate=0.0005"], 1, Start::Resume);
-    fewer.train.pairs = changed(&fewer.train.pairs, |pairs| pairs.truncate(20));
-    fewer.options.allow_changed = vec!["data".into()];
-    assert_eq!(run(fewer).updates, 6);
-}
-
 #[test]
 fn patience_begins_when_the_warm_up_is_over() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -343,32 +191,6 @@ fn a_loss_that_is_not_a_number_stops_with_its_lines_and_keeps_the_last_state() {
     let message = error.expect_err("diverged").to_string();
     assert!(message.contains("pairs of lines") && message.contains("train.learning_rate"), "{message}");
     assert!(dir.path().join("training.safetensors").exists());
-}
-
-/// Puts the state of an update aside, as it is before the validation of the same update.
-struct PutAside<'a>(&'a Path, u64);
-
-impl Observer for PutAside<'_> {
-    fn event(&mut self, event: Event<'_>) {
-        if matches!(event, Event::Checkpoint { update, .. } if update == self.1) && !self.0.join("aside").exists() {
-            fs::copy(self.0.join("training.safetensors"), self.0.join("aside")).expect("a state");
-        }
-    }
-}
-
-#[test]
-fn a_run_killed_after_its_last_validation_and_before_its_state_writes_that_validation_once() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let [whole, killed] = ["whole", "killed"].map(|name| dir.path().join(name));
-    run(job(&whole, &[], 1, Start::Fresh));
-    // The state of update 12 is there for its period, then the end is validated and has another.
-    train(job(&killed, &[], 1, Start::Fresh), &StopFlag::default(), &mut PutAside(&killed, 12))
-        .expect("the training runs");
-    fs::rename(killed.join("aside"), killed.join("training.safetensors")).expect("a state put aside");
-    run(job(&killed, &[], 1, Start::Resume));
-    let (killed, whole) = (contents(&killed), contents(&whole));
-    let differs: Vec<_> = whole.keys().filter(|name| killed.get(*name) != whole.get(*name)).collect();
-    assert!(differs.is_empty() && killed.len() == whole.len(), "{differs:?} {:?}", killed.keys());
 }
 
 #[test]

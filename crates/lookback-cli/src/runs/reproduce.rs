@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use lookback::backend::Isa;
 use lookback::config::Period;
-use lookback::train::{Finding, Input, Receipt};
+use lookback::train::{Ending, Finding, Input, Receipt};
 
 use super::Broken;
 use super::provenance::{arguments, sum};
@@ -73,10 +73,15 @@ fn check(args: &ReproduceArgs, receipt: &Receipt) -> anyhow::Result<()> {
     }
     if !receipt.changed.is_empty() {
         let changed = receipt.changed.join(", ");
-        return Err(Usage(format!("the run was resumed with changes ({changed}), so one run cannot repeat it")).into());
+        return Err(
+            Usage(format!("the run did not go straight through ({changed}), so one run cannot repeat it")).into()
+        );
     }
-    if receipt.ended.is_none() {
-        return Err(Usage("the run has not ended; let `train --resume` finish it first".into()).into());
+    if matches!(receipt.ended, None | Some(Ending::Stopped)) {
+        let updates = receipt.updates;
+        let message =
+            format!("the run has not ended, its receipt is of update {updates}; let `train --resume` finish it first");
+        return Err(Usage(message).into());
     }
     if !args.inputs.is_empty() && args.inputs.len() != inputs.len() {
         let names: Vec<String> =

@@ -54,7 +54,8 @@ fn a_clock_that_jumps_changes_nothing() {
             .into()
     };
     let updates = |n: u64| format!("--set train.max_updates={n} --checkpoint-every 1min");
-    train("steady", &updates(20), "").ok();
+    train("steady", &updates(10), "").ok();
+    train("steady", &format!("{} --resume", updates(20)), "").ok();
     let ran = train("jumping", &updates(10), &library);
     assert!(ran.err.contains("[jump]"), "the clock was not looked at: {}", ran.err);
     ran.ok();

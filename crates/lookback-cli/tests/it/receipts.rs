@@ -102,12 +102,95 @@ fn a_model_is_reproduced_with_the_instructions_it_was_made_with() {
 fn a_training_proves_that_it_resumes() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("pairs.tsv"), pairs()).unwrap();
-    let args = format!("train pairs.tsv {SMALL} --checkpoint-every 5u --verify-resume=30");
-    let ran = run(dir.path(), &args, "");
-    assert!(ran.err.contains("killed at update"), "{}", ran.err);
-    assert!(ran.err.contains("every file has the bytes of the undisturbed run"), "{}", ran.err);
-    ran.ok();
+    for more in
+        ["", "--checkpoint-every 5u --set train.keep_checkpoints=2 --set train.keep_best=cer --set train.ema=0.9"]
+    {
+        let args = format!("train pairs.tsv {SMALL} {more} --verify-resume=30");
+        let ran = run(dir.path(), &args, "");
+        assert!(ran.err.contains("killed at update"), "{}", ran.err);
+        assert!(ran.err.contains("every file has the bytes of the undisturbed run"), "{}", ran.err);
+        let resumed = ran.err.lines().filter_map(|line| line.split_once("resumed after update ")?.1.parse().ok());
+        assert!(resumed.max() > Some(0), "{}", ran.err);
+        ran.ok();
+    }
+    // A run that the clock decides is not the same twice.
+    let args = format!("train pairs.tsv {SMALL} --set train.validate_every=0.05s --verify-resume=30");
+    let said = run(dir.path(), &args, "").failed(1);
+    assert!(said.contains("these files differ: ") && said.contains("metrics.jsonl"), "{said}");
+    // No state comes before the end.
+    let args = format!("train pairs.tsv {SMALL} --checkpoint-every 1h --verify-resume=30");
+    let said = run(dir.path(), &args, "").failed(1);
+    assert!(said.contains("every kill came before the first state"), "{said}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
     let said = run(dir.path(), "train - --verify-resume", "a\tb\n").failed(2);
     assert!(said.contains("write the stream to a file"), "{said}");
+}
+
+#[test]
+fn every_kind_of_input_is_in_the_receipt_and_read_again() {
+    let dir = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write("pairs.tsv", &pairs());
+    let some: String = pairs().lines().take(30).flat_map(|line| [line, "\n"]).collect();
+    write("more.tsv", &some);
+    write("pairs.links", &"0-0\n".repeat(220));
+    write("gold.tsv", &some);
+    write("gold.links", &"0-0\n".repeat(30));
+    write("words.txt", "May 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+    run(dir.path(), &format!("train pairs.tsv --out base {SMALL} --set train.max_updates=2"), "").ok();
+    let by_words = SMALL.replace("text.mode=char", "text.mode=word");
+    let ways = [
+        ("several", format!("pairs.tsv more.tsv --corpus-weights 1,2 --valid gold.tsv {SMALL}"), ""),
+        ("further", "pairs.tsv --init-from base --set data.hold_out=20".to_owned(), ""),
+        (
+            "guided",
+            format!("pairs.tsv --guided-alignment pairs.links --align-pairs gold.tsv --align-gold gold.links {SMALL}"),
+            "",
+        ),
+        ("vectors", format!("pairs.tsv --src-vectors words.txt {by_words}"), ""),
+        (
+            "tokens",
+            format!(
+                "pairs.tsv --src-tokenizer base/tokenizer.src.json --tgt-tokenizer base/tokenizer.tgt.json {}",
+                SMALL.replace("--set text.mode=char", "")
+            ),
+            "",
+        ),
+        ("stream", format!("- {SMALL}"), &*pairs()),
+    ];
+    for (name, way, stdin) in &ways {
+        run(dir.path(), &format!("train --out {name} {way} --set train.max_updates=4"), stdin).ok();
+        let said = run(dir.path(), &format!("reproduce {name}"), stdin).ok();
+        assert!(said.contains("same bytes model.safetensors") && !said.contains("DIFFERENT"), "{name}: {said}");
+    }
+    // Another model to start from, vectors or links.
+    write("words.txt", "May 2 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+    write("gold.links", &"0-0 1-0\n".repeat(30));
+    run(dir.path(), &format!("train pairs.tsv --out base {SMALL} --overwrite --set train.max_updates=3"), "").ok();
+    for (name, input) in [("further", "base"), ("vectors", "words.txt"), ("guided", "gold.links")] {
+        let said = run(dir.path(), &format!("reproduce {name}"), "").failed(3);
+        assert!(said.contains(&format!("{input}: it is not the file the model was made of")), "{said}");
+    }
+    let said = run(dir.path(), "train pairs.tsv --init-from base --out ./base/ --overwrite", "").failed(2);
+    assert!(said.contains("--init-from and --out are both `./base/`, which --overwrite would throw away"), "{said}");
+    run(dir.path(), "verify base", "").ok();
+}
+
+#[test]
+fn a_run_that_did_not_go_straight_through_is_not_reproduced_and_says_why() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("pairs.tsv"), pairs()).unwrap();
+    let train = |out: &str, more: &str| run(dir.path(), &format!("train pairs.tsv --out {out} {SMALL} {more}"), "");
+    train("moved", "--set train.max_updates=3").ok();
+    run(dir.path(), "reproduce moved", "").ok();
+    train("moved", "--set train.max_updates=5 --resume").ok();
+    let said = run(dir.path(), "reproduce moved", "").failed(2);
+    assert!(said.contains("did not go straight through (a limit that it had met after update 3 was moved)"), "{said}");
+    let steep =
+        "--set train.learning_rate=3e36 --set train.warmup=1 --set train.schedule=constant --set train.clip_norm=0.0";
+    let ran = train("back", &format!("{steep} --on-divergence rollback --set train.max_updates=5"));
+    assert!(ran.err.contains("back to update 0, with 0.5 of the learning rate"), "{}", ran.err);
+    assert!(ran.err.contains("done after 5 updates"), "{}", ran.err);
+    let said = run(dir.path(), "reproduce back", "").failed(2);
+    assert!(said.contains("it went back to update 0 with the rate times 0.5"), "{said}");
 }

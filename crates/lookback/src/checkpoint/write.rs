@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use safetensors::Dtype;
@@ -198,13 +198,27 @@ pub(crate) fn write_whole(
         drop(fs::remove_file(&temporary));
         return Err(write(source));
     }
-    // The rename itself lasts once the folder is synced; not every system can.
-    if let Some(dir) = path.parent()
-        && let Ok(dir) = File::open(dir)
-    {
-        drop(dir.sync_all());
+    sync_folder(path).map_err(write)
+}
+
+/// Renames a file that was written, so that it lasts.
+#[cfg(feature = "train")]
+pub(crate) fn replace(from: &Path, to: &Path) -> Result<(), CheckpointError> {
+    let write = |source| CheckpointError::Write { path: to.to_owned(), source };
+    fs::rename(from, to).and_then(|()| sync_folder(to)).map_err(write)
+}
+
+/// A rename lasts once the folder is synced. Not every system can open a folder, and not every file system can sync one.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let Some(Ok(dir)) = path.parent().map(File::open) else { return Ok(()) };
+    match dir.sync_all() {
+        Err(e)
+            if !matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied) =>
+        {
+            Err(e)
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

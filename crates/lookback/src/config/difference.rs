@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Config, TrainConfig};
+use super::{Config, ScheduledSampling, TrainConfig};
 
 /// A key with another value than before.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +59,19 @@ impl Config {
         changes
     }
 
-    /// Without what only says how long a run lasts, which may be moved when it goes on.
+    /// What decides the numbers of a run: how long it lasts only if something goes by the share that is done.
+    #[must_use]
+    pub fn decisive(&self) -> Self {
+        let mut config = self.without_limits();
+        let train = &self.train;
+        if train.schedule.needs_end() || train.scheduled_sampling == ScheduledSampling::Linear {
+            (config.train.max_updates, config.train.max_epochs) = (train.max_updates, train.max_epochs);
+            (config.train.max_minutes, config.train.stop_after) = (train.max_minutes, train.stop_after);
+        }
+        config
+    }
+
+    /// Without what only says how long a run lasts.
     #[must_use]
     pub fn without_limits(&self) -> Self {
         let mut config = self.clone();

@@ -6,18 +6,24 @@ use std::path::{Path, PathBuf};
 
 use super::events;
 use super::metrics::METRICS_FILE;
-use super::receipt::RECEIPT_FILE;
+use super::receipt::{RECEIPT_FILE, sum};
+use super::state::Best;
 use super::{Start, TrainError, kept};
-use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE};
+use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointError, MODEL_FILE, STATE_FILE, replace};
 use crate::config::Metric;
 use crate::shortlist::SHORTLIST_FILE;
 use crate::stored::Storage;
 
+/// The model of a new best validation, until there is a state that knows it.
+pub(super) const NEXT_MODEL: &str = "model.safetensors.next";
+
 /// The files of a run, and of what was learnt for its tokenizers.
-const FILES: [&str; 9] = [
+/// The state comes first: without it nobody takes for a training what is left when their removal is cut off.
+const FILES: [&str; 10] = [
+    STATE_FILE,
     CONFIG_FILE,
     MODEL_FILE,
-    STATE_FILE,
+    NEXT_MODEL,
     METRICS_FILE,
     RECEIPT_FILE,
     SHORTLIST_FILE,
@@ -89,16 +95,46 @@ pub(super) fn has_state(dir: &Path) -> Result<bool, TrainError> {
     Ok(false)
 }
 
-/// A state names a best validation, whose weights only the model file has.
-pub(super) fn need_model(dir: &Path) -> Result<(), TrainError> {
-    if dir.join(MODEL_FILE).exists() {
-        return Ok(());
+/// A state names a best validation, whose weights only the model file has; or the file beside it, if the run was killed before that took its place.
+/// Whether it is that one.
+pub(super) fn find_model(dir: &Path, best: Option<&Best>) -> Result<bool, TrainError> {
+    let refused = |what, remedy| Err(TrainError::NothingToResume { dir: dir.to_owned(), what, remedy });
+    let put_back = "put that file back, or start over with --overwrite";
+    let is_there = dir.join(MODEL_FILE).exists();
+    let Some(best) = best else {
+        return if is_there {
+            refused("it has a `model.safetensors`, and its state knows of no validation", "move that file away")
+        } else {
+            Ok(false)
+        };
+    };
+    let Some(want) = &best.model_sha256 else {
+        // A state of an older version.
+        return if is_there {
+            Ok(false)
+        } else {
+            refused("`model.safetensors` is missing, the weights of its best validation", put_back)
+        };
+    };
+    let is_it = |file: &str| Ok::<_, TrainError>(dir.join(file).exists() && sum(&dir.join(file))? == *want);
+    if is_it(MODEL_FILE)? {
+        return Ok(false);
     }
-    Err(TrainError::NothingToResume {
-        dir: dir.to_owned(),
-        what: "`model.safetensors` is missing, the weights of its best validation",
-        remedy: "put that file back, or start over with --overwrite",
-    })
+    if is_it(NEXT_MODEL)? {
+        return Ok(true);
+    }
+    if is_there {
+        return refused(
+            "`model.safetensors` is not the model of its best validation (its SHA-256 is another)",
+            put_back,
+        );
+    }
+    refused("`model.safetensors` is missing, the weights of its best validation", put_back)
+}
+
+/// Puts the model of a new best validation in the place of the one before.
+pub(super) fn put_in_place(dir: &Path) -> Result<(), TrainError> {
+    Ok(replace(&dir.join(NEXT_MODEL), &dir.join(MODEL_FILE))?)
 }
 
 /// Empties the folder of what an earlier run left in it.
@@ -121,10 +157,12 @@ pub(super) fn clear(dir: &Path) -> Result<(), TrainError> {
     Ok(kept::clear(dir)?)
 }
 
-/// Removes what a killed run had written by half, under the temporary names that are never read.
+/// Removes what a killed run had written by half, under the temporary names that are never read, and a model that no state knows.
 pub(super) fn remove_halves(dir: &Path) {
-    for file in FILES {
+    let models = Metric::ALL.map(|metric| dir.join(BEST).join(metric.key())).into_iter().chain(kept::folders(dir));
+    let halves = models.chain([dir.to_owned()]).flat_map(|folder| FILES.map(|file| folder.join(format!("{file}.tmp"))));
+    for path in halves.chain([dir.join(NEXT_MODEL)]) {
         // What cannot be removed is overwritten next time.
-        drop(fs::remove_file(dir.join(format!("{file}.tmp"))));
+        drop(fs::remove_file(path));
     }
 }

@@ -1,10 +1,12 @@
 //! What a training starts from: random weights, the weights of another model, or word vectors in the place of random embeddings.
 
+use sha2::{Digest, Sha256};
+
 use super::{Event, Observer, TrainError};
 use crate::backend::Cpu;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, TextMode, TiedEmbeddings};
-use crate::data::{Side, VectorReport, WordVectors};
+use crate::data::{DataError, Side, VectorReport, WordVectors, file_sha256, hex};
 use crate::params::{ParamSpec, Params};
 use crate::text::Tokenizers;
 
@@ -50,6 +52,28 @@ impl Initial {
             }
             Self::Vectors(files) => Ok(files.check(config)?),
         }
+    }
+
+    /// The sum of the model, or of the files of word vectors; none of random weights.
+    pub(super) fn sha256(&self) -> Result<Option<String>, TrainError> {
+        let mut hash = Sha256::new();
+        match self {
+            Self::Random => return Ok(None),
+            Self::Model(model) => {
+                hash.update(model.tokenizers.sha256());
+                for values in &model.values {
+                    values.to_f32().iter().for_each(|value| hash.update(value.to_le_bytes()));
+                }
+            }
+            Self::Vectors(VectorFiles { src, tgt }) => {
+                for (side, file) in [("source", src), ("target", tgt)] {
+                    let Some(WordVectors(path)) = file else { continue };
+                    let sum = file_sha256(path).map_err(|source| DataError::Io { path: path.clone(), source })?;
+                    hash.update(format!("{side} {sum} "));
+                }
+            }
+        }
+        Ok(Some(hex(hash)))
     }
 
     /// The tokenizers that come with it.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::batches::Batches;
-use super::folder::BEST;
+use super::folder::{BEST, NEXT_MODEL, put_in_place};
 use super::kept;
 use super::learner::Learner;
 use super::metrics::Metrics;
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::align::GivenRows;
 use crate::backend::{Cpu, CrossEntropy, GuidedLoss, Purpose};
-use crate::checkpoint::{Checkpoint, CheckpointError, MODEL_FILE};
+use crate::checkpoint::{Checkpoint, CheckpointError, MODEL_FILE, write_tensors};
 use crate::config::{Config, Period, Reached};
 use crate::data::{Batch, DataError};
 use crate::model::{Guidance, Seq2Seq};
@@ -75,10 +75,11 @@ pub(super) struct Run {
     pub(super) seconds_before: f64,
     pub(super) clock: Instant,
     pub(super) on_divergence: OnDivergence,
-    /// What the receipt says of files: those read, those of the folder, and what changed on the way.
+    /// What the receipt says of files: those read and those of the folder.
     pub(super) provenance: Provenance,
     pub(super) sums: BTreeMap<String, String>,
-    pub(super) changed: Vec<String>,
+    /// The sum of a model that is written and waits for a state that knows it.
+    pub(super) next_model: Option<String>,
     /// Keeps other trainings out of the folder.
     pub(super) _lock: File,
 }
@@ -100,6 +101,7 @@ impl Run {
         let ending = loop {
             let limit = self.done() >= 1.0;
             let step = if limit && self.position.validated < self.position.update {
+                self.position.validated_at_limit = true;
                 self.validate(observer)
             } else if self.is_out_of_patience() {
                 break Ending::Patience;
@@ -129,6 +131,7 @@ impl Run {
         observer.event(Event::Update(&report));
         let is_asked = stop.take_checkpoint();
         if self.validation_is_due(is_epoch_over, &before, &report.reached) {
+            self.position.validated_at_limit = false;
             self.validate(observer)
         } else if is_asked || self.config.train.checkpoint_every.is_met(&before, &report.reached) {
             self.checkpoint(if is_asked { Asked::Yes } else { Asked::No }, observer)
@@ -156,6 +159,10 @@ impl Run {
         let read = |slot: &str, spec: &ParamSpec| found.values(slot, spec);
         self.learner = Learner::resume(&self.cpu, specs, &self.config.train, found.position.update, read)?;
         self.position = Position { rate_factor, ..found.position };
+        // A model that no state knows is none.
+        self.next_model = None;
+        let update = self.position.update;
+        self.origin.record(format!("it went back to update {update} with the rate times {rate_factor}"));
         self.batches.select(self.position.epoch, observer)?;
         self.metrics = Metrics::open(&self.dir, self.position.update, self.position.validated, &self.config.train)?;
         observer.event(Event::RolledBack { error: &error, update: self.position.update, rate_factor });
@@ -181,7 +188,7 @@ impl Run {
 
     /// The share of the run that is done, by the limit that comes first.
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-    fn done(&self) -> f64 {
+    pub(super) fn done(&self) -> f64 {
         let limits = &self.config.train;
         // Where a stream ends is known when it ends.
         let is_stream = self.batches.is_stream();
@@ -373,10 +380,9 @@ impl Run {
         validation.is_best = best.is_none_or(|best| score.is_some_and(|score| metric.is_better(score, best)));
         self.position.validated = self.position.update;
         if validation.is_best {
-            self.position.best = Some(Best::of(&validation));
+            let model_sha256 = self.write_next_model()?;
+            self.position.best = Some(Best::of(&validation, model_sha256));
             self.position.stale = 0;
-            Checkpoint::save_params(&self.dir, self.learner.model(), &self.cpu)?;
-            self.sums.insert(MODEL_FILE.to_owned(), sum(&self.dir.join(MODEL_FILE))?);
         } else if self.position.update > self.config.train.warmup {
             // While the rate still rises, a validation that is not better says nothing.
             self.position.stale += 1;
@@ -387,6 +393,15 @@ impl Run {
         self.metrics.validation(&validation)?;
         observer.event(Event::Validated(&validation));
         self.checkpoint(Asked::No, observer)
+    }
+
+    /// Writes the model beside the one of the folder, whose place it takes once a state has its sum.
+    fn write_next_model(&mut self) -> Result<String, TrainError> {
+        let path = self.dir.join(NEXT_MODEL);
+        write_tensors(&path, &self.learner.model().tensors(&self.cpu, ""), None)?;
+        let sum = sum(&path)?;
+        self.next_model = Some(sum.clone());
+        Ok(sum)
     }
 
     /// Keeps the model of a validation beside the others, if any are to be kept.
@@ -428,11 +443,15 @@ impl Run {
         Ok(())
     }
 
-    /// Writes the state, then the receipt: only the first is needed to go on.
+    /// Writes the state, puts the model that it knows in its place, then writes the receipt: only the first is needed to go on.
     pub(super) fn save_state(&mut self) -> Result<(), TrainError> {
         self.metrics.sync()?;
         let tensors = self.learner.tensors(&self.cpu);
         State { origin: &self.origin, position: &self.position, tensors }.save(&self.dir)?;
+        if let Some(sum) = self.next_model.take() {
+            put_in_place(&self.dir)?;
+            self.sums.insert(MODEL_FILE.to_owned(), sum);
+        }
         self.write_receipt(None)
     }
 }

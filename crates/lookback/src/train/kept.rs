@@ -42,9 +42,14 @@ fn updates(dir: &Path) -> Result<Vec<u64>, CheckpointError> {
     Ok(entries.filter_map(|entry| name(entry.ok()?)).collect())
 }
 
-/// Removes a model; what someone else put beside it stays.
+/// The folders there are, as far as they can be read.
+pub(super) fn folders(dir: &Path) -> Vec<PathBuf> {
+    updates(dir).unwrap_or_default().into_iter().map(|update| folder(dir, update)).collect()
+}
+
+/// Removes a model, and what of it was written by half; what someone else put beside it stays.
 fn remove(folder: &Path) -> Result<(), CheckpointError> {
-    for path in FILES.map(|file| folder.join(file)) {
+    for path in FILES.iter().flat_map(|file| [folder.join(file), folder.join(format!("{file}.tmp"))]) {
         match fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 return Err(CheckpointError::Write { path, source });
@@ -74,6 +79,7 @@ mod tests {
             FILES.iter().for_each(|file| fs::write(folder(dir, update).join(file), "x").expect("a file"));
         }
         fs::write(folder(dir, 5).join("notes"), "mine").expect("a file");
+        fs::write(folder(dir, 10).join("model.safetensors.tmp"), "half").expect("a file");
         prune(dir, 2, 20).expect("removable");
         let mut left = updates(dir).expect("a folder");
         left.sort_unstable();

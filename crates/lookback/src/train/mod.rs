@@ -96,7 +96,8 @@ pub struct GoldPairs {
 /// How a run is led.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunOptions {
-    /// What may be another than when a resumed run was started: `data`, `tokenizer`, or keys of the configuration (`train.learning_rate`).
+    /// What may be another than when a resumed run was started: `data`, `tokenizer`, `initial` (what the weights began with), or keys of the configuration
+    /// (`train.learning_rate`).
     pub allow_changed: Vec<String>,
     /// What happens when the numbers are not finite any more.
     pub on_divergence: OnDivergence,
@@ -117,13 +118,17 @@ pub enum OnDivergence {
 impl RunOptions {
     /// Fails if a change is named that there is not, or that cannot be made while a run goes on.
     fn check(&self) -> Result<(), TrainError> {
-        let known =
-            || crate::config::keys().into_iter().map(|key| key.name).chain(["data", "tokenizer"].map(str::to_owned));
+        let known = || {
+            crate::config::keys()
+                .into_iter()
+                .map(|key| key.name)
+                .chain(["data", "tokenizer", "initial"].map(str::to_owned))
+        };
         for name in &self.allow_changed {
             if !known().any(|known| known == *name) {
                 return Err(TrainError::Unchangeable {
                     name: name.clone(),
-                    why: "is neither `data`, `tokenizer` nor a key of the configuration",
+                    why: "is neither `data`, `tokenizer`, `initial` nor a key of the configuration",
                 });
             }
             // The state holds what it was made for.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::batches::{Batches, Guide};
 use super::estimate::{self, Estimate, Held};
-use super::folder::{clear, has_state, lock, need_folder, need_model, refuse_occupied, remove_halves};
+use super::folder::{clear, find_model, has_state, lock, need_folder, put_in_place, refuse_occupied, remove_halves};
 use super::gold::GoldSet;
 use super::job::Run;
 use super::learner::Learner;
@@ -51,17 +51,21 @@ impl Run {
         };
         let cpu = config.train_on(cpu)?;
         let mut fitted = config.clone();
-        let origin = Origin::new(&config, &train, &valid, &aligned)?;
+        let origin = Origin::new(&config, [&train, &valid], &aligned, &initial, cpu.isa())?;
         let resumed = start == Start::Resume;
         if resumed {
             need_folder(&dir)?;
         }
         let held = if resumed { Some(lock(&dir)?) } else { None };
         let goes_on = resumed && has_state(&dir)?;
-        let (tokenizers, changed) = if goes_on {
-            take_up(&dir, &origin, given, &options)?
-        } else {
-            (given.map_or_else(|| train_tokenizers(&config, &train), Ok)?, Vec::new())
+        let taken = if goes_on { Some(TakenUp::of(&dir, &origin, given.as_ref(), &options)?) } else { None };
+        let (tokenizers, origin) = match &taken {
+            Some(taken) => (taken.tokenizers.clone(), taken.origin.clone()),
+            None => {
+                let tokenizers = given.map_or_else(|| train_tokenizers(&config, &train), Ok)?;
+                let origin = origin.with_tokenizers(&tokenizers);
+                (tokenizers, origin)
+            }
         };
         let (examples, mut skipped_train) = encode_corpus(&train, &tokenizers, config.data.limits())?;
         let (valid_examples, skipped_valid) = encode_corpus(&valid, &tokenizers, config.data.limits())?;
@@ -86,9 +90,9 @@ impl Run {
         estimate::fit(&mut fitted, vocab, pairs, shapes)?;
         let config = fitted;
         let (model, specs) = Seq2Seq::new(&config.model, vocab[0], vocab[1]);
-        let (learner, mut position) = if goes_on {
+        let (learner, mut position) = if let Some(taken) = &taken {
             let found = State::find(&dir, &specs, &Learner::<Cpu>::slots(&config.train));
-            let found = found.map_err(|error| unfit(&dir, &changed, error))?;
+            let found = found.map_err(|error| taken.unfit(&dir, error))?;
             let read = |slot: &str, spec: &ParamSpec| found.values(slot, spec);
             let learner = Learner::resume(&cpu, specs, &config.train, found.position.update, read)?;
             (learner, found.position)
@@ -102,7 +106,10 @@ impl Run {
             Some(held) => held,
             None => lock(&dir)?,
         };
-        if goes_on {
+        if let Some(taken) = &taken {
+            if taken.model_waits {
+                put_in_place(&dir)?;
+            }
             remove_halves(&dir);
         } else {
             refuse_occupied(&dir, start)?;
@@ -139,7 +146,7 @@ impl Run {
             resumed_at: resumed.then_some(position.update),
             threads: cpu.threads(),
             isa: cpu.isa().name(),
-            isa_before: before.as_ref().map(|receipt| receipt.instruction_set.clone()),
+            isa_before: taken.as_ref().and_then(|taken| taken.isa_before.clone()),
         };
         let mut run = Self {
             valid: ValidationSet::new(&valid, valid_examples, gold, &tokenizers, &config)?,
@@ -161,11 +168,15 @@ impl Run {
             clock,
             on_divergence: options.on_divergence,
             provenance: options.provenance,
-            changed: before.into_iter().flat_map(|receipt| receipt.changed).chain(changed).collect(),
+            next_model: None,
             _lock: held,
         };
         if !goes_on {
             run.save_state()?;
+        } else if run.position.validated_at_limit && run.done() < 1.0 {
+            // With the limits it has now it would not have validated there.
+            let update = run.position.validated;
+            run.origin.record(format!("a limit that it had met after update {update} was moved"));
         }
         ready.estimate.epoch_seconds = run.rehearse()?;
         observer.event(Event::Ready(&ready));
@@ -173,39 +184,42 @@ impl Run {
     }
 }
 
-/// The tokenizers of a run that goes on, which must be the one that was started, and what changed with leave.
-fn take_up(
-    dir: &Path,
-    origin: &Origin,
-    given: Option<Tokenizers>,
-    options: &RunOptions,
-) -> Result<(Tokenizers, Vec<String>), TrainError> {
-    options.check()?;
-    let (_, stored, position) = State::read(dir)?;
-    if position.best.is_some() {
-        need_model(dir)?;
-    }
-    let mut changes = origin.changes(&stored);
-    let mut tokenizers = Tokenizers::load(dir)?;
-    if let Some(given) = given.filter(|given| given.to_json() != tokenizers.to_json()) {
-        changes.push(("tokenizer".to_owned(), "the tokenizer".to_owned()));
-        tokenizers = given;
-    }
-    let (allowed, refused): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|(name, _)| options.allow_changed.contains(name));
-    let words = |changes: Vec<(String, String)>| changes.into_iter().map(|(_, what)| what).collect::<Vec<_>>();
-    if refused.is_empty() {
-        return Ok((tokenizers, words(allowed)));
-    }
-    Err(TrainError::Changed { dir: dir.to_owned(), what: words(refused).join(", ") })
+/// What a run that goes on finds in its folder.
+struct TakenUp {
+    tokenizers: Tokenizers,
+    origin: Origin,
+    /// What is another than it was, with leave.
+    changes: Vec<String>,
+    /// Whether the model of its best validation has not taken its place yet.
+    model_waits: bool,
+    isa_before: Option<String>,
 }
 
-/// Of a state that cannot be loaded: that it is not damaged but of another model, if something of the model changed.
-fn unfit(dir: &Path, changed: &[String], error: TrainError) -> TrainError {
-    if changed.is_empty() {
-        return error;
+impl TakenUp {
+    /// Of the run that was started in `dir`; `origin` is what it is to go on with.
+    fn of(dir: &Path, origin: &Origin, given: Option<&Tokenizers>, options: &RunOptions) -> Result<Self, TrainError> {
+        options.check()?;
+        let (_, before, position) = State::read(dir)?;
+        let model_waits = find_model(dir, position.best.as_ref())?;
+        let tokenizers = given.map_or_else(|| Tokenizers::load(dir), |given| Ok(given.clone()))?;
+        let origin = origin.clone().with_tokenizers(&tokenizers);
+        let (allowed, refused): (Vec<_>, Vec<_>) =
+            origin.changes(&before).into_iter().partition(|(name, _)| options.allow_changed.contains(name));
+        let words = |changes: Vec<(String, String)>| changes.into_iter().map(|(_, what)| what).collect::<Vec<_>>();
+        if !refused.is_empty() {
+            return Err(TrainError::Changed { dir: dir.to_owned(), what: words(refused).join(", ") });
+        }
+        let (changes, isa_before) = (words(allowed), before.instruction_set().map(str::to_owned));
+        Ok(Self { origin: origin.after(&before, &changes), tokenizers, changes, model_waits, isa_before })
     }
-    TrainError::Unfit { dir: dir.to_owned(), changed: changed.join(", "), source: Box::new(error) }
+
+    /// Of a state that cannot be loaded: that it is not damaged but of another model, if something of the model changed.
+    fn unfit(&self, dir: &Path, error: TrainError) -> TrainError {
+        if self.changes.is_empty() {
+            return error;
+        }
+        TrainError::Unfit { dir: dir.to_owned(), changed: self.changes.join(", "), source: Box::new(error) }
+    }
 }
 
 /// Validation translates every source, also those that are too long for the loss; `location` attention cannot.

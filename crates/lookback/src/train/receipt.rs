@@ -47,7 +47,8 @@ pub struct Receipt {
     pub provenance: Provenance,
     /// SHA-256 over the pairs to learn from and to validate on, as they were read.
     pub pairs: [String; 2],
-    /// What was another when the run was resumed, and allowed.
+    /// What a run that goes straight through would not have done: changes when it was resumed, limits that were moved after it had met them, another
+    /// instruction set or version, going back after a divergence.
     pub changed: Vec<String>,
     /// SHA-256 of the model folder's files: configuration, tokenizers, weights.
     pub files: BTreeMap<String, String>,
@@ -202,7 +203,7 @@ impl Run {
             ended,
             provenance: self.provenance.clone(),
             pairs: self.origin.pairs(),
-            changed: self.changed.clone(),
+            changed: self.origin.changed.clone(),
             files: self.sums.clone(),
             validation: self.position.best.as_ref().map(|best| validated(best.validation())),
         };

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aligned, GoldPairs, TrainError, Validation};
+use super::{Aligned, GoldPairs, Initial, TrainError, Validation};
 use crate::align::GivenLinks;
+use crate::backend::Isa;
 use crate::checkpoint::{CheckpointError, STATE_FILE, Tensor, TensorFile, write_tensors};
 use crate::config::{Config, Metric};
-use crate::data::{Corpus, DataError, StreamPosition, fingerprint};
+use crate::data::{Corpus, StreamPosition, fingerprint};
 use crate::params::ParamSpec;
+use crate::text::Tokenizers;
 
 /// Where a training stands, beside its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +39,9 @@ pub(super) struct Position {
     pub(super) rate_factor: f64,
     /// The update of the last validation.
     pub(super) validated: u64,
+    /// Whether that one was made only because the run had come to a limit.
+    #[serde(default)]
+    pub(super) validated_at_limit: bool,
     /// Where the buffer at hand ends in the stream, if the pairs come from one.
     #[serde(default)]
     pub(super) stream: Option<StreamPosition>,
@@ -74,6 +79,7 @@ impl Position {
             tokens: 0,
             rate_factor: 1.0,
             validated: 0,
+            validated_at_limit: false,
             stream: None,
         }
     }
@@ -89,22 +95,28 @@ pub(super) struct Best {
     #[serde(default)]
     accuracy: f64,
     scores: Vec<(Metric, f64)>,
+    /// The sum of its model; states of older versions do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) model_sha256: Option<String>,
 }
 
 impl Best {
-    pub(super) fn of(v: &Validation) -> Self {
-        Self { update: v.update, epoch: v.epoch, nll: v.nll, accuracy: v.accuracy, scores: v.scores.clone() }
+    pub(super) fn of(v: &Validation, model_sha256: String) -> Self {
+        let scores = v.scores.clone();
+        let model_sha256 = Some(model_sha256);
+        Self { update: v.update, epoch: v.epoch, nll: v.nll, accuracy: v.accuracy, scores, model_sha256 }
     }
 
     pub(super) fn validation(&self) -> Validation {
-        let Self { update, epoch, nll, accuracy, scores } = self.clone();
+        let Self { update, epoch, nll, accuracy, scores, .. } = self.clone();
         Validation { update, epoch, nll, accuracy, scores, attention: None, is_best: true, seconds: 0.0 }
     }
 }
 
-/// What a run was started with, to recognise it.
+/// What a run was started with, to recognise it, and what became of that on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Origin {
+    /// What decides its numbers.
     config: Config,
     train_sha256: String,
     valid_sha256: String,
@@ -114,17 +126,78 @@ pub(super) struct Origin {
     /// Of the pairs with known links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gold_sha256: Option<String>,
+    /// Of the model or the word vectors it began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    initial_sha256: Option<String>,
+    /// Of the tokenizers. States of older versions have neither this nor what follows.
+    #[serde(default)]
+    tokenizers_sha256: Option<String>,
+    /// What it was computed with last.
+    #[serde(default)]
+    instruction_set: Option<String>,
+    /// The version of the program that it was computed with last.
+    #[serde(default)]
+    version: Option<String>,
+    /// What a run that goes straight through would not have done.
+    #[serde(default)]
+    pub(super) changed: Vec<String>,
 }
 
 impl Origin {
-    pub(super) fn new(config: &Config, train: &Corpus, valid: &Corpus, aligned: &Aligned) -> Result<Self, DataError> {
+    /// Of a run whose tokenizers are not there yet.
+    pub(super) fn new(
+        config: &Config,
+        [train, valid]: [&Corpus; 2],
+        aligned: &Aligned,
+        initial: &Initial,
+        isa: Isa,
+    ) -> Result<Self, TrainError> {
         Ok(Self {
-            config: config.without_limits(),
+            config: config.decisive(),
             train_sha256: fingerprint(&train.pairs)?,
             valid_sha256: fingerprint(&valid.pairs)?,
             links_sha256: aligned.guide.as_ref().map(GivenLinks::sha256),
             gold_sha256: aligned.gold.as_ref().map(GoldPairs::sha256).transpose()?,
+            initial_sha256: initial.sha256()?,
+            tokenizers_sha256: None,
+            instruction_set: Some(isa.name().to_owned()),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            changed: Vec::new(),
         })
+    }
+
+    pub(super) fn with_tokenizers(self, tokenizers: &Tokenizers) -> Self {
+        Self { tokenizers_sha256: Some(tokenizers.sha256()), ..self }
+    }
+
+    /// The same run after `before`, whose way is a part of its own.
+    pub(super) fn after(mut self, before: &Self, changes: &[String]) -> Self {
+        self.changed.clone_from(&before.changed);
+        changes.iter().for_each(|change| self.record(change.clone()));
+        let computed_with = [
+            ("instruction set", before.instruction_set.clone(), self.instruction_set.clone()),
+            ("version", before.version.clone(), self.version.clone()),
+        ];
+        for (what, then, now) in computed_with {
+            if let (Some(then), Some(now)) = (then, now)
+                && then != now
+            {
+                self.record(format!("the {what} from {then} to {now}"));
+            }
+        }
+        self
+    }
+
+    /// Takes down what a run that goes straight through would not have done.
+    pub(super) fn record(&mut self, change: String) {
+        if !self.changed.contains(&change) {
+            self.changed.push(change);
+        }
+    }
+
+    /// What it was computed with last, if that is known.
+    pub(super) fn instruction_set(&self) -> Option<&str> {
+        self.instruction_set.as_deref()
     }
 
     /// The sums of the pairs to learn from and to validate on.
@@ -135,7 +208,7 @@ impl Origin {
     /// What differs from `before`: the name that allows it, and the change in words. Data that differ because they were held out by another seed or number
     /// are not a change of their own.
     pub(super) fn changes(&self, before: &Self) -> Vec<(String, String)> {
-        let changes = self.config.changes(&before.config);
+        let changes = self.config.changes(&before.config.decisive());
         let holds_out_others = changes.iter().any(|change| HELD_OUT_BY.contains(&change.key.as_str()));
         let data = [
             ("the training data", &self.train_sha256, &before.train_sha256),
@@ -145,9 +218,18 @@ impl Origin {
         let links = (self.links_sha256 != before.links_sha256).then_some("the alignments that guide the attention");
         let gold = (self.gold_sha256 != before.gold_sha256).then_some("the pairs with known links");
         let data = data.map(|(what, ..)| *what).chain(links).chain(gold);
-        let data: Vec<_> = data.map(|what| ("data".to_owned(), what.to_owned())).collect();
         // What is chosen from the data changes with them; they come first.
-        data.into_iter().chain(changes.into_iter().map(|change| (change.key.clone(), change.to_string()))).collect()
+        let mut all: Vec<_> = data.map(|what| ("data".to_owned(), what.to_owned())).collect();
+        if before.tokenizers_sha256.is_some() {
+            if self.tokenizers_sha256 != before.tokenizers_sha256 {
+                all.push(("tokenizer".to_owned(), "the tokenizer".to_owned()));
+            }
+            if self.initial_sha256 != before.initial_sha256 {
+                all.push(("initial".to_owned(), "the model or the word vectors it began with".to_owned()));
+            }
+        }
+        all.extend(changes.into_iter().map(|change| (change.key.clone(), change.to_string())));
+        all
     }
 }
 
