@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use lookback::checkpoint::Checkpoint;
-use lookback::config::{Config, CorpusSize, TextMode};
+use lookback::config::{Config, ConfigError, CorpusSize, TextMode};
 use lookback::data::{PairFiles, WordVectors, hold_out};
 use lookback::text::{TextError, Tokenizer, Tokenizers};
-use lookback::train::{Aligned, Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, train};
+use lookback::train::{Aligned, Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, check_folder, train};
 
 use crate::args::{Common, Divergence, TrainArgs};
 use crate::data::{Sources, is_stream, read_aloud, shell, tell_hold_out};
@@ -55,6 +55,15 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         config.text.mode.get_or_insert(TextMode::File);
         config.text.sharing.get_or_insert(given.sharing);
     }
+    if !args.dump_config {
+        // Before anything is read, which may take long.
+        let dir = args.out.as_ref().ok_or_else(|| Usage("give --out DIR".into()))?;
+        check_base(args, dir)?;
+        check_folder(dir, start(args))?;
+    }
+    if !matches!(initial, Initial::Model(_)) {
+        check_for_any(&with_given(config.clone(), args)?, &sources)?;
+    }
     let mut screen = Screen::new(common);
     let (corpus, mut rest) = sources.read_aloud(config.data.stream_buffer, &mut screen)?;
     // Before pairs are held out: the files have a line for each of them.
@@ -84,19 +93,13 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     };
     if args.dump_config {
         let size = CorpusSize::of(&corpus)?;
-        let config = if guide.is_some() { config.guided()? } else { config.unguided()? };
-        let config = if gold.is_some() { config.with_gold()? } else { config.without_gold()? };
-        let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
+        let config = with_given(config, args)?;
+        let config = resolved(config, size, rest.is_some())?;
         io::stdout().write_all(config.to_toml()?.as_bytes())?;
         return Ok(Done::Whole);
     }
     let dir = args.out.clone().ok_or_else(|| Usage("give --out DIR".into()))?;
-    check_base(args, &dir)?;
-    let start = match (args.resume, args.overwrite) {
-        (true, _) => Start::Resume,
-        (_, true) => Start::Overwrite,
-        _ => Start::Fresh,
-    };
+    let start = start(args);
     let watch = Watch::start()?;
     if start == Start::Overwrite {
         no_longer_ours(&dir)?;
@@ -122,6 +125,33 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         Ending::Limit => format!("try it: lookback translate -m {}", shell(&dir)),
     });
     Ok(if outcome.ending == Ending::Stopped { watch.done() } else { Done::Whole })
+}
+
+fn start(args: &TrainArgs) -> Start {
+    match (args.resume, args.overwrite) {
+        (true, _) => Start::Resume,
+        (_, true) => Start::Overwrite,
+        _ => Start::Fresh,
+    }
+}
+
+/// The configuration, to which what is given of words' links has been added.
+fn with_given(config: Config, args: &TrainArgs) -> Result<Config, ConfigError> {
+    let config = if args.guided.files.is_empty() { config.unguided()? } else { config.guided()? };
+    if args.guided.align_pairs.is_some() { config.with_gold() } else { config.without_gold() }
+}
+
+fn resolved(config: Config, size: CorpusSize, is_stream: bool) -> Result<Config, ConfigError> {
+    if is_stream { config.resolve_stream(size) } else { config.resolve(size) }
+}
+
+/// Refuses a configuration that fits neither the smallest corpus nor a large one.
+fn check_for_any(config: &Config, sources: &Sources) -> Result<(), ConfigError> {
+    let is_stream = matches!(sources, Sources::Stream(_));
+    let of = |size| resolved(config.clone(), size, is_stream).map(drop);
+    let small = of(CorpusSize { pairs: 100, words: 1.0, characters: 8.0 });
+    let large = of(CorpusSize { pairs: 1_000_000, words: 20.0, characters: 100.0 });
+    small.or(large)
 }
 
 /// Whether `--set` gives a key its value.

@@ -226,3 +226,13 @@ fn given_tokenizers_are_used_and_kept() {
     let alone = job(dir.path(), &["text.mode=file"], Start::Overwrite);
     assert!(refused(alone).starts_with("text.mode: `file` needs"));
 }
+
+#[test]
+fn a_divergence_names_line_and_corpus() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let steep = ["train.learning_rate=1e38", "train.warmup=1", "train.schedule=constant", "train.clip_norm=0.0"];
+    let error = train(job(dir.path(), &steep, Start::Fresh), &StopFlag::default(), &mut Silent);
+    let said = error.expect_err("it diverges").to_string();
+    let places: Vec<&str> = said.split_once("pairs of lines ").expect("places").1.split([',', ')', ';']).collect();
+    assert!(places[0].contains(" of corpus 1") || places[0].contains(" of corpus 2"), "{said}");
+}

@@ -117,6 +117,13 @@ fn periods_of_every_unit_say_when_it_validates_checkpoints_and_stops() {
     want.extend((want.last() != Some(&12)).then_some(12));
     assert_eq!(by_tokens.validated, want);
 
+    // States by tokens, and by a time that has passed after every update.
+    let states = |sets: &[&str]| -> Vec<u64> { of(sets).written.iter().map(|(update, _)| *update).collect() };
+    let due = states(&["train.validate_every=1h", &format!("train.checkpoint_every={every}t")]);
+    assert!(due.starts_with(&want), "{due:?} for {want:?}");
+    let by_time = states(&["train.validate_every=1h", "train.checkpoint_every=0.000001s"]);
+    assert!((1..=12).all(|update| by_time.contains(&update)), "{by_time:?}");
+
     let stop = format!("train.stop_after={}t", tokens[6] - 1);
     assert_eq!(of(&[&stop]).tokens, tokens[..7]);
     let epoch = of(&["train.stop_after=1e", "train.max_updates=1000"]);

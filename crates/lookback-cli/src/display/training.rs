@@ -138,6 +138,9 @@ impl TrainingDisplay {
         }
         if let Some(update) = ready.resumed_at {
             self.screen.line(&format!("resumed after update {update}"));
+            if ready.is_log_lost {
+                self.screen.line("warning: its metrics.jsonl is gone; a new one begins here");
+            }
             if let Some(before) = ready.isa_before.as_ref().filter(|before| *before != ready.isa) {
                 self.screen.line(&format!(
                     "warning: it was computed with {before} so far, and goes on with {}: results agree within rounding only",

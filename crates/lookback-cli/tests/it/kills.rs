@@ -32,12 +32,24 @@ fn whole(dir: &Path, more: &str) -> Ran {
     start(dir, more).wait_with_output().unwrap().into()
 }
 
+fn whole_of(dir: &Path, args: &str) -> Ran {
+    command(dir, args.split_whitespace()).output().unwrap().into()
+}
+
 /// What a repeated run must have, too: all files but the receipt, without the times of the metrics.
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    files_in(&dir.join("m"))
+}
+
+fn files_in(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(dir.join("m")).unwrap() {
+    for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            files.extend(files_in(&path).into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
+            continue;
+        }
         let mut bytes = fs::read(&path).unwrap();
         if name == "metrics.jsonl" {
             let timeless = String::from_utf8(bytes)
@@ -123,6 +135,40 @@ fn a_run_killed_at_any_moment_ends_with_the_bytes_of_one_that_was_not() {
     whole(dir.path(), &format!("--set train.max_updates={made} --resume")).ok();
     whole(other.path(), &format!("--set train.max_updates={made}")).ok();
     let (got, want) = (contents(dir.path()), contents(other.path()));
+    assert_eq!(got.keys().collect::<Vec<_>>(), want.keys().collect::<Vec<_>>());
+    for (name, bytes) in &want {
+        assert!(got[name] == *bytes, "{name} differs after {killed} kills");
+    }
+}
+
+#[test]
+fn a_run_that_keeps_several_models_is_killed_until_it_ends_and_has_them_all() {
+    let (dir, other) = (folder(), folder());
+    let more = "--set train.max_updates=40 --set train.ema=0.9 --set train.keep_checkpoints=2 --set train.keep_best=exact,accuracy \
+        --set train.validate_every=3";
+    let args = TINY.replace("--set train.validate_every=7", more);
+    whole_of(other.path(), &args).ok();
+    let mut dice = Dice::new();
+    let mut killed = 0;
+    loop {
+        let resume = if dir.path().join("m").exists() { "--resume" } else { "" };
+        let args = format!("{args} {resume}");
+        let mut child = command(dir.path(), args.split_whitespace()).stderr(Stdio::null()).spawn().unwrap();
+        // Most runs are long enough for a few updates, and each gets further than the last one on average.
+        thread::sleep(Duration::from_millis(30 + 8 * killed + dice.below(120)));
+        child.kill().unwrap();
+        if child.wait().unwrap().success() {
+            break;
+        }
+        killed += 1;
+        assert!(killed < 200, "it does not come to its end");
+    }
+    assert!(killed > 0);
+    let (got, want) = (contents(dir.path()), contents(other.path()));
+    assert!(
+        want.keys().any(|name| name.starts_with("best/"))
+            && want.keys().any(|name| name.starts_with("checkpoints/40/"))
+    );
     assert_eq!(got.keys().collect::<Vec<_>>(), want.keys().collect::<Vec<_>>());
     for (name, bytes) in &want {
         assert!(got[name] == *bytes, "{name} differs after {killed} kills");

@@ -194,3 +194,32 @@ fn a_run_that_did_not_go_straight_through_is_not_reproduced_and_says_why() {
     let said = run(dir.path(), "reproduce back", "").failed(2);
     assert!(said.contains("it went back to update 0 with the rate times 0.5"), "{said}");
 }
+
+#[test]
+fn what_can_be_refused_before_the_corpus_is_read_is() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("pairs.tsv"), pairs()).unwrap();
+    let train = |more: &str| run(dir.path(), &format!("train pairs.tsv {SMALL} --set train.max_updates=2 {more}"), "");
+    train("--out m").ok();
+    for (more, code, why) in [
+        ("--out m", 2, "`m` holds a training already"),
+        ("--out nowhere --resume", 2, "there is no such folder"),
+        ("--out new --set model.hidden=0", 2, "model.hidden: 0 is outside"),
+        ("--out new --set train.metric=aer", 2, "no known links were given"),
+        ("--out m --overwrite --init-from m", 2, "--init-from and --out are both `m`"),
+    ] {
+        let ran = train(more);
+        assert!(!ran.err.contains("read pairs.tsv"), "{more}: {}", ran.err);
+        let said = ran.failed(code);
+        assert!(said.contains(why), "{more}: {said}");
+    }
+    assert!(!dir.path().join("new").exists());
+
+    // A run whose metrics are gone says so and goes on.
+    fs::remove_file(dir.path().join("m/metrics.jsonl")).unwrap();
+    let ran = train("--out m --resume --set train.max_updates=3");
+    assert!(ran.err.contains("warning: its metrics.jsonl is gone; a new one begins here"), "{}", ran.err);
+    let ran = train("--out m --resume --set train.max_updates=4");
+    assert!(!ran.err.contains("metrics.jsonl"), "{}", ran.err);
+    ran.ok();
+}

@@ -96,6 +96,16 @@ impl Epochs {
         Self { examples, counts, options }
     }
 
+    /// The corpus, from 1, that example `number` is of; none if there is only one.
+    pub fn corpus_of(&self, number: u32) -> Option<usize> {
+        let mut end = 0;
+        let corpus = self.counts.iter().position(|count| {
+            end += count;
+            (number as usize) < end
+        });
+        corpus.filter(|_| self.counts.len() > 1).map(|corpus| corpus + 1)
+    }
+
     /// Epoch `number`.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The batches of a run, in the order of its seed, from any position: of corpora, an epoch at a time; of a stream, a buffer at a time.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::{BufferReport, Event, Observer, TrainError};
 use crate::align::{GivenRows, PairLinks, WeightsOf};
@@ -10,6 +11,26 @@ use crate::data::{
     Limits, MergeDropout, PairStream, StreamPosition, encode_pairs,
 };
 use crate::text::Tokenizers;
+
+/// Where a pair stands.
+#[derive(Debug)]
+pub(super) struct Place {
+    line: u64,
+    /// Its number, from 1, if there are several.
+    corpus: Option<usize>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.corpus {
+            Some(corpus) => write!(f, "{} of corpus {corpus}", self.line),
+            None => self.line.fmt(f),
+        }
+    }
+}
+
+/// Pairs of a batch that are named when its numbers are not finite.
+const PLACES: usize = 8;
 
 /// Examples and the plan of the epoch at hand.
 #[derive(Debug)]
@@ -126,6 +147,12 @@ impl Batches {
             None => usual.map(Cow::Borrowed).collect(),
         };
         Ok(Some(GivenRows::new(pairs.iter().map(AsRef::as_ref), batch, *step)))
+    }
+
+    /// Where the first pairs of `batch` stand, which is batch `index` of the epoch: their lines, and of which corpus if there are several.
+    pub(super) fn places<'a>(&'a self, index: usize, batch: &'a Batch) -> impl Iterator<Item = Place> + 'a {
+        let corpora = self.epoch().numbers(index).map(|number| self.epochs.corpus_of(number));
+        batch.lines.iter().zip(corpora).take(PLACES).map(|(&line, corpus)| Place { line, corpus })
     }
 
     /// The shapes of the epoch's batches.

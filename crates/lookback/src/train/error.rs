@@ -163,7 +163,7 @@ pub enum TrainError {
         what: &'static str,
         /// What it is instead.
         value: f64,
-        /// Lines of the corpus in its batch, the first few.
+        /// Lines of its batches' pairs, the first few of each, with their corpus if there are several.
         lines: String,
     },
     /// A step that was finite led to numbers that are not.

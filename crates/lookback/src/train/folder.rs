@@ -52,6 +52,17 @@ pub(super) fn lock(dir: &Path) -> Result<File, TrainError> {
     }
 }
 
+/// Fails if a training could not begin or go on in the folder, as far as its files' names say.
+///
+/// # Errors
+/// Of a fresh start, if it holds a training; of a resumed one, if there is no such folder.
+pub fn check_folder(dir: &Path, start: Start) -> Result<(), TrainError> {
+    match start {
+        Start::Resume => need_folder(dir),
+        Start::Fresh | Start::Overwrite => refuse_occupied(dir, start),
+    }
+}
+
 /// Refuses a folder that holds a training, if a fresh one is to begin.
 pub(super) fn refuse_occupied(dir: &Path, start: Start) -> Result<(), TrainError> {
     let is_occupied = FILES.iter().any(|file| dir.join(file).exists());
@@ -62,7 +73,7 @@ pub(super) fn refuse_occupied(dir: &Path, start: Start) -> Result<(), TrainError
 }
 
 /// Refuses to go on in a folder that there is not.
-pub(super) fn need_folder(dir: &Path) -> Result<(), TrainError> {
+fn need_folder(dir: &Path) -> Result<(), TrainError> {
     if dir.is_dir() {
         return Ok(());
     }

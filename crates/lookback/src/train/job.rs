@@ -1,33 +1,26 @@
 //! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::batches::Batches;
-use super::folder::{BEST, NEXT_MODEL, put_in_place};
-use super::kept;
+use super::folder::put_in_place;
 use super::learner::Learner;
 use super::metrics::Metrics;
-use super::receipt::{Provenance, sum};
-use super::sampling;
-use super::state::{Best, Origin, Position, State, first_not_finite};
+use super::origin::Origin;
+use super::receipt::Provenance;
+use super::state::{Best, Position, State};
 use super::validate::ValidationSet;
-use super::word_dropout::drop_words;
-use super::{
-    Asked, Ending, Event, Job, Observer, OnDivergence, Outcome, Progress, StopFlag, TrainError, UpdateReport,
-    Validation, learning_rate,
-};
-use crate::align::GivenRows;
-use crate::backend::{Cpu, CrossEntropy, GuidedLoss, Purpose};
-use crate::checkpoint::{Checkpoint, CheckpointError, MODEL_FILE, write_tensors};
+use super::{Asked, Ending, Event, Job, Observer, OnDivergence, Outcome, StopFlag, TrainError};
+use crate::backend::Cpu;
+use crate::checkpoint::MODEL_FILE;
 use crate::config::{Config, Period, Reached};
-use crate::data::{Batch, DataError};
-use crate::model::{Guidance, Seq2Seq};
-use crate::params::{Gradients, ParamSpec, Role};
-use crate::search::SearchError;
-use crate::tape::{Graph, Recording, Tape};
+use crate::data::Batch;
+use crate::model::Seq2Seq;
+use crate::params::{Gradients, ParamSpec};
+use crate::tape::Tape;
 use crate::text::Tokenizers;
 
 /// Updates between validations, if nothing is said about them and an epoch is shorter.
@@ -35,11 +28,6 @@ const SHORT_EPOCH: u64 = 50;
 
 /// The rate is halved no more than ten times.
 const LEAST_RATE_FACTOR: f64 = 1.0 / 1024.0;
-
-/// Seconds after which no further pass of a rehearsal begins.
-const REHEARSAL: f64 = 1.0;
-/// What Adam takes of a number, by what the norm does: measured with both.
-const ADAM_BY_NORM: f64 = 3.7;
 
 /// Trains a model and writes its folder.
 ///
@@ -82,18 +70,6 @@ pub(super) struct Run {
     pub(super) next_model: Option<String>,
     /// Keeps other trainings out of the folder.
     pub(super) _lock: File,
-}
-
-/// What the batches of an update add up to.
-#[derive(Debug, Default)]
-struct Sums {
-    loss: f64,
-    /// Tokens that the model found most probable.
-    right: u64,
-    tokens: u64,
-    guided: GuidedLoss,
-    /// The first lines of each batch.
-    lines: Vec<u64>,
 }
 
 impl Run {
@@ -176,7 +152,7 @@ impl Run {
 
     /// How far it has come.
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-    fn reached(&self) -> Reached {
+    pub(super) fn reached(&self) -> Reached {
         let batches = self.batches.count().max(1) as f64;
         Reached {
             updates: self.position.update,
@@ -202,140 +178,8 @@ impl Run {
         periods.into_iter().flatten().map(|period| period.share(&reached)).fold(0.0, f64::max).min(1.0)
     }
 
-    /// One update: forward and backward over one batch or several, then a step of the optimiser.
-    fn update(&mut self, observer: &mut dyn Observer) -> Result<UpdateReport, TrainError> {
-        let start = Instant::now();
-        let done = self.done();
-        let config = &self.config.train;
-        let (update, epoch, first_batch) = (self.position.update + 1, self.position.epoch, self.position.batch);
-        let at = Progress { update, epoch, done, plateau: self.position.plateau };
-        let rate = learning_rate(config, at) * self.position.rate_factor;
-        let sampled = sampling::share(config, update, done);
-        self.learner.params.prepare(&self.cpu, Purpose::Train);
-        self.gradients.clear(&self.cpu);
-        let mut sums = Sums::default();
-        for part in 0..config.accumulate {
-            // A stream may end before an update is full.
-            if self.batches.is_over() {
-                break;
-            }
-            // Every forward pass draws its own masks.
-            let step = (update - 1) * self.config.train.accumulate as u64 + part as u64 + 1;
-            self.pass(step, sampled, &mut sums, observer)?;
-        }
-        let Sums { loss, right, tokens, guided, lines } = sums;
-        #[allow(clippy::cast_precision_loss, reason = "tokens of a batch are far below 2⁵²")]
-        let (loss, accuracy) = (loss / tokens.max(1) as f64, right as f64 / tokens.max(1) as f64);
-        let norm = self.learner.step(&self.cpu, &mut self.gradients, rate, tokens);
-        #[allow(clippy::cast_precision_loss, reason = "positions of a batch are far below 2⁵²")]
-        let guided_alignment = (guided.rows > 0).then(|| guided.loss / guided.rows as f64);
-        if !loss.is_finite() || !norm.is_finite() {
-            let lines = lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-            let (what, value) = if loss.is_finite() { ("norm of the gradient", norm) } else { ("loss", loss) };
-            return Err(TrainError::Diverged { update, epoch, batch: first_batch + 1, what, value, lines });
-        }
-        (self.position.update, self.position.tokens) = (update, self.position.tokens + tokens);
-        self.position.last_epoch = epoch;
-        Ok(UpdateReport {
-            update,
-            epoch,
-            loss,
-            guided_alignment,
-            accuracy,
-            gradient_norm: norm,
-            learning_rate: rate,
-            tokens,
-            seconds: start.elapsed().as_secs_f64(),
-            done: self.done(),
-            reached: self.reached(),
-        })
-    }
-
-    /// Forward and backward over the next batch; gradients are added.
-    fn pass(
-        &mut self,
-        step: u64,
-        sampled: f64,
-        sums: &mut Sums,
-        observer: &mut dyn Observer,
-    ) -> Result<(), TrainError> {
-        let mut batch = std::mem::take(&mut self.batch);
-        let given = self.batches.lay_out(self.position.batch, &mut batch)?;
-        self.advance(observer)?;
-        if sampled > 0.0 {
-            self.tape.reset();
-            let mut graph = Graph::inference(&self.cpu, &self.learner.params, &mut self.tape);
-            let own = self.model.predictions(&mut graph, &batch);
-            sampling::mix(&mut batch, &own, sampled, self.config.seed, step);
-        }
-        let config = &self.config.train;
-        drop_words(&mut batch, [config.word_dropout_src, config.word_dropout_tgt], self.config.seed, step);
-        let (loss, guided) = self.learn(&batch, given.as_ref(), step);
-        sums.loss += loss.loss;
-        sums.right += loss.right;
-        sums.tokens += loss.tokens;
-        sums.guided.loss += guided.loss;
-        sums.guided.rows += guided.rows;
-        sums.lines.extend(batch.lines.iter().take(8).copied());
-        self.batch = batch;
-        Ok(())
-    }
-
-    /// Forward and backward over a batch, whose attention may be drawn towards given rows.
-    fn learn(&mut self, batch: &Batch, given: Option<&GivenRows>, step: u64) -> (CrossEntropy, GuidedLoss) {
-        let recording = Recording::On { seed: self.config.seed, step };
-        self.tape.reset();
-        let params = &self.learner.params;
-        let mut graph = Graph::training(&self.cpu, params, &mut self.tape, &mut self.gradients, recording);
-        let config = &self.config.train;
-        let epsilon = config.label_smoothing;
-        let (loss, guided) = match (given, config.guided_alignment_cost, config.guided_alignment_weight) {
-            (Some(given), Some(cost), Some(weight)) => {
-                let guidance = Guidance { given: given.rows(), cost: cost.into(), weight };
-                self.model.guided_loss(&mut graph, batch, epsilon, guidance)
-            }
-            _ => (self.model.loss(&mut graph, batch, epsilon), GuidedLoss::default()),
-        };
-        graph.backward();
-        (loss, guided)
-    }
-
-    /// Seconds an epoch will take without its validation, from a few passes whose gradients are thrown away: nothing of the training changes.
-    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-    pub(super) fn rehearse(&mut self) -> Result<f64, DataError> {
-        let (count, clock) = (self.batches.count(), Instant::now());
-        if count == 0 {
-            return Ok(0.0);
-        }
-        self.learner.params.prepare(&self.cpu, Purpose::Train);
-        let (mut seconds, mut tokens, mut batch) = (0.0, 0, Batch::default());
-        // The first pass makes buffers and warms caches.
-        for (i, place) in [3, 3, 1, 5].into_iter().enumerate() {
-            if i > 1 && clock.elapsed().as_secs_f64() > REHEARSAL {
-                break;
-            }
-            let given = self.batches.lay_out(count * place / 6, &mut batch)?;
-            let start = Instant::now();
-            self.learn(&batch, given.as_ref(), 1);
-            if i > 0 {
-                seconds += start.elapsed().as_secs_f64();
-                tokens += batch.src_tokens + batch.tgt_tokens;
-            }
-        }
-        // The norm reads the gradients that are kept whole, an update goes through all parameters.
-        let numbers = |which: fn(&&ParamSpec) -> bool| {
-            self.learner.params.specs().iter().filter(which).map(ParamSpec::len).sum::<usize>() as f64
-        };
-        let by_norm = 1.0 + ADAM_BY_NORM * numbers(|_| true) / numbers(|spec| spec.role != Role::LookUp);
-        let start = Instant::now();
-        self.gradients.norm(&self.cpu);
-        let update = by_norm * start.elapsed().as_secs_f64();
-        let updates = count.div_ceil(self.config.train.accumulate) as f64;
-        Ok(seconds / tokens as f64 * self.batches.tokens() as f64 + updates * update)
-    }
-
     /// Moves to the next batch.
-    fn advance(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    pub(super) fn advance(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.position.batch += 1;
         // A buffer may have nothing that takes part.
         while self.position.batch >= self.batches.count() && !self.batches.is_over() {
@@ -355,89 +199,7 @@ impl Run {
         self.config.train.patience > 0 && self.position.stale >= self.config.train.patience
     }
 
-    /// Validates after the last update.
-    fn validate(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        observer.event(Event::Validating);
-        if let Some(tensor) = first_not_finite(&self.learner.model().tensors(&self.cpu, "")) {
-            return Err(TrainError::NotFinite { update: self.position.update, tensor: tensor.to_owned() });
-        }
-        let Self { cpu, model, learner, tape, tokenizers, config, .. } = self;
-        let update = self.position.update;
-        let mut validation = match self.valid.run(cpu, model, learner.shown(), tape, tokenizers, config) {
-            Err(TrainError::Search(SearchError::NotFinite { .. })) => {
-                return Err(TrainError::ValidationNotFinite { update });
-            }
-            ended => ended?,
-        };
-        // Before anything is written: such a model is not the best one, and not one to go on from.
-        if !validation.nll.is_finite() {
-            return Err(TrainError::ValidationNotFinite { update });
-        }
-        (validation.update, validation.epoch) = (update, self.position.last_epoch());
-        let metric = config.train.metric;
-        let best = self.position.best.as_ref().and_then(|best| best.validation().score(metric));
-        let score = validation.score(metric);
-        validation.is_best = best.is_none_or(|best| score.is_some_and(|score| metric.is_better(score, best)));
-        self.position.validated = self.position.update;
-        if validation.is_best {
-            let model_sha256 = self.write_next_model()?;
-            self.position.best = Some(Best::of(&validation, model_sha256));
-            self.position.stale = 0;
-        } else if self.position.update > self.config.train.warmup {
-            // While the rate still rises, a validation that is not better says nothing.
-            self.position.stale += 1;
-            self.position.plateau *= self.config.train.decay;
-        }
-        self.keep()?;
-        self.keep_best(&validation)?;
-        self.metrics.validation(&validation)?;
-        observer.event(Event::Validated(&validation));
-        self.checkpoint(Asked::No, observer)
-    }
-
-    /// Writes the model beside the one of the folder, whose place it takes once a state has its sum.
-    fn write_next_model(&mut self) -> Result<String, TrainError> {
-        let path = self.dir.join(NEXT_MODEL);
-        write_tensors(&path, &self.learner.model().tensors(&self.cpu, ""), None)?;
-        let sum = sum(&path)?;
-        self.next_model = Some(sum.clone());
-        Ok(sum)
-    }
-
-    /// Keeps the model of a validation beside the others, if any are to be kept.
-    fn keep(&self) -> Result<(), TrainError> {
-        let (count, update) = (self.config.train.keep_checkpoints, self.position.update);
-        if count > 0 {
-            self.save_model(&kept::folder(&self.dir, update))?;
-            kept::prune(&self.dir, count, update)?;
-        }
-        Ok(())
-    }
-
-    /// Writes the model as it stands into a folder of its own.
-    fn save_model(&self, folder: &Path) -> Result<(), CheckpointError> {
-        let write = |source| CheckpointError::Write { path: folder.to_owned(), source };
-        fs::create_dir_all(folder).map_err(write)?;
-        Checkpoint::save_config(folder, &self.config, &self.tokenizers)?;
-        Checkpoint::save_params(folder, self.learner.model(), &self.cpu)
-    }
-
-    /// Keeps the model of a validation that is the best by another metric, too.
-    fn keep_best(&mut self, validation: &Validation) -> Result<(), TrainError> {
-        for &metric in &self.config.train.keep_best {
-            let Some(score) = validation.score(metric) else { continue };
-            let kept = self.position.kept_best.iter_mut().find(|(kept, _)| *kept == metric);
-            match kept {
-                Some((_, best)) if metric.is_better(score, *best) => *best = score,
-                Some(_) => continue,
-                None => self.position.kept_best.push((metric, score)),
-            }
-            self.save_model(&self.dir.join(BEST).join(metric.key()))?;
-        }
-        Ok(())
-    }
-
-    fn checkpoint(&mut self, asked: Asked, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    pub(super) fn checkpoint(&mut self, asked: Asked, observer: &mut dyn Observer) -> Result<(), TrainError> {
         self.save_state()?;
         observer.event(Event::Checkpoint { update: self.position.update, asked });
         Ok(())

@@ -38,6 +38,8 @@ pub(super) struct Metrics {
     events: Option<Events>,
     /// How often an update has a line.
     every: Period,
+    /// Whether the lines of the updates before are gone.
+    pub(super) is_lost: bool,
 }
 
 impl Metrics {
@@ -46,9 +48,13 @@ impl Metrics {
     pub(super) fn open(dir: &Path, updates: u64, validated: u64, config: &TrainConfig) -> Result<Self, TrainError> {
         let path = dir.join(METRICS_FILE);
         let write = |source| TrainError::Write { path: path.clone(), source };
+        let mut is_lost = false;
         let before = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                is_lost = updates > 0;
+                String::new()
+            }
             Err(source) => return Err(write(source)),
         };
         let is_kept = |line: &&str| {
@@ -63,7 +69,7 @@ impl Metrics {
         let file = OpenOptions::new().append(true).open(&path).map_err(write)?;
         let events = if config.tensorboard { Some(Events::create(dir, updates)?) } else { None };
         let every = config.log_every.filter(|every| !every.is_time()).unwrap_or(EVERY);
-        Ok(Self { path, file, events, every })
+        Ok(Self { path, file, events, every, is_lost })
     }
 
     /// Takes an update that began where the training had come to `before`.

@@ -3,6 +3,7 @@
 //! [`train`] does the whole job and tells an [`Observer`] about it; it prints nothing and decides nothing about terminals or signals.
 
 mod batches;
+mod best;
 mod ema;
 mod error;
 mod estimate;
@@ -16,12 +17,14 @@ mod learner;
 mod metrics;
 mod observer;
 mod optimizer;
+mod origin;
 mod prepare;
 mod receipt;
 mod sampling;
 mod schedule;
 mod state;
 mod summary;
+mod update;
 mod validate;
 mod word_dropout;
 
@@ -37,6 +40,7 @@ use crate::text::Tokenizers;
 
 pub use error::TrainError;
 pub use estimate::Estimate;
+pub use folder::check_folder;
 pub use initial::{Initial, VectorFiles};
 pub use job::train;
 pub use metrics::without_times;

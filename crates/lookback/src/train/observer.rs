@@ -75,6 +75,8 @@ pub struct Ready {
     pub fill: Fill,
     /// Updates that were made before, if this is a resumed run.
     pub resumed_at: Option<u64>,
+    /// Whether its `metrics.jsonl` is gone, with the lines of the updates before.
+    pub is_log_lost: bool,
     /// Threads in use.
     pub threads: usize,
     /// The instruction set in use.

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use super::batches::{Batches, Guide};
 use super::estimate::{self, Estimate, Held};
-use super::folder::{clear, find_model, has_state, lock, need_folder, put_in_place, refuse_occupied, remove_halves};
+use super::folder::{check_folder, clear, find_model, has_state, lock, put_in_place, refuse_occupied, remove_halves};
 use super::gold::GoldSet;
 use super::job::Run;
 use super::learner::Learner;
 use super::metrics::Metrics;
+use super::origin::Origin;
 use super::receipt::{Receipt, sums};
-use super::state::{Origin, Position, State};
+use super::state::{Position, State};
 use super::validate::ValidationSet;
 use super::{Event, Job, Observer, Ready, RunOptions, Start, TrainError};
 use crate::align::{GivenLinks, PairLinks, WeightsOf};
@@ -29,7 +30,7 @@ impl Run {
     pub(super) fn prepare(job: Job, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let clock = Instant::now();
         let Job { mut config, train, rest, tokenizers: given, initial, valid, dir, cpu, start, aligned, options } = job;
-        refuse_occupied(&dir, start)?;
+        check_folder(&dir, start)?;
         if let Some(given) = &given {
             config.text.mode.get_or_insert(TextMode::File);
             config.text.sharing.get_or_insert(given.sharing);
@@ -53,9 +54,6 @@ impl Run {
         let mut fitted = config.clone();
         let origin = Origin::new(&config, [&train, &valid], &aligned, &initial, cpu.isa())?;
         let resumed = start == Start::Resume;
-        if resumed {
-            need_folder(&dir)?;
-        }
         let held = if resumed { Some(lock(&dir)?) } else { None };
         let goes_on = resumed && has_state(&dir)?;
         let taken = if goes_on { Some(TakenUp::of(&dir, &origin, given.as_ref(), &options)?) } else { None };
@@ -128,6 +126,7 @@ impl Run {
             return Err(TrainError::Changed { dir, what: "the stream, in what was read of it,".to_owned() });
         }
         let position = Position { stream: batches.stream_position(), ..position };
+        let metrics = Metrics::open(&dir, position.update, position.validated, &config.train)?;
         let mut ready = Ready {
             config: config.clone(),
             train_pairs,
@@ -144,13 +143,14 @@ impl Run {
             batches: batches.count(),
             is_stream: batches.is_stream(),
             resumed_at: resumed.then_some(position.update),
+            is_log_lost: metrics.is_lost,
             threads: cpu.threads(),
             isa: cpu.isa().name(),
             isa_before: taken.as_ref().and_then(|taken| taken.isa_before.clone()),
         };
         let mut run = Self {
             valid: ValidationSet::new(&valid, valid_examples, gold, &tokenizers, &config)?,
-            metrics: Metrics::open(&dir, position.update, position.validated, &config.train)?,
+            metrics,
             gradients: Gradients::zeros(&cpu, &learner.params),
             tape: Tape::new(),
             sums: sums(&dir)?,
