@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lookback::TranslateError;
-use lookback::data::{Columns, DataError};
+use lookback::data::{self, Columns, DataError, not_blank, pair_of};
 
 use crate::input::{Fault, Rounds};
 
@@ -17,9 +17,20 @@ pub(crate) struct Place<'a> {
 }
 
 /// Pairs as they arrive, in rounds.
-pub(crate) enum Pairs {
-    Table { rounds: Rounds, path: PathBuf, columns: Option<Columns>, seen: usize },
-    Files { src: Side, tgt: Side, most: usize },
+pub(crate) struct Pairs {
+    source: Source,
+    /// Pairs of a round, at most.
+    most: usize,
+    /// Pairs given so far, each of them a line.
+    seen: u64,
+    /// Whether a blank line of one of two files is an error.
+    refuses_blank: bool,
+    failed: Option<DataError>,
+}
+
+enum Source {
+    Table { rounds: Rounds, path: PathBuf, columns: Option<Columns> },
+    Files { src: Side, tgt: Side },
 }
 
 /// One of two files, a line at a time.
@@ -27,67 +38,95 @@ pub(crate) struct Side {
     path: PathBuf,
     lines: Rounds,
     ready: std::vec::IntoIter<String>,
-    seen: usize,
+    read: u64,
 }
 
 impl Pairs {
-    /// The pairs of `place`, at most `most` a round.
+    /// The pairs of `place`, at most `most` a round. A side of a table is never blank; a line of one of two files may be, and keeps its place.
     pub(crate) fn open(place: Place<'_>, columns: Option<Columns>, most: usize) -> Result<Self, DataError> {
-        if let Some((src, tgt)) = place.sides {
-            return Ok(Self::Files { src: Side::open(src, most)?, tgt: Side::open(tgt, most)?, most });
-        }
-        let path = place.pairs.map_or_else(|| "standard input".into(), Path::to_owned);
-        Ok(Self::Table { rounds: Rounds::open(place.pairs, most)?, path, columns, seen: 0 })
+        let source = if let Some((src, tgt)) = place.sides {
+            Source::Files { src: Side::open(src, most)?, tgt: Side::open(tgt, most)? }
+        } else {
+            let path = place.pairs.map_or_else(|| "standard input".into(), Path::to_owned);
+            Source::Table { rounds: Rounds::open(place.pairs, most)?, path, columns }
+        };
+        Ok(Self { source, most, seen: 0, refuses_blank: false, failed: None })
+    }
+
+    /// Refuses blank lines of two files, too: nothing is learned from them.
+    pub(crate) fn to_learn_from(self) -> Self {
+        Self { refuses_blank: true, ..self }
     }
 
     /// A fault of the last round, `round` pairs, with the line where the text stands.
     pub(crate) fn fault(&self, fault: &Fault, round: usize) -> anyhow::Error {
-        let (path, seen) = match self {
-            Self::Table { path, seen, .. } => (path, *seen),
-            Self::Files { src, tgt, .. } => {
-                let side = if fault.is_target { tgt } else { src };
-                (&side.path, side.seen)
-            }
+        let path = match &self.source {
+            Source::Table { path, .. } => path,
+            Source::Files { tgt, .. } if fault.is_target => &tgt.path,
+            Source::Files { src, .. } => &src.path,
         };
-        fault.at(path.display(), seen - round + 1)
+        fault.at(path.display(), self.before(round) + 1)
     }
 
     /// Another error of the last round, `round` pairs, counted through all of them.
     pub(crate) fn error(&self, error: TranslateError, round: usize) -> TranslateError {
-        let (Self::Table { seen, .. } | Self::Files { src: Side { seen, .. }, .. }) = self;
-        error.of_sentence(|pair| seen - round + pair)
+        error.of_sentence(|pair| self.before(round) + pair)
     }
 
-    /// The next pairs, at least one; none at the end.
+    /// How many pairs came before the last round, of `round` pairs.
+    fn before(&self, round: usize) -> usize {
+        usize::try_from(self.seen).unwrap_or(usize::MAX) - round
+    }
+
+    /// The next pairs, at least one; none at the end. What came before an error is still given.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<(String, String)>>, DataError> {
-        match self {
-            Self::Table { rounds, path, columns, seen } => {
-                let Some(lines) = rounds.next()? else { return Ok(None) };
-                let pair = |line: String| {
-                    *seen += 1;
-                    pair(path, *seen as u64, &line, *columns)
-                };
-                lines.into_iter().map(pair).collect::<Result<_, _>>().map(Some)
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let mut round = Vec::new();
+        if let Err(error) = self.fill(&mut round) {
+            if round.is_empty() {
+                return Err(error);
             }
-            Self::Files { src, tgt, most } => {
-                let mut round = Vec::new();
-                while round.len() < *most {
-                    match (src.next()?, tgt.next()?) {
-                        (Some(source), Some(target)) => round.push((source, target)),
-                        (None, None) => break,
-                        _ => return Err(uneven(src, tgt)?),
-                    }
+            self.failed = Some(error);
+        }
+        self.seen += round.len() as u64;
+        Ok((!round.is_empty()).then_some(round))
+    }
+
+    /// Adds the next pairs to `round`, up to the first error.
+    fn fill(&mut self, round: &mut Vec<(String, String)>) -> Result<(), DataError> {
+        let line = |round: &Vec<_>| self.seen + round.len() as u64 + 1;
+        match &mut self.source {
+            Source::Table { rounds, path, columns } => {
+                for text in rounds.next()?.unwrap_or_default() {
+                    let pair = pair_of(path, line(round), &text, *columns)?;
+                    round.push((pair.src.to_owned(), pair.tgt.to_owned()));
                 }
-                Ok((!round.is_empty()).then_some(round))
+            }
+            Source::Files { src, tgt } => {
+                while round.len() < self.most {
+                    let (source, target) = match (src.next()?, tgt.next()?) {
+                        (Some(source), Some(target)) => (source, target),
+                        (None, None) => break,
+                        _ => return Err(uneven(src, tgt)),
+                    };
+                    if self.refuses_blank {
+                        not_blank(&src.path, line(round), data::Side::Src, &source)?;
+                        not_blank(&tgt.path, line(round), data::Side::Tgt, &target)?;
+                    }
+                    round.push((source, target));
+                }
             }
         }
+        Ok(())
     }
 }
 
 impl Side {
     fn open(path: &Path, most: usize) -> Result<Self, DataError> {
         let lines = Rounds::open(Some(path), most)?;
-        Ok(Self { path: path.to_owned(), lines, ready: Vec::new().into_iter(), seen: 0 })
+        Ok(Self { path: path.to_owned(), lines, ready: Vec::new().into_iter(), read: 0 })
     }
 
     fn next(&mut self) -> Result<Option<String>, DataError> {
@@ -95,31 +134,21 @@ impl Side {
             self.ready = self.lines.next()?.unwrap_or_default().into_iter();
         }
         let line = self.ready.next();
-        self.seen += usize::from(line.is_some());
+        self.read += u64::from(line.is_some());
         Ok(line)
     }
 }
 
 /// The error of two files of which one has ended; reads the other to its end.
-fn uneven(src: &mut Side, tgt: &mut Side) -> Result<DataError, DataError> {
+fn uneven(src: &mut Side, tgt: &mut Side) -> DataError {
     for side in [&mut *src, &mut *tgt] {
-        while side.next()?.is_some() {}
+        loop {
+            match side.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => return error,
+            }
+        }
     }
-    let (src, src_lines, tgt, tgt_lines) = (src.path.clone(), src.seen as u64, tgt.path.clone(), tgt.seen as u64);
-    Ok(DataError::LineCounts { src, src_lines, tgt, tgt_lines })
-}
-
-/// The two columns of a line.
-fn pair(path: &Path, line: u64, text: &str, columns: Option<Columns>) -> Result<(String, String), DataError> {
-    let fields: Vec<&str> = text.split('\t').collect();
-    let path = || path.to_owned();
-    let found = fields.len();
-    if columns.is_none() && found > 2 {
-        return Err(DataError::TooManyColumns { path: path(), line, found });
-    }
-    let Columns { src, tgt } = columns.unwrap_or(Columns { src: 0, tgt: 1 });
-    match (fields.get(src), fields.get(tgt)) {
-        (Some(source), Some(target)) => Ok(((*source).to_owned(), (*target).to_owned())),
-        _ => Err(DataError::TooFewColumns { path: path(), line, found, needed: src.max(tgt) + 1 }),
-    }
+    DataError::LineCounts { src: src.path.clone(), src_lines: src.read, tgt: tgt.path.clone(), tgt_lines: tgt.read }
 }

@@ -216,6 +216,44 @@ fn a_source_that_is_too_long_for_the_model_does_not_lose_those_before_it() {
 }
 
 #[test]
+fn a_pair_that_cannot_be_read_does_not_lose_those_before_it() {
+    let dir = TempDir::new().unwrap();
+    let good = "3 May 1999\t1999-05-03\n2001/2/3\t2001-02-03\n";
+    let write = |name: &str, text: &[u8]| fs::write(dir.path().join(name), text).unwrap();
+    write("one", format!("{good}4\n").as_bytes());
+    write("three", format!("{good}4\t5\t6\n").as_bytes());
+    write("blank", format!("{good}4\t \n").as_bytes());
+    write("second", format!("{good}4\t5\n").as_bytes());
+    write("src", b"3 May 1999\n2001/2/3\n4\n");
+    write("short", b"1999-05-03\n2001-02-03\n");
+    write("bytes", b"1999-05-03\n2001-02-03\n\xFF\n");
+    let model = trained().join("m").display().to_string();
+    for (args, said) in [
+        ("one", "one:3: 1 column(s), at least 2"),
+        ("three", "three:3: 3 columns; say which two"),
+        ("blank", "blank:3: the target is empty; remove the pair"),
+        ("second --columns 1,3", "second:1: 2 column(s), at least 3"),
+        ("--src src --tgt short", "src:3 and short:2: the files end after 3 and 2 lines"),
+        ("--src src --tgt bytes", "bytes:3: not UTF-8 at byte 1"),
+    ] {
+        for verb in ["score", "align", "shortlist"] {
+            let ran = run(dir.path(), &format!("{verb} {args} -m {model}"), "");
+            let lines = if verb == "shortlist" || said.contains(":1: 2 column") { 0 } else { 2 };
+            assert_eq!(ran.out.lines().count(), lines, "{verb} {args}: {}", ran.out);
+            let error = ran.failed(3);
+            assert!(error.starts_with(&format!("error: {said}")), "{verb} {args}: {error}");
+        }
+    }
+    // A blank line of one file keeps its place where a line is written for each; there is nothing to learn from it.
+    write("gap", b"1999-05-03\n\n1\n");
+    for verb in ["score", "align"] {
+        assert_eq!(run(dir.path(), &format!("{verb} --src src --tgt gap -m {model}"), "").ok().lines().count(), 3);
+    }
+    let error = run(dir.path(), &format!("shortlist --src src --tgt gap -m {model}"), "").failed(3);
+    assert!(error.starts_with("error: gap:2: the target is empty; remove the pair"), "{error}");
+}
+
+#[test]
 fn lines_are_counted_through_all_rounds() {
     let dir = TempDir::new().unwrap();
     let long = "1".repeat(5_001);

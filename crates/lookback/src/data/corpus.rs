@@ -141,8 +141,8 @@ impl CorpusReader {
                 Err(error) => return src_lines.into_report().and(Err(error)),
             };
             if empty.is_ok() {
-                let src_side = not_empty(src, line, Side::Src, src_text);
-                empty = src_side.and_then(|()| not_empty(tgt, line, Side::Tgt, tgt_text));
+                let src_side = not_blank(src, line, Side::Src, src_text);
+                empty = src_side.and_then(|()| not_blank(tgt, line, Side::Tgt, tgt_text));
                 self.writer.push(PairRef { src: src_text, tgt: tgt_text, line, corpus: self.corpora })?;
             }
         }
@@ -196,13 +196,11 @@ pub fn read_parallel(src: &Path, tgt: &Path) -> Result<Corpus, DataError> {
     reader.finish()
 }
 
-/// The pair of a line of `source TAB target`; the rules are those of [`read_tsv`].
-pub(super) fn pair_of<'a>(
-    path: &Path,
-    line: u64,
-    text: &'a str,
-    columns: Option<Columns>,
-) -> Result<PairRef<'a>, DataError> {
+/// The pair of a line of `source TAB target`, of corpus 0; the rules are those of [`read_tsv`].
+///
+/// # Errors
+/// As there, by `path:line`.
+pub fn pair_of<'a>(path: &Path, line: u64, text: &'a str, columns: Option<Columns>) -> Result<PairRef<'a>, DataError> {
     let Columns { src, tgt } = columns.unwrap_or(Columns { src: 0, tgt: 1 });
     let needed = src.max(tgt) + 1;
     let cells: Vec<&str> = text.split('\t').collect();
@@ -213,8 +211,8 @@ pub(super) fn pair_of<'a>(
     if columns.is_none() && found > needed {
         return Err(DataError::TooManyColumns { path: path.to_owned(), line, found });
     }
-    not_empty(path, line, Side::Src, cells[src])?;
-    not_empty(path, line, Side::Tgt, cells[tgt])?;
+    not_blank(path, line, Side::Src, cells[src])?;
+    not_blank(path, line, Side::Tgt, cells[tgt])?;
     Ok(PairRef { src: cells[src], tgt: cells[tgt], line, corpus: 0 })
 }
 
@@ -231,7 +229,11 @@ pub fn read_lines(path: &Path) -> Result<(Vec<String>, FileReport), DataError> {
     Ok((lines, report))
 }
 
-fn not_empty(path: &Path, line: u64, side: Side, text: &str) -> Result<(), DataError> {
+/// That a side of a pair is not empty and not white space alone.
+///
+/// # Errors
+/// [`DataError::EmptySide`], by `path:line`.
+pub fn not_blank(path: &Path, line: u64, side: Side, text: &str) -> Result<(), DataError> {
     if text.trim().is_empty() {
         return Err(DataError::EmptySide { path: path.to_owned(), line, side });
     }

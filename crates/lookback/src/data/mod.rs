@@ -60,7 +60,9 @@ mod vectors;
 pub use batch::{Batch, BatchShape};
 pub use batcher::{BatchOptions, Batcher, Fill, Plan};
 #[cfg(feature = "files")]
-pub use corpus::{Columns, Corpus, CorpusReader, PairFiles, ReadReport, read_lines, read_parallel, read_tsv};
+pub use corpus::{
+    Columns, Corpus, CorpusReader, PairFiles, ReadReport, not_blank, pair_of, read_lines, read_parallel, read_tsv,
+};
 #[cfg(feature = "files")]
 pub use digest::file_sha256;
 #[cfg(feature = "files")]
