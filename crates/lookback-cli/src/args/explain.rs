@@ -10,7 +10,7 @@ const EXPLAIN: &str = "\
 Examples:
   lookback explain -m my-model 'Wo ist der Bahnhof?'
   lookback explain -m my-model --step 2 'Wo ist der Bahnhof?'     one step only
-  lookback explain -m my-model --html -o look.html 'Guten Tag.'   to unfold and read
+  lookback explain -m my-model -o look.html 'Guten Tag.'          to unfold and read
   lookback explain -m my-model --json 'Guten Tag.' | jq '.steps[0].look.weights'
 
 The numbers of every step in the order of the equations: the state s, the scores e,
@@ -40,7 +40,7 @@ pub(crate) struct ExplainArgs {
     /// A self-contained HTML page.
     #[arg(long)]
     pub(crate) html: bool,
-    /// Write this file instead of standard output.
+    /// Write this file instead of standard output; .html and .json say the form.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

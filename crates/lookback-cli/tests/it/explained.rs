@@ -38,6 +38,28 @@ fn tables_json_and_page_tell_the_same_of_every_step() {
 }
 
 #[test]
+fn the_name_of_the_file_says_the_form_unless_one_is_asked_for() {
+    let dir = TempDir::new().unwrap();
+    let explain = |args: &str| run(dir.path(), &format!("explain -m {} {args} 1999", model()), "");
+    let text = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    let [tables, json, page] = ["", "--json", "--html"].map(|form| explain(form).ok());
+    for (args, want) in [
+        ("-o a.html", &page),
+        ("-o a.HTM", &page),
+        ("-o a.json", &json),
+        ("-o a.txt", &tables),
+        ("-o a", &tables),
+        ("--json -o b.html", &json),
+        ("--html -o b.json", &page),
+    ] {
+        explain(args).ok();
+        assert!(text(args.split(' ').next_back().unwrap()) == *want, "{args}");
+    }
+    let said = explain("--step 1 -o c.html").failed(2);
+    assert!(said.contains("--step") && said.contains("c.html") && !dir.path().join("c.html").exists(), "{said}");
+}
+
+#[test]
 fn one_step_is_that_of_all_and_a_step_too_many_says_how_many_there_are() {
     let all = explain("1999");
     let second = explain("--step 2 1999");
