@@ -128,7 +128,7 @@ impl Config {
                 "`model.window = \"global\"` looks at the whole source; leave it out, or set `model.window = \"local_m\"` or `\"local_p\"`"
                     .into(),
             ),
-            (_, Some(0)) => invalid("model.window_width", "0 is outside 1..; set `model.window_width = 1` or more".into()),
+            (_, Some(0)) => invalid("model.window_width", "0 is too narrow; set `model.window_width = 1` or more".into()),
             (WindowKind::LocalM | WindowKind::LocalP, _) if m.attention == AttentionKind::None => invalid(
                 "model.window",
                 "there is no attention to confine with `model.attention = \"none\"`; leave it out, or choose a score".into(),
@@ -218,13 +218,13 @@ mod tests {
         let cases = [
             (&["model.attention_width=8"][..], "model.attention_width: only `model.attention = \"concat\"`"),
             (&["model.location_length=8"], "model.location_length: only `model.attention = \"location\"`"),
-            (&["model.attention=concat", "model.attention_width=0"], "model.attention_width: 0 is outside"),
+            (&["model.attention=concat", "model.attention_width=0"], "model.attention_width: 0 is not between 1 and"),
             (
                 &["model.attention=location", "model.location_length=40"],
                 "model.location_length: `location` has weights for 40",
             ),
             (&["model.window_width=8"], "model.window_width: `model.window = \"global\"` looks at the whole"),
-            (&["model.window=local_p", "model.window_width=0"], "model.window_width: 0 is outside 1.."),
+            (&["model.window=local_p", "model.window_width=0"], "model.window_width: 0 is too narrow"),
             (&["model.window=local_m", "model.attention=none"], "model.window: there is no attention"),
             (&["model.heads=0"], "model.heads: there is at least one"),
             (&["model.heads=2", "model.attention=location"], "model.heads: heads share"),

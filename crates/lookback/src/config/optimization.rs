@@ -147,7 +147,7 @@ impl Config {
             return invalid("train.weight_decay", message);
         }
         if !(0.0..1.0).contains(&train.momentum) {
-            return invalid("train.momentum", format!("{} is outside 0..1", train.momentum));
+            return invalid("train.momentum", format!("{} is not at least 0 and below 1", train.momentum));
         }
         if train.momentum > 0.0 && optimizer != OptimizerKind::Sgd {
             let message = format!(
@@ -178,7 +178,8 @@ impl Config {
             return invalid("train.warmup", "`inverse_sqrt` needs a warm-up of at least one update".into());
         }
         if !(0.0..=train.peak_rate()).contains(&floor) {
-            let message = format!("{floor} is outside 0..={}, the learning rate at its highest", train.peak_rate());
+            let message =
+                format!("{floor} is not between 0 and {}, the learning rate at its highest", train.peak_rate());
             return invalid("train.min_learning_rate", message);
         }
         if floor > 0.0 && schedule == Schedule::Constant {
@@ -262,11 +263,11 @@ mod tests {
             (&["train.weight_decay=-1.0", "train.optimizer=adamw"], "train.weight_decay: -1"),
             (&["train.weight_decay=2000", "train.optimizer=adamw"], "train.weight_decay: 2000 times"),
             (&["train.momentum=0.9"], "train.momentum: `adam` has moments"),
-            (&["train.momentum=1.0", "train.optimizer=sgd"], "train.momentum: 1 is outside"),
+            (&["train.momentum=1.0", "train.optimizer=sgd"], "train.momentum: 1 is not at least 0 and below 1"),
             (&["train.beta1=0.8", "train.optimizer=sgd"], "train.beta1: `sgd` has no moments"),
             (&["train.epsilon=1e-6", "train.optimizer=sgd"], "train.epsilon: `sgd` has no moments"),
             (&["train.warmup=0"], "train.warmup: "),
-            (&["train.min_learning_rate=1.0"], "train.min_learning_rate: 1 is outside 0..=0.001"),
+            (&["train.min_learning_rate=1.0"], "train.min_learning_rate: 1 is not between 0 and 0.001"),
             (&["train.min_learning_rate=1e-5", "train.schedule=constant"], "train.min_learning_rate: a `constant`"),
             (&["train.decay_every=0"], "train.decay_every: 0"),
             (&["train.decay_every=2"], "train.decay_every: `inverse_sqrt` does not"),

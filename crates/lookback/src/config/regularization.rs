@@ -31,7 +31,7 @@ impl Config {
     fn check_sampling(&self) -> Result<(), ConfigError> {
         let (train, default) = (&self.train, TrainConfig::default());
         if !(train.sampling_max > 0.0 && train.sampling_max <= 1.0) {
-            return invalid("train.sampling_max", format!("{} is outside 0..=1", train.sampling_max));
+            return invalid("train.sampling_max", format!("{} is not above 0 and at most 1", train.sampling_max));
         }
         if !(train.sampling_k.is_finite() && train.sampling_k >= 1.0) {
             return invalid("train.sampling_k", format!("{} is not a number of at least 1", train.sampling_k));
@@ -60,7 +60,7 @@ impl Config {
             ("train.word_dropout_tgt", train.word_dropout_tgt),
         ];
         if let Some((key, share)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
-            return invalid(key, format!("{share} is outside 0..1"));
+            return invalid(key, format!("{share} is not at least 0 and below 1"));
         }
         if rate(m.dropout_layers) > 0.0 && m.encoder_layers == 1 && m.decoder_layers == 1 {
             let message = "with one layer on each side there is nothing between layers; leave it out, or set `model.encoder_layers` or \

@@ -154,7 +154,7 @@ impl Config {
             ("data.max_tgt", self.data.max_tgt),
         ];
         if let Some(&(key, size)) = sizes.iter().find(|(_, size)| !(1..=1 << 20).contains(size)) {
-            return invalid(key, format!("{size} is outside 1..={}", 1 << 20));
+            return invalid(key, format!("{size} is not between 1 and {}", 1 << 20));
         }
         let limited = [
             ("model.encoder_layers", m.encoder_layers, 64),
@@ -162,7 +162,7 @@ impl Config {
             ("search.beam_size", self.search.beam_size, 1024),
         ];
         if let Some(&(key, size, most)) = limited.iter().find(|(_, size, most)| !(1..=*most).contains(size)) {
-            return invalid(key, format!("{size} is outside 1..={most}"));
+            return invalid(key, format!("{size} is not between 1 and {most}"));
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Config {
             }
         }
         if !(0.0..=1.0).contains(&text.bpe_dropout) {
-            return invalid("text.bpe_dropout", format!("{} is outside 0..=1", text.bpe_dropout));
+            return invalid("text.bpe_dropout", format!("{} is not between 0 and 1", text.bpe_dropout));
         }
         if text.bpe_dropout > 0.0 && text.mode.is_some_and(|mode| mode != TextMode::Bpe) {
             let message = "only `bpe` has merges to leave out; set `text.mode = \"bpe\"`, or leave it out";
@@ -200,7 +200,7 @@ impl Config {
         if let Some(weight) = data.corpus_weights.iter().find(|w| !(w.is_finite() && **w > 0.0 && **w <= 1000.0)) {
             return invalid(
                 "data.corpus_weights",
-                format!("{weight} is outside 0..=1000; leave out a corpus that is not used"),
+                format!("{weight} is not above 0 and at most 1000; leave out a corpus that is not used"),
             );
         }
         if let Some(ratio) = data.max_ratio.filter(|ratio| !(ratio.is_finite() && *ratio >= 1.0)) {
@@ -292,7 +292,7 @@ impl Config {
             ("train.ema", self.train.ema),
         ];
         if let Some((key, share)) = shares.iter().find(|(_, share)| !(0.0..1.0).contains(share)) {
-            return invalid(key, format!("{share} is outside 0..1"));
+            return invalid(key, format!("{share} is not at least 0 and below 1"));
         }
         let train = &self.train;
         let positive = [
@@ -409,14 +409,14 @@ mod tests {
             (&["search.coverage_penalty=-1.0"], "search.coverage_penalty: -1"),
             (&["search.coverage_penalty=0.2", "model.attention=none"], "search.coverage_penalty: "),
             (&["search.min_length_ratio=-1.0"], "search.min_length_ratio: -1"),
-            (&["model.decoder_layers=1000000"], "model.decoder_layers: 1000000 is outside 1..=64"),
+            (&["model.decoder_layers=1000000"], "model.decoder_layers: 1000000 is not between 1 and 64"),
             (&["search.beam_size=0"], "search.beam_size: 0"),
             (&["text.min_frequency=0"], "text.min_frequency: 0"),
             (&["text.mode=file", "text.vocab_size=900"], "text.mode: with a given tokenizer"),
             (&["text.mode=file", "text.lowercase=true"], "text.mode: with a given tokenizer"),
             (&["text.mode=unigram", "text.bpe_dropout=0.1"], "text.bpe_dropout: only `bpe`"),
             (&["text.bpe_dropout=1.5"], "text.bpe_dropout: 1.5"),
-            (&["data.corpus_weights=[1, 0]"], "data.corpus_weights: 0 is outside"),
+            (&["data.corpus_weights=[1, 0]"], "data.corpus_weights: 0 is not above 0 and at most 1000"),
             (&["data.max_ratio=0.5"], "data.max_ratio: 0.5"),
             (&["data.sample=0"], "data.sample: 0"),
             (&["data.stream_buffer=100"], "data.stream_buffer: files are read whole"),

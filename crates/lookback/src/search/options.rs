@@ -76,17 +76,17 @@ impl SearchOptions {
         let config = &self.config;
         let beam_size = config.beam_size;
         if !(1..=MOST).contains(&beam_size) {
-            return refuse("beam_size", format!("{beam_size} is outside 1..={MOST}; 1 is greedy search"));
+            return refuse("beam_size", format!("{beam_size} is not between 1 and {MOST}; 1 is greedy search"));
         }
         match &self.sampling {
             Some(sampling) => {
                 if !(1..=MOST).contains(&self.nbest) {
-                    return refuse("nbest", format!("{} is outside 1..={MOST}", self.nbest));
+                    return refuse("nbest", format!("{} is not between 1 and {MOST}", self.nbest));
                 }
                 sampling.check()?;
             }
             None if !(1..=beam_size).contains(&self.nbest) => {
-                return refuse("nbest", format!("{} is outside 1..={beam_size}, the beam size", self.nbest));
+                return refuse("nbest", format!("{} is not between 1 and {beam_size}, the beam size", self.nbest));
             }
             None => {}
         }
@@ -139,7 +139,7 @@ impl Sampling {
             return refuse("top_k", "0 leaves nothing to draw from; leave it out to draw from all".into());
         }
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
-            return refuse("top_p", format!("{} is outside 0..1; 1 keeps all", self.top_p));
+            return refuse("top_p", format!("{} is not above 0 and at most 1; 1 keeps all", self.top_p));
         }
         Ok(())
     }
