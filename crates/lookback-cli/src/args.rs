@@ -146,11 +146,13 @@ A second run takes the next free names: nothing is overwritten unless you say so
 #[derive(Debug, Args)]
 #[command(after_help = QUICKSTART)]
 pub(crate) struct QuickstartArgs {
+    #[command(flatten)]
+    pub(crate) processor: ProcessorArgs,
     /// What to learn: German to English, or written dates (English, Korean) to ISO.
     #[arg(value_enum, default_value_t = Task::Translation)]
     pub(crate) task: Task,
     /// The model folder.
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Minutes of training.
     #[arg(long, value_name = "M")]
@@ -233,7 +235,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// The seed of everything random.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_SEED))]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub(crate) seed: Option<u64>,
     /// Go on exactly where the training in the folder stopped.
     #[arg(long, conflicts_with = "overwrite")]
@@ -365,6 +367,18 @@ pub(crate) struct TokenizeArgs {
 pub(crate) enum TextSide {
     Src,
     Tgt,
+}
+
+/// A number that can stand in a configuration.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse().ok().filter(|seed| *seed <= MOST_SEED);
+    seed.ok_or_else(|| format!("a seed is a whole number from 0 to {MOST_SEED}"))
+}
+
+/// Where positions of links start.
+pub(crate) fn base(text: &str) -> Result<u8, String> {
+    let base = text.parse().ok().filter(|base| *base <= 1);
+    base.ok_or_else(|| "positions are counted from 0 or from 1".to_owned())
 }
 
 /// `2,1`: counted from 1 as people do.

@@ -12,7 +12,7 @@ use crate::args::{AttendArgs, Common, Drawing, Format};
 use crate::exit::{Done, Usage};
 use crate::input::{Rounds, at_line, name, up_to_fault};
 use crate::maps::{Form, MapOutput, Unit};
-use crate::translate::model_folder;
+use crate::translate::{model_folder, no_files};
 use crate::written::spare;
 
 /// Sentences looked at together.
@@ -128,6 +128,7 @@ fn format(args: &AttendArgs) -> Result<Format, Usage> {
     if let Some(dir) = model_folder(&args.sentences) {
         return Err(Usage(format!("`{dir}` is a model folder; attention is shown of one model, the one of -m")));
     }
+    no_files(&args.sentences)?;
     let format = Format::chosen(args.format, args.output.as_deref(), "--format")?;
     if matches!(format, Format::Jsonl | Format::Npz | Format::Html) && (args.words || args.pieces) {
         return Err(Usage("JSON Lines, .npz and HTML hold words and pieces; leave out --words and --pieces".into()));

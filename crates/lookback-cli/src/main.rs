@@ -40,8 +40,10 @@ use exit::Done;
 
 fn main() -> ExitCode {
     let args = spelling::hyphenated(std::env::args_os());
-    let command = help::command().color(help_colour(args.iter().cloned()));
-    let matches = command.try_get_matches_from(args).unwrap_or_else(|error| spelling::pointed(error).exit());
+    let mut command = help::command().color(help_colour(args.iter().cloned()));
+    let matches = command
+        .try_get_matches_from_mut(&args)
+        .unwrap_or_else(|error| spelling::pointed(error, spelling::verb_of(&command, &args)).exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(&cli) {
         Ok(done) => done.code(),

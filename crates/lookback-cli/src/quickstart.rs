@@ -7,8 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use lookback::Translator;
-use lookback::backend::Cpu;
-use lookback::config::{AttentionKind, Config};
+use lookback::config::{AttentionKind, Config, CorpusSize};
 use lookback::data::Pair;
 use lookback::eval::{Bleu, ExactMatch};
 use lookback::search::{KeepWeights, SearchOptions};
@@ -49,6 +48,7 @@ struct Made {
 pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done> {
     let start = Instant::now();
     let config = configuration(args)?;
+    let cpu = args.processor.cpu(common)?;
     let places = Places::choose(args)?;
     let mut screen = Screen::new(common);
     places.mark(args.task)?;
@@ -61,7 +61,6 @@ pub(crate) fn run(args: &QuickstartArgs, common: Common) -> anyhow::Result<Done>
     ));
     let watch = Watch::start()?;
     let dir = places.dir.clone();
-    let cpu = Cpu::detect(common.threads);
     let job = Job {
         config,
         train: corpora.train,
@@ -105,7 +104,11 @@ fn configuration(args: &QuickstartArgs) -> anyhow::Result<Config> {
     let (name, recipe) = args.task.recipe();
     let minutes = args.minutes.map(|m| format!("train.max_minutes={m:?}"));
     let sets: Vec<String> = minutes.into_iter().chain(args.set.iter().cloned()).collect();
-    Config::from_layers(&[(name.to_owned(), recipe.to_owned())], &sets).context("configuration")
+    let config = Config::from_layers(&[(name.to_owned(), recipe.to_owned())], &sets).context("configuration")?;
+    // What the training would refuse is refused before a folder is made. What a size decides is chosen later, by the corpus.
+    let size = CorpusSize { pairs: 1, words: 1.0, characters: 1.0 };
+    config.clone().unguided()?.without_gold()?.resolve(size)?;
+    Ok(config)
 }
 
 /// Where the decoder looked in the first test sentences.

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, Error};
 use lookback::config::keys;
 
 /// Names that other toolkits have for keys of the configuration.
@@ -36,21 +36,27 @@ pub(crate) fn hyphenated(args: impl Iterator<Item = OsString>) -> Vec<OsString> 
     args.map(option).collect()
 }
 
-/// The error of an option that does not exist, with what does the same.
-pub(crate) fn pointed(mut error: Error) -> Error {
+/// The verb among the arguments.
+pub(crate) fn verb_of<'a>(program: &'a Command, args: &[OsString]) -> Option<&'a Command> {
+    args.iter().skip(1).find_map(|arg| program.find_subcommand(arg))
+}
+
+/// The error of an option that `verb` does not have, with what does the same.
+pub(crate) fn pointed(mut error: Error, verb: Option<&Command>) -> Error {
     let unknown = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(name)) if error.kind() == ErrorKind::UnknownArgument => name.clone(),
         _ => return error,
     };
-    if let Some(tip) = tip(unknown.trim_start_matches('-')) {
+    let has = |option: &str| verb.is_some_and(|verb| verb.get_arguments().any(|arg| arg.get_long() == Some(option)));
+    if let Some(tip) = tip(unknown.trim_start_matches('-'), has) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
 }
 
-/// What to write instead of an option of this name.
-fn tip(name: &str) -> Option<String> {
-    if ["max-length", "max-len", "max-output-length"].contains(&name) {
+/// What to write instead of an option of this name, where the options are those that the verb `has`.
+fn tip(name: &str, has: impl Fn(&str) -> bool) -> Option<String> {
+    if ["max-length", "max-len", "max-output-length"].contains(&name) && has("max-length-extra") {
         return Some("--max-length-extra N limits a translation to N pieces if --max-length-ratio is 0".to_owned());
     }
     let last = name.replace('-', "_");
@@ -59,7 +65,8 @@ fn tip(name: &str) -> Option<String> {
         let is_meant = |key: &String| key.rsplit('.').next() == Some(&last);
         keys().into_iter().map(|key| key.name).find(is_meant)
     })?;
-    Some(format!("it is a value of a training's configuration: --set {key}=…"))
+    let train = if has("set") { "" } else { "lookback train " };
+    Some(format!("it is a value of a training's configuration: {train}--set {key}=…"))
 }
 
 #[cfg(test)]
@@ -79,9 +86,14 @@ mod tests {
             assert!(keys().iter().any(|known| known.name == key), "{key}");
         }
         for (name, key) in [("lr", "train.learning_rate"), ("max-epochs", "train.max_epochs"), ("cell", "model.cell")] {
-            assert!(tip(name).is_some_and(|tip| tip.ends_with(&format!("--set {key}=…"))), "{name}");
+            for (option, before) in [("set", ": "), ("batch", "lookback train ")] {
+                let end = format!("{before}--set {key}=…");
+                assert!(tip(name, |has| has == option).is_some_and(|tip| tip.ends_with(&end)), "{name}");
+            }
         }
-        assert!(tip("max-length").is_some_and(|tip| tip.contains("--max-length-extra")));
-        assert_eq!(tip("nonsense"), None);
+        let translates = |option: &str| option == "max-length-extra";
+        assert!(tip("max-length", translates).is_some_and(|tip| tip.contains("--max-length-extra")));
+        assert_eq!(tip("max-length", |_| false), None);
+        assert_eq!(tip("nonsense", translates), None);
     }
 }

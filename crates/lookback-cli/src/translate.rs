@@ -9,6 +9,7 @@ use lookback::search::{Constraints, KeepWeights, SearchOptions};
 use lookback::{Request, TranslateError, Translation, Translator};
 
 use crate::args::{Common, TranslateArgs, alignment};
+use crate::data::shell;
 use crate::display::{Screen, counted};
 use crate::exit::{Done, Usage};
 use crate::input::{Rounds, name, up_to_fault};
@@ -69,6 +70,7 @@ fn check(args: &TranslateArgs) -> Result<(), Usage> {
     if let Some(dir) = model_folder(&args.sentences) {
         return Err(Usage(format!("`{dir}` is a model folder; give every model its own -m")));
     }
+    no_files(&args.sentences)?;
     let read = [&args.input, &args.prefix_file].into_iter().filter_map(Option::as_deref);
     for output in [&args.output, &args.attention] {
         spare(output.as_deref(), read.clone())?;
@@ -82,6 +84,17 @@ fn check(args: &TranslateArgs) -> Result<(), Usage> {
 /// The first sentence that is a folder of a model: it was meant to be one.
 pub(crate) fn model_folder(sentences: &[String]) -> Option<&str> {
     sentences.iter().map(String::as_str).find(|sentence| Path::new(sentence).join("config.json").exists())
+}
+
+/// Refuses sentences that are all names of files: their lines were meant.
+pub(crate) fn no_files(sentences: &[String]) -> Result<(), Usage> {
+    match sentences.first().filter(|_| sentences.iter().all(|sentence| Path::new(sentence).is_file())) {
+        Some(file) => Err(Usage(format!(
+            "`{file}` is a file; `-i {}` reads its lines, and a sentence that is called so comes on standard input",
+            shell(Path::new(file))
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The model's own search, changed by what was given. More translations than the model's beam holds widen it; a beam that was given stays.

@@ -33,7 +33,7 @@ pub(crate) struct GuidedArgs {
     #[arg(long, value_name = "FILE", requires = "align_pairs", hide_short_help = true)]
     pub(crate) align_gold: Option<PathBuf>,
     /// Where positions start there, 0 (if not given) or 1.
-    #[arg(long, value_name = "N", requires = "align_gold", value_parser = clap::value_parser!(u8).range(..=1), hide_short_help = true)]
+    #[arg(long, value_name = "N", requires = "align_gold", value_parser = super::base, hide_short_help = true)]
     gold_base: Option<u8>,
 }
 

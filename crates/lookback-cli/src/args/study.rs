@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{MOST_SEED, PairArgs, ProcessorArgs};
+use super::{PairArgs, ProcessorArgs, base, seed};
 use crate::eval::GoldFormat;
 
 const STUDY: &str = "\
@@ -55,7 +55,7 @@ pub(crate) struct StudyArgs {
     #[arg(long, value_name = "FILE", requires = "align_pairs", hide_short_help = true)]
     pub(crate) align_gold: Option<PathBuf>,
     /// Where positions in --align-gold start, 0 or 1.
-    #[arg(long, value_name = "B", requires = "align_gold", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), hide_default_value = true, hide_short_help = true)]
+    #[arg(long, value_name = "B", requires = "align_gold", default_value_t = 0, value_parser = base, hide_default_value = true, hide_short_help = true)]
     pub(crate) gold_base: u8,
     /// Form of --align-gold, as in `eval`.
     #[arg(long, value_enum, requires = "align_gold", hide_short_help = true)]
@@ -64,7 +64,7 @@ pub(crate) struct StudyArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// The seed of everything random.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MOST_SEED))]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub(crate) seed: Option<u64>,
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use lookback::data::Columns;
 use lookback::eval::{PairedTest, Tokenizer};
 
-use crate::args::{ProcessorArgs, SearchArgs, columns};
+use crate::args::{ProcessorArgs, SearchArgs, base, columns};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -191,13 +191,13 @@ pub(crate) struct AlignmentArgs {
     #[arg(long, value_name = "GOLD", requires = "hyp")]
     pub(crate) aer: Option<PathBuf>,
     /// Where positions in GOLD start, 0 or 1.
-    #[arg(long, value_name = "B", requires = "aer", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), hide_default_value = true, hide_short_help = true)]
+    #[arg(long, value_name = "B", requires = "aer", default_value_t = 0, value_parser = base, hide_default_value = true, hide_short_help = true)]
     pub(crate) gold_base: u8,
     /// Form of GOLD: `0-0 1p2` or NAACL's `sentence source target`; by its name if not given (.wa is NAACL).
     #[arg(long, value_enum, requires = "aer", hide_short_help = true)]
     pub(crate) gold_format: Option<GoldFormat>,
     /// Where positions in --hyp start, 0 or 1.
-    #[arg(long, value_name = "B", requires = "aer", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1), hide_default_value = true, hide_short_help = true)]
+    #[arg(long, value_name = "B", requires = "aer", default_value_t = 0, value_parser = base, hide_default_value = true, hide_short_help = true)]
     pub(crate) hyp_base: u8,
     /// Targets that were aligned; with --src, links outside are errors.
     #[arg(long, value_name = "FILE", requires = "aer", requires = "src", hide_short_help = true)]

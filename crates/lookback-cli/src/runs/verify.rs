@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use lookback::checkpoint::Checkpoint;
 use lookback::train::{Finding, Receipt};
 
 use super::Broken;
@@ -37,6 +38,10 @@ pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Done> {
 }
 
 pub(super) fn receipt_of(dir: &Path) -> anyhow::Result<Receipt> {
-    let missing = || Usage(format!("`{}` has no receipt.json; was it made by `lookback train`?", dir.display()));
-    Ok(Receipt::read(dir)?.ok_or_else(missing)?)
+    if let Some(receipt) = Receipt::read(dir)? {
+        return Ok(receipt);
+    }
+    // Where there is no model at all, that is what is wrong.
+    Checkpoint::config(dir)?;
+    Err(Usage(format!("`{}` has no receipt.json; was it made by `lookback train`?", dir.display())).into())
 }

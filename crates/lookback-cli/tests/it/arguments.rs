@@ -208,12 +208,58 @@ fn words_of_other_toolkits_are_understood_or_lead_to_ours() {
     assert!(error.contains("--max-length-extra N"), "{error}");
     for (flag, key) in [("--batch-size", "train.batch_tokens"), ("--max_epochs", "train.max_epochs")] {
         let error = run(trained(), &format!("train pairs.tsv --out x {flag} 9"), "").failed(2);
-        assert!(error.contains(&format!("--set {key}=…")), "{error}");
+        assert!(error.contains(&format!("configuration: --set {key}=…")), "{error}");
     }
+    // What a verb does not take is not offered to it.
+    for verb in ["translate -m m", "--threads 2 doctor pairs.tsv", "score -m m pairs.tsv"] {
+        let error = run(trained(), &format!("{verb} --lr 9"), "").failed(2);
+        assert!(error.contains("configuration: lookback train --set train.learning_rate=…"), "{error}");
+    }
+    let error = run(trained(), "train pairs.tsv --out x --max-length 9", "").failed(2);
+    assert!(!error.contains("--max-length-extra"), "{error}");
     let error = translate("-b 0").failed(2);
-    assert!(error.contains("beam_size: 0 is outside"), "{error}");
+    assert!(error.contains("beam_size: 0 is not between 1 and 1024"), "{error}");
     let error = translate("--n-best 0").failed(2);
     assert!(error.contains("--n-best must") && !error.contains("--batch"), "{error}");
     let error = run(trained(), "tokenize", "").failed(2);
     assert!(error.contains("--model") && error.contains("--tokenizer"), "{error}");
+}
+
+#[test]
+fn a_file_where_a_sentence_stands_is_not_translated_by_its_name() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("news.de"), "3 May 1999\n").unwrap();
+    let model = trained().join("m").display().to_string();
+    for verb in ["translate", "attend"] {
+        for files in ["news.de", "news.de news.de"] {
+            let said = run(dir.path(), &format!("{verb} -m {model} {files}"), "").failed(2);
+            assert!(said.contains("`news.de` is a file") && said.contains("-i news.de"), "{verb}: {said}");
+        }
+        // Beside other words it is one of them.
+        run(dir.path(), &format!("{verb} -m {model} news.de 1999"), "").ok();
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_model_is_the_same_failure_for_every_verb() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    for verb in ["inspect", "verify", "reproduce", "translate -m"] {
+        for folder in ["nowhere", "empty"] {
+            let said = run(dir.path(), &format!("{verb} {folder}"), "").failed(1);
+            assert!(said.contains("config.json"), "{verb} {folder}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_and_a_base_that_cannot_be_say_what_can() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("p.tsv"), pairs()).unwrap();
+    for seed in ["9223372036854775808", "99999999999999999999", "x"] {
+        let said = run(dir.path(), &format!("train p.tsv --out m --seed {seed}"), "").failed(2);
+        assert!(said.contains("a seed is a whole number from 0 to 9223372036854775807"), "{said}");
+    }
+    let said = run(dir.path(), "eval --aer p.tsv --hyp p.tsv --gold-base 2", "").failed(2);
+    assert!(said.contains("positions are counted from 0 or from 1"), "{said}");
 }

@@ -38,3 +38,20 @@ fn quickstart_dates_leaves_a_model_a_page_and_its_score() {
     let said = run(dir.path(), "quickstart dates --out lookback-dates", "").failed(2);
     assert!(said.contains("--overwrite"), "{said}");
 }
+
+#[test]
+fn what_cannot_be_trained_leaves_nothing_behind() {
+    let dir = TempDir::new().unwrap();
+    for args in [
+        "--minutes 0",
+        "dates --minutes -1 -o mine",
+        "--set data.stream_buffer=9",
+        "--set train.metric=aer",
+        "--set model.bridge=zero --set model.attention=none",
+    ] {
+        run(dir.path(), &format!("quickstart {args}"), "").failed(2);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{args}");
+    }
+    let said = run(dir.path(), "quickstart --minutes 0", "").failed(2);
+    assert!(said.contains("train.max_minutes: 0 is not a positive number"), "{said}");
+}
