@@ -12,7 +12,6 @@ use crate::data::read_once;
 use crate::display::{Screen, counted, grouped};
 use crate::exit::{Done, Usage};
 use crate::input::up_to_fault;
-use crate::pairs::{Pairs, Place};
 
 mod n_best;
 
@@ -22,14 +21,13 @@ pub(crate) fn run(args: &ScoreArgs, common: Common) -> anyhow::Result<Done> {
     if args.batch == 0 {
         return Err(Usage("--batch must be at least 1".into()).into());
     }
-    read_once([&args.pairs, &args.src, &args.tgt, &args.n_best].into_iter().filter_map(|file| file.as_deref()))?;
+    read_once(args.given.files().chain(args.n_best.as_deref()))?;
     let translator = Translator::load_ensemble(&args.model, &args.processor.cpu(common)?)?;
-    if let (Some(list), Some(src)) = (&args.n_best, &args.src) {
+    if let (Some(list), Some(src)) = (&args.n_best, &args.given.src) {
         n_best::run(args, &translator, list, src)?;
         return Ok(Done::Whole);
     }
-    let place = Place { pairs: args.pairs.as_deref(), sides: args.src.as_deref().zip(args.tgt.as_deref()) };
-    let mut pairs = Pairs::open(place, args.columns, args.batch)?;
+    let mut pairs = args.given.open(args.batch)?;
     let mut total = Total::default();
     while let Some(round) = pairs.next()? {
         let given: Vec<(&str, &str)> = round.iter().map(|(src, tgt)| (src.as_str(), tgt.as_str())).collect();

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &StudyArgs, common: Common) -> anyhow::Result<Done> {
 fn refuse_others(args: &StudyArgs) -> Result<(), Usage> {
     let others = [
         (args.name != StudyName::Bottleneck && !args.by_length.is_empty(), "--by-length", "bottleneck"),
-        (args.name != StudyName::Scores && args.align_pairs.is_some(), "--align-pairs", "scores"),
+        (args.name != StudyName::Scores && args.known.align_pairs.is_some(), "--align-pairs", "scores"),
     ];
     match others.iter().find(|(given, ..)| *given) {
         Some((_, option, study)) => Err(Usage(format!("{option} is for the study `{study}`; leave it out"))),
@@ -66,9 +66,9 @@ fn refuse_others(args: &StudyArgs) -> Result<(), Usage> {
 
 /// Pairs with gold links, if any were named.
 fn gold(args: &StudyArgs, screen: &mut Screen) -> anyhow::Result<Option<GoldPairs>> {
-    let (Some(pairs), Some(path)) = (&args.align_pairs, &args.align_gold) else { return Ok(None) };
-    let pairs = read_aloud([&PairFiles::Table(pairs.clone(), None)], screen)?;
-    Ok(Some(gold_pairs(pairs, path, args.gold_base, args.gold_format)?))
+    let Some((pairs, path)) = args.known.files() else { return Ok(None) };
+    let pairs = read_aloud([&PairFiles::Table(pairs.to_owned(), None)], screen)?;
+    Ok(Some(gold_pairs(pairs, path, args.known.gold_base.unwrap_or(0), args.gold_format)?))
 }
 
 /// What the study is given.

@@ -6,10 +6,9 @@ use clap::Args;
 use lookback::Translator;
 use lookback::backend::Cpu;
 use lookback::config::SearchConfig;
-use lookback::data::Columns;
 use lookback::search::Sampling;
 
-use super::{Alignment, Format, ProcessorArgs, alignment, columns};
+use super::{Alignment, Format, GivenArgs, ProcessorArgs, alignment};
 
 /// How to search; what is not given is the model's own.
 #[derive(Debug, Args)]
@@ -262,21 +261,11 @@ pub(crate) struct ScoreArgs {
     /// The model folder (repeatable: an ensemble).
     #[arg(short, long, value_name = "DIR", alias = "models", required = true)]
     pub(crate) model: Vec<PathBuf>,
-    /// Lines of `source TAB target`; standard input if not given.
-    #[arg(value_name = "PAIRS", conflicts_with = "src")]
-    pub(crate) pairs: Option<PathBuf>,
-    /// Sources, a line each.
-    #[arg(long, value_name = "FILE", requires = "targets")]
-    pub(crate) src: Option<PathBuf>,
-    /// Targets: line n translates line n of the sources.
-    #[arg(long, value_name = "FILE", requires = "src", group = "targets")]
-    pub(crate) tgt: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// Translations in Moses' n-best form: entries of id n translate line n, from 0.
     #[arg(long, value_name = "LIST", requires = "src", group = "targets", conflicts_with_all = ["json", "columns"])]
     pub(crate) n_best: Option<PathBuf>,
-    /// Columns of source and target in PAIRS, from 1.
-    #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]
-    pub(crate) columns: Option<Columns>,
     /// Write a JSON object per pair.
     #[arg(long)]
     pub(crate) json: bool,

@@ -16,10 +16,10 @@ pub(crate) struct GivenArgs {
     #[arg(value_name = "PAIRS", conflicts_with = "src")]
     pub(crate) pairs: Option<PathBuf>,
     /// Sources, a line each.
-    #[arg(long, value_name = "FILE", requires = "tgt")]
+    #[arg(long, value_name = "FILE", requires = "targets")]
     pub(crate) src: Option<PathBuf>,
     /// Targets: line n translates line n of the sources.
-    #[arg(long, value_name = "FILE", requires = "src")]
+    #[arg(long, value_name = "FILE", requires = "src", group = "targets")]
     pub(crate) tgt: Option<PathBuf>,
     /// Columns of source and target in PAIRS, from 1.
     #[arg(long, value_name = "S,T", value_parser = columns, conflicts_with = "src")]

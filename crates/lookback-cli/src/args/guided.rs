@@ -7,6 +7,7 @@ use lookback::align::GivenLinks;
 use lookback::data::{Corpus, read_tsv};
 use lookback::train::GoldPairs;
 
+use super::GoldArgs;
 use crate::data::{is_stream, lines};
 use crate::eval::gold_pairs;
 
@@ -26,15 +27,8 @@ pub(crate) struct GuidedArgs {
     /// Guide the steps that write a word (if not given), or the next ones, which read it: for `align --weights read`.
     #[arg(long = "guided-alignment-step", value_enum, value_name = "STEP", requires = "files", hide_short_help = true)]
     step: Option<super::align::Step>,
-    /// Pairs with known links, `source TAB target`: the alignment error rate is told at every validation (`train.metric=aer` to go by it).
-    #[arg(long, value_name = "PAIRS", requires = "align_gold", hide_short_help = true)]
-    pub(crate) align_pairs: Option<PathBuf>,
-    /// Their links, as `eval --aer` reads them: Pharaoh with `p` for possible ones, or NAACL (`.wa`).
-    #[arg(long, value_name = "FILE", requires = "align_pairs", hide_short_help = true)]
-    pub(crate) align_gold: Option<PathBuf>,
-    /// Where positions start there, 0 (if not given) or 1.
-    #[arg(long, value_name = "N", requires = "align_gold", value_parser = super::base, hide_short_help = true)]
-    gold_base: Option<u8>,
+    #[command(flatten)]
+    pub(crate) known: GoldArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,7 +45,7 @@ impl GuidedArgs {
         let cost = word(self.cost.as_ref().and_then(ValueEnum::to_possible_value));
         let step = word(self.step.as_ref().and_then(ValueEnum::to_possible_value));
         let values = [("cost", cost), ("weight", self.weight.map(|weight| weight.to_string())), ("step", step)];
-        let base = self.gold_base.map(|base| format!("train.gold_base={base}"));
+        let base = self.known.gold_base.map(|base| format!("train.gold_base={base}"));
         values
             .into_iter()
             .filter_map(|(key, value)| Some(format!("train.guided_alignment_{key}={}", value?)))
@@ -69,7 +63,7 @@ impl GuidedArgs {
 
     /// The pairs with known links, if there are any; positions start at `first`.
     pub(crate) fn gold(&self, first: u8) -> anyhow::Result<Option<GoldPairs>> {
-        let (Some(pairs), Some(path)) = (&self.align_pairs, &self.align_gold) else { return Ok(None) };
+        let Some((pairs, path)) = self.known.files() else { return Ok(None) };
         Ok(Some(gold_pairs(read_tsv(pairs, None)?, path, first, None)?))
     }
 

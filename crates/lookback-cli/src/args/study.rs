@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{PairArgs, ProcessorArgs, base, seed};
+use super::{GoldArgs, PairArgs, ProcessorArgs, seed};
 use crate::eval::GoldFormat;
 
 const STUDY: &str = "\
@@ -24,6 +24,7 @@ that trains it in the report. The same command goes on where it was stopped.";
 
 #[derive(Debug, Args)]
 #[command(mut_arg("pairs", |pairs| pairs.help("Lines of `source TAB target`, one file or several; plain, .gz or .zst")))]
+#[command(mut_arg("align_pairs", |pairs| pairs.help("Pairs with known links, for the alignment error rate (`scores`): tokens between white space")))]
 #[command(after_help = STUDY, override_usage = "lookback study [OPTIONS] NAME --out DIR PAIRS...\n       lookback study [OPTIONS] NAME --out DIR --src FILE --tgt FILE")]
 pub(crate) struct StudyArgs {
     #[command(flatten)]
@@ -48,15 +49,8 @@ pub(crate) struct StudyArgs {
     /// Lengths that part the test of `bottleneck`, as `10,20,30`.
     #[arg(long, value_name = "L,…", value_delimiter = ',')]
     pub(crate) by_length: Vec<usize>,
-    /// Pairs with gold links, for the alignment error rate (`scores`): tokens between white space.
-    #[arg(long, value_name = "PAIRS", requires = "align_gold", hide_short_help = true)]
-    pub(crate) align_pairs: Option<PathBuf>,
-    /// Their links: `0-0` sure, `0p1` possible, or NAACL's form.
-    #[arg(long, value_name = "FILE", requires = "align_pairs", hide_short_help = true)]
-    pub(crate) align_gold: Option<PathBuf>,
-    /// Where positions in --align-gold start, 0 or 1.
-    #[arg(long, value_name = "B", requires = "align_gold", default_value_t = 0, value_parser = base, hide_default_value = true, hide_short_help = true)]
-    pub(crate) gold_base: u8,
+    #[command(flatten)]
+    pub(crate) known: GoldArgs,
     /// Form of --align-gold, as in `eval`.
     #[arg(long, value_enum, requires = "align_gold", hide_short_help = true)]
     pub(crate) gold_format: Option<GoldFormat>,

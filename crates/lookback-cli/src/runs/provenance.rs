@@ -32,8 +32,8 @@ fn files(args: &TrainArgs) -> Vec<(&'static str, Vec<PathBuf>)> {
         one("tgt-vectors", &args.tgt_vectors),
         one("init-from", &args.init_from),
         many("guided-alignment", &args.guided.files),
-        one("align-pairs", &args.guided.align_pairs),
-        one("align-gold", &args.guided.align_gold),
+        one("align-pairs", &args.guided.known.align_pairs),
+        one("align-gold", &args.guided.known.align_gold),
     ]
 }
 
