@@ -269,7 +269,7 @@ impl Translator {
     /// The best translation of every source, with the search settings of the model folder. A blank source (empty or white space only) has an empty one.
     ///
     /// # Errors
-    /// If the model's numbers are not finite.
+    /// If a source is too long ([`SearchError::SourceTooLong`] says which), or the model's numbers are not finite.
     pub fn translate(&self, sources: &[&str]) -> Result<Vec<String>, TranslateError> {
         let translations = self.translate_with(sources, &self.search_options())?;
         Ok(translations.into_iter().map(|best| best.into_iter().next().map(|t| t.text).unwrap_or_default()).collect())
@@ -279,7 +279,7 @@ impl Translator {
     /// drawn, numbered by the place of their source. A blank source has one translation, which is empty.
     ///
     /// # Errors
-    /// If an option is out of range, or the model's numbers are not finite.
+    /// If an option is out of range, a source is too long ([`SearchError::SourceTooLong`] says which), or the model's numbers are not finite.
     pub fn translate_with(
         &self,
         sources: &[&str],
@@ -292,7 +292,8 @@ impl Translator {
     /// As [`Translator::translate_with`], each source with its own constraints. A blank source is not searched: its translation is empty, whatever is asked of it.
     ///
     /// # Errors
-    /// If an option is out of range, constraints contradict themselves, or the model's numbers are not finite.
+    /// If an option is out of range, constraints contradict themselves ([`SearchError::Constraint`]), a source is too long ([`SearchError::SourceTooLong`] says which), or the
+    /// model's numbers are not finite.
     pub fn translate_requests(
         &self,
         requests: &[Request],

@@ -21,7 +21,7 @@ impl Translator {
     /// Where the model looks while it reads given translations: `(source, target)` pairs, one map each, in their order.
     ///
     /// # Errors
-    /// If the model has no attention, or its numbers are not finite.
+    /// If the model has no attention, a source is too long ([`SearchError::SourceTooLong`](crate::search::SearchError::SourceTooLong) says which), or the model's numbers are not finite.
     pub fn attend_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<AttentionMap>, TranslateError> {
         self.need_attention()?;
         let map = |pair: Forced<'_>| {
@@ -37,7 +37,7 @@ impl Translator {
     /// How probable the model finds given translations: `(source, target)` pairs, in their order. Several models say the mean of their log-probabilities.
     ///
     /// # Errors
-    /// If the model's numbers are not finite.
+    /// If a source is too long ([`SearchError::SourceTooLong`](crate::search::SearchError::SourceTooLong) says which), or the model's numbers are not finite.
     pub fn score_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<PairScore>, TranslateError> {
         let score = |pair: Forced<'_>| {
             let (log_prob, tokens) = (pair.per_token.iter().sum(), pair.per_token.len());
