@@ -32,10 +32,10 @@ mod write;
 pub use average::AverageError;
 pub(crate) use tensors::TensorFile;
 pub(crate) use write::write_atomic;
+use write::write_stored;
 pub(crate) use write::{Numbers, Tensor, write_tensors};
 #[cfg(feature = "train")]
 pub(crate) use write::{replace, write_whole};
-use write::{write_numbers, write_stored};
 
 /// The longest `config.json` that is read, in bytes.
 const MOST_CONFIG: u64 = 1 << 20;
@@ -364,14 +364,6 @@ impl Checkpoint {
     /// If a file cannot be written.
     pub fn save_config(dir: &Path, config: &Config, tokenizers: &Tokenizers) -> Result<(), CheckpointError> {
         write_config(dir, config, tokenizers, Storage::F32)
-    }
-
-    /// Writes weights in single precision.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn save_weights(dir: &Path, specs: &[ParamSpec], values: &[Vec<f32>]) -> Result<(), CheckpointError> {
-        write_numbers(&dir.join(MODEL_FILE), specs, values)
     }
 
     /// Writes the weights of a model that is being trained.

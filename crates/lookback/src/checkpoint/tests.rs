@@ -18,8 +18,7 @@ fn folder() -> TempDir {
     let config = config.resolve(CorpusSize { pairs: 1, words: 2.0, characters: 8.0 }).unwrap();
     let (_, specs) = build(&config, &tokenizers);
     let values: Vec<Vec<f32>> = (0..).zip(&specs).map(|(place, spec)| spec.initial(1, place)).collect();
-    Checkpoint::save_config(dir.path(), &config, &tokenizers).unwrap();
-    Checkpoint::save_weights(dir.path(), &specs, &values).unwrap();
+    Checkpoint::new(config, tokenizers, values).save(dir.path()).unwrap();
     dir
 }
 

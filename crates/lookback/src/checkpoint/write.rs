@@ -116,13 +116,6 @@ impl Numbers<'_> {
     }
 }
 
-/// Writes parameters in single precision.
-pub(super) fn write_numbers(path: &Path, specs: &[ParamSpec], values: &[Vec<f32>]) -> Result<(), CheckpointError> {
-    let tensor = |spec: &ParamSpec, numbers| Tensor { name: spec.name.clone(), shape: spec.shape.clone(), numbers };
-    let tensors = specs.iter().zip(values).map(|(spec, values)| tensor(spec, Numbers::F32(values)));
-    write_tensors(path, &tensors.collect::<Vec<_>>(), None)
-}
-
 /// Writes parameters as they are stored.
 pub(super) fn write_stored(path: &Path, specs: &[ParamSpec], stored: &[Stored]) -> Result<(), CheckpointError> {
     let mut tensors = Vec::with_capacity(specs.len());
