@@ -19,8 +19,8 @@ impl Cell for GruCell {
     const GATES: usize = 3;
     const CELL_STATE: usize = 0;
     const SAVED: usize = 1; // u_n
-    const APART: bool = true; // u_n is multiplied by r, x_n is not
-    const OPEN_GATE: Option<usize> = None;
+    const SEPARATE_INPUT_GRADIENT: bool = true; // u_n is multiplied by r, x_n is not
+    const FORGET_GATE: Option<usize> = None;
 
     fn forward<T: Real>(isa: Isa, gates: &mut [T], u: &[T], saved: &mut [T], h: &mut [T], _c: &mut [T]) {
         forward(isa, gates, u, saved, h);

@@ -70,7 +70,7 @@ pub use real::Real;
 pub use recurrent::{Cell, CellTrace, Direction, RecurrentShape, recurrent, recurrent_backward};
 pub use rnn::RnnCell;
 pub use rows::SparseRows;
-pub use sgd::{SgdStep, approach, sgd, sgd_rows};
+pub use sgd::{SgdStep, sgd, sgd_rows, update_average};
 pub use shared::{AnyBits, bytes_mut, with_loss_buffers};
 pub use softmax::{log_softmax_among, log_softmax_rows, masked_softmax_row, softmax_row};
 pub use top_k::{Candidates, TopK, top_k_rows};

@@ -19,8 +19,8 @@ impl Cell for LstmCell {
     const GATES: usize = 4;
     const CELL_STATE: usize = 1;
     const SAVED: usize = 1; // tanh(c')
-    const APART: bool = false;
-    const OPEN_GATE: Option<usize> = Some(1); // f
+    const SEPARATE_INPUT_GRADIENT: bool = false;
+    const FORGET_GATE: Option<usize> = Some(1); // f
 
     fn forward<T: Real>(isa: Isa, gates: &mut [T], u: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]) {
         forward(isa, gates, u, saved, h, c);

@@ -20,10 +20,10 @@ pub trait Cell: Copy + Send + Sync + 'static {
     const CELL_STATE: usize;
     /// Values kept for the backward pass besides the gates, in units of H.
     const SAVED: usize;
-    /// Whether x and u enter by more than their sum, so that their gradients differ.
-    const APART: bool;
-    /// The gate whose bias starts at 1, if there is one: open, so that early gradients live (Jozefowicz et al. 2015).
-    const OPEN_GATE: Option<usize>;
+    /// Whether the gradient of x is another than that of u: they enter by more than their sum.
+    const SEPARATE_INPUT_GRADIENT: bool;
+    /// Which gate is the forget gate, if there is one: its bias starts at 1, so that early gradients live (Jozefowicz et al. 2015).
+    const FORGET_GATE: Option<usize>;
 
     /// Turns `gates` from x into activations and updates `h` and `c`.
     fn forward<T: Real>(isa: Isa, gates: &mut [T], u: &[T], saved: &mut [T], h: &mut [T], c: &mut [T]);
@@ -190,7 +190,7 @@ pub fn recurrent_backward<C: Cell, T: Real>(
     let RecurrentShape { steps, batch, hidden, .. } = shape;
     let (row, block) = (C::GATES * hidden, batch * hidden);
     let (cell, saves) = (C::CELL_STATE * hidden, C::SAVED * hidden);
-    let own = if C::APART { row } else { 0 };
+    let own = if C::SEPARATE_INPUT_GRADIENT { row } else { 0 };
     assert_eq!(dx.len(), steps * batch * own, "dx must be (T, B, G·H), or empty where it is the gradient of u");
     assert!(dh.len() == block && dc.len() == batch * cell, "dh must be (B, H), dc too or empty");
     with_scratch(Area::Recurrent, block, |reaching: &mut [T]| {

@@ -12,8 +12,8 @@ impl Cell for RnnCell {
     const GATES: usize = 1;
     const CELL_STATE: usize = 0;
     const SAVED: usize = 0;
-    const APART: bool = false;
-    const OPEN_GATE: Option<usize> = None;
+    const SEPARATE_INPUT_GRADIENT: bool = false;
+    const FORGET_GATE: Option<usize> = None;
 
     fn forward<T: Real>(isa: Isa, gates: &mut [T], u: &[T], _saved: &mut [T], h: &mut [T], _c: &mut [T]) {
         forward(isa, gates, u, h);

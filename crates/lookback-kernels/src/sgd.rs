@@ -98,18 +98,18 @@ pub fn sgd_rows<T: Real>(exec: Exec<'_>, w: &mut [T], g: &SparseRows<T>, m: Opti
 }
 
 multiversion! {
-    fn approach_chunk<T>(average: &mut [T], w: &[T], share: T) {
+    fn update_average_chunk<T>(average: &mut [T], w: &[T], share: T) {
         for (average, &w) in average.iter_mut().zip(w) {
             *average += share * (w - *average);
         }
     }
 }
 
-/// Moves an average towards the weights: `average += share·(w − average)`.
+/// One step of an exponential moving average of the weights: `average += share·(w − average)`.
 ///
 /// # Panics
 /// If the lengths differ.
-pub fn approach<T: Real>(exec: Exec<'_>, average: &mut [T], w: &[T], share: f64) {
+pub fn update_average<T: Real>(exec: Exec<'_>, average: &mut [T], w: &[T], share: f64) {
     let len = average.len();
     assert_eq!(w.len(), len, "average and weights have one length");
     let average = Shared::new(average);
@@ -117,7 +117,7 @@ pub fn approach<T: Real>(exec: Exec<'_>, average: &mut [T], w: &[T], share: f64)
         let start = i * CHUNK;
         let n = CHUNK.min(len - start);
         // SAFETY: chunks do not overlap.
-        approach_chunk(exec.isa, unsafe { average.part(start, n) }, &w[start..start + n], T::from_f64(share));
+        update_average_chunk(exec.isa, unsafe { average.part(start, n) }, &w[start..start + n], T::from_f64(share));
     });
 }
 
@@ -152,7 +152,7 @@ mod tests {
             let (mut w, g, mut m) = (values(0.01), values(0.02), values(0.03));
             let mut average = values(0.04);
             sgd(exec(&pool, isa), &mut w, &g, Some(&mut m), STEP);
-            approach(exec(&pool, isa), &mut average, &w, 0.1);
+            update_average(exec(&pool, isa), &mut average, &w, 0.1);
             [w, m, average].concat()
         };
         let portable = run(1, Isa::PORTABLE);
@@ -168,7 +168,7 @@ mod tests {
     fn an_average_moves_by_its_share() {
         let pool = Pool::new(1);
         let mut average = [1.0f64, -3.0];
-        approach(exec(&pool, Isa::detect()), &mut average, &[2.0, 1.0], 0.25);
+        update_average(exec(&pool, Isa::detect()), &mut average, &[2.0, 1.0], 0.25);
         assert_eq!(average, [1.25, -2.0]);
     }
 }

@@ -21,8 +21,8 @@ pub enum Init {
     Constant(f32),
     /// Uniform in ±limit.
     Uniform(f32),
-    /// The bias of a cell's gates: 0, but 1 for one of them, so that it starts open.
-    OpenGate {
+    /// The bias of a cell's gates: 0, but 1 for the forget gate, so that it starts open.
+    ForgetGate {
         /// H, the width of a gate.
         hidden: usize,
         /// Which gate.
@@ -91,7 +91,7 @@ impl ParamSpec {
                     })
                     .collect()
             }
-            Init::OpenGate { hidden, gate } => {
+            Init::ForgetGate { hidden, gate } => {
                 (0..self.len()).map(|i| if i / hidden == gate { 1.0 } else { 0.0 }).collect()
             }
         }
@@ -231,8 +231,8 @@ impl<B: Backend> Params<B> {
 
     /// Moves every value towards that of `other` by `share` of the way.
     #[cfg(feature = "train")]
-    pub(crate) fn approach(&mut self, backend: &B, other: &Self, share: f64) {
-        self.weights.iter_mut().zip(&other.weights).for_each(|(average, w)| backend.approach(average, w, share));
+    pub(crate) fn update_average(&mut self, backend: &B, other: &Self, share: f64) {
+        self.weights.iter_mut().zip(&other.weights).for_each(|(average, w)| backend.update_average(average, w, share));
     }
 
     #[cfg(any(feature = "train", test))]
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn only_one_gate_starts_open() {
-        let init = Init::OpenGate { hidden: 2, gate: 1 };
+        let init = Init::ForgetGate { hidden: 2, gate: 1 };
         let spec = ParamSpec { name: "b".into(), shape: vec![8], init, role: Role::Product };
         assert_eq!(spec.initial(1, 0), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     }

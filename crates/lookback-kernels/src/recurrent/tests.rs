@@ -95,7 +95,8 @@ fn gradients<C: Cell, F: Real>(
     let [x, h0, c0, weight, bias, r_y, r_h, r_c] = all;
     let Size { steps, batch, hidden } = size;
     let mut out = run::<C, F>(exec, direction, size, lengths, [x, h0, c0, weight, bias]);
-    let (mut dx, mut dh, mut dc) = (vec![F::ONE; if C::APART { x.len() } else { 0 }], r_h.clone(), r_c.clone());
+    let (mut dx, mut dh, mut dc) =
+        (vec![F::ONE; if C::SEPARATE_INPUT_GRADIENT { x.len() } else { 0 }], r_h.clone(), r_c.clone());
     let (mut dweight, mut dbias) = (vec![F::ZERO; weight.len()], vec![F::ZERO; bias.len()]);
     let mut total = vec![F::ONE; steps * batch * hidden];
     recurrent_backward::<C, F>(
@@ -113,7 +114,7 @@ fn gradients<C: Cell, F: Real>(
         lengths,
         Some(&mut total),
     );
-    let dx = if C::APART { dx } else { out.gates };
+    let dx = if C::SEPARATE_INPUT_GRADIENT { dx } else { out.gates };
     [dx, dh, dc, dweight, dbias, total]
 }
 

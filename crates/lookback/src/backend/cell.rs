@@ -61,8 +61,8 @@ impl CellKind {
 
     /// Whether the gradient of the projected input is another than that of the recurrent product.
     #[must_use]
-    pub fn is_apart(self) -> bool {
-        with_cell!(self, C => C::APART)
+    pub fn has_separate_input_gradient(self) -> bool {
+        with_cell!(self, C => C::SEPARATE_INPUT_GRADIENT)
     }
 
     /// What the cell keeps for the backward pass besides its gates, in units of H.
@@ -71,9 +71,9 @@ impl CellKind {
         with_cell!(self, C => C::SAVED)
     }
 
-    /// The gate whose bias starts at 1, if there is one.
+    /// Which gate is the forget gate, if there is one; its bias starts at 1.
     #[must_use]
-    pub fn open_gate(self) -> Option<usize> {
-        with_cell!(self, C => C::OPEN_GATE)
+    pub fn forget_gate(self) -> Option<usize> {
+        with_cell!(self, C => C::FORGET_GATE)
     }
 }

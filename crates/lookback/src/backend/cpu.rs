@@ -518,8 +518,8 @@ impl<T: Real> Backend for Cpu<T> {
         }
     }
 
-    fn approach(&self, average: &mut CpuWeight<T>, weight: &CpuWeight<T>, share: f64) {
-        kernels::approach(self.exec(), average.values_mut(), weight.values(), share);
+    fn update_average(&self, average: &mut CpuWeight<T>, weight: &CpuWeight<T>, share: f64) {
+        kernels::update_average(self.exec(), average.values_mut(), weight.values(), share);
     }
 
     fn adam(

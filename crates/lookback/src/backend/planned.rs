@@ -356,7 +356,7 @@ impl Backend for Planned {
 
     fn sgd(&self, _: &mut PlannedWeight, _: &Gradient<Room, PlannedRows>, _: Option<&mut Room>, _: SgdStep) {}
 
-    fn approach(&self, _: &mut PlannedWeight, _: &PlannedWeight, _: f64) {}
+    fn update_average(&self, _: &mut PlannedWeight, _: &PlannedWeight, _: f64) {}
 
     fn adam(&self, _: &mut PlannedWeight, _: &Gradient<Room, PlannedRows>, _: &mut Room, _: &mut Room, _: AdamStep) {}
 }

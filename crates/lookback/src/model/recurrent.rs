@@ -30,7 +30,7 @@ impl RecurrentLayer {
         let gates = cell.gates() * hidden;
         let suffix = if direction == Direction::Forward { "" } else { "_reverse" };
         let named = |what: &str| format!("{name}.{what}_l{layer}{suffix}");
-        let start = cell.open_gate().map_or(Init::Constant(0.0), |gate| Init::OpenGate { hidden, gate });
+        let start = cell.forget_gate().map_or(Init::Constant(0.0), |gate| Init::ForgetGate { hidden, gate });
         let w_ih = layout.matrix(named("weight_ih"), gates, input, hidden, false);
         let weight = layout.matrix(named("weight_hh"), gates, hidden, hidden, true);
         let b_ih = layout.vector(named("bias_ih"), gates, start);

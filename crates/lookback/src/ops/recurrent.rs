@@ -139,7 +139,7 @@ pub(super) fn backward<B: Backend>(graph: &mut Graph<'_, B>, mut node: Recurrent
     let dy = graph.take_output_gradient(output.y);
     let mut dh = graph.take_gradient(output.last.h);
     let mut dc = output.last.c.map(|c| graph.take_gradient(c));
-    let mut dx = spec.cell.is_apart().then(|| graph.alloc(graph.shape(x).len()));
+    let mut dx = spec.cell.has_separate_input_gradient().then(|| graph.alloc(graph.shape(x).len()));
     let mut dtotal = total.map(|total| graph.take_gradient(total));
     let (backend, params, tape, gradients) = graph.split();
     let (dweight, store, dbias) = gradients.layer(backend, layer.weight, layer.bias);

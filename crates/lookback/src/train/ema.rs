@@ -27,7 +27,7 @@ impl<B: Backend> Ema<B> {
 
     /// Takes in the weights after update `update`, from 1.
     pub(super) fn step(&mut self, backend: &B, weights: &Params<B>, update: u64) {
-        self.params.approach(backend, weights, 1.0 - decay(self.decay, update));
+        self.params.update_average(backend, weights, 1.0 - decay(self.decay, update));
     }
 }
 
