@@ -2,32 +2,28 @@
 
 use std::sync::{Mutex, PoisonError};
 
-#[cfg(feature = "files")]
-use std::path::Path;
-
-use crate::align::OtherWords;
-use crate::backend::{Cpu, Purpose};
-#[cfg(feature = "files")]
-use crate::checkpoint::{Checkpoint, CheckpointError, Opened};
+use crate::backend::Cpu;
 use crate::config::Config;
 use crate::data::Batch;
 use crate::model::Seq2Seq;
 use crate::params::Params;
 use crate::search::{
-    Constraints, Hypothesis, KeepWeights, LengthLimit, Member, SearchError, SearchOptions, Sentence, TooLong,
-    search_together,
+    Constraints, Hypothesis, LengthLimit, Member, SearchError, SearchOptions, Sentence, TooLong, search_together,
 };
 use crate::shortlist::Shortlist;
-use crate::stored::Stored;
 use crate::tape::{Graph, Tape};
-use crate::text::{EOS, Tokenizer, Tokenizers};
-use crate::view::{AttentionMap, Side, ViewError};
+use crate::text::{EOS, Tokenizers};
 
 mod ensemble;
+mod error;
 mod given;
+mod load;
+mod look;
 
 pub use ensemble::EnsembleError;
+pub use error::TranslateError;
 pub use given::PairScore;
+pub(crate) use look::side;
 
 /// The most sentences searched together.
 const BATCH_SENTENCES: usize = 64;
@@ -112,136 +108,7 @@ pub struct Translation {
     pub hypothesis: Hypothesis,
 }
 
-/// Why text could not be translated, scored or shown.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TranslateError {
-    /// The search failed. Sentences are counted as they were given, from 0.
-    #[error(transparent)]
-    Search(#[from] SearchError),
-    /// No model has attention to show.
-    #[error("the model has no attention (`model.attention = \"none\"`), so there are no weights to show")]
-    NoAttention,
-    /// Translations without the weights they were found with.
-    #[error("the translations carry no attention weights; search them with `KeepWeights::Yes`")]
-    NoWeights,
-    /// The probability of a given translation is not a number.
-    #[error("pair {pair}: the log-probability is not finite; the model's weights are damaged or too large")]
-    NotFinite {
-        /// Which pair, from 0.
-        pair: usize,
-    },
-    /// A given text has other words once it is normalised.
-    #[error("pair {pair}: {source}")]
-    OtherWords {
-        /// Which pair, from 0.
-        pair: usize,
-        /// Which text.
-        source: OtherWords,
-    },
-    /// The weights are not those of an attention.
-    #[error("the model's attention cannot be shown")]
-    View(#[from] ViewError),
-}
-
-impl TranslateError {
-    /// The same error with the sentence, or the pair, counted otherwise, as its caller counts.
-    #[must_use]
-    pub fn of_sentence(self, number: impl Fn(usize) -> usize) -> Self {
-        match self {
-            Self::Search(error) => Self::Search(error.of_sentence(number)),
-            Self::NotFinite { pair } => Self::NotFinite { pair: number(pair) },
-            Self::OtherWords { pair, source } => Self::OtherWords { pair: number(pair), source },
-            Self::NoAttention | Self::NoWeights | Self::View(_) => self,
-        }
-    }
-}
-
 impl Translator {
-    /// Reads a model folder; computes on all cores.
-    ///
-    /// # Errors
-    /// If a file cannot be read, or is not what the folder's configuration says. Names file and tensor.
-    #[cfg(feature = "files")]
-    pub fn load(dir: impl AsRef<Path>) -> Result<Self, CheckpointError> {
-        Self::load_with(dir, 0)
-    }
-
-    /// Reads a model folder; computes on `threads` threads, 0 for one per core. Their number changes no result.
-    ///
-    /// # Errors
-    /// As [`Translator::load`].
-    #[cfg(feature = "files")]
-    pub fn load_with(dir: impl AsRef<Path>, threads: usize) -> Result<Self, CheckpointError> {
-        Self::load_on(dir, Cpu::detect(threads))
-    }
-
-    /// Reads a model folder; computes on a given processor, whose threads others may share.
-    ///
-    /// # Errors
-    /// As [`Translator::load`].
-    #[cfg(feature = "files")]
-    pub fn load_on(dir: impl AsRef<Path>, cpu: Cpu) -> Result<Self, CheckpointError> {
-        let opened = Opened::open(dir.as_ref())?;
-        let (tokenizers, params) = std::thread::scope(|scope| {
-            let read = || std::thread::Builder::new().spawn_scoped(scope, || opened.tokenizers()).ok();
-            let beside = if cpu.threads() > 1 { read() } else { None };
-            let params = opened.params(&cpu);
-            // A thread that is not wanted, or that the system refuses, is done without.
-            let tokenizers = beside.map_or_else(
-                || opened.tokenizers(),
-                |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            );
-            (tokenizers, params)
-        });
-        let (tokenizers, params) = (tokenizers?, params?);
-        let Opened { config, model, .. } = opened;
-        Ok(Self::with(cpu, tokenizers, Loaded { config, model, params }))
-    }
-
-    /// A model in memory, on a given processor.
-    ///
-    /// # Panics
-    /// If a parameter has not the length its shape needs.
-    #[cfg(feature = "files")]
-    #[must_use]
-    pub fn from_checkpoint(checkpoint: Checkpoint, cpu: Cpu<f32>) -> Self {
-        Self::new(checkpoint.config, checkpoint.tokenizers, &checkpoint.values, cpu)
-    }
-
-    /// A model from its parts; `values` are those of [`Seq2Seq::new`]'s parameters, in the same order.
-    ///
-    /// # Panics
-    /// If the configuration was not resolved, or `values` do not fit it.
-    #[must_use]
-    pub fn new(config: Config, tokenizers: Tokenizers, values: &[Stored], cpu: Cpu<f32>) -> Self {
-        let (src, tgt) = (tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
-        let (model, specs) = Seq2Seq::new(&config.model, src, tgt);
-        let params = Params::from_stored(&cpu, specs, values);
-        Self::with(cpu, tokenizers, Loaded { config, model, params })
-    }
-
-    fn with(cpu: Cpu<f32>, tokenizers: Tokenizers, mut loaded: Loaded) -> Self {
-        loaded.params.prepare(&cpu, Purpose::Decode);
-        Self { cpu, tokenizers, models: vec![loaded], shortlist: None, tapes: Mutex::default() }
-    }
-
-    /// [`Translator::with_shortlist`], with the one of a model folder.
-    ///
-    /// # Errors
-    /// If there is none, it cannot be read, or its vocabularies are others.
-    #[cfg(feature = "files")]
-    pub fn with_shortlist_of(self, dir: impl AsRef<Path>) -> Result<Self, CheckpointError> {
-        let shortlist = Shortlist::load(dir.as_ref(), &self.tokenizers)?;
-        Ok(self.with_shortlist(shortlist))
-    }
-
-    /// The same translator with a shortlist: translations are written with its candidates alone, and log-probabilities are those among them. Scoring does not use it.
-    #[must_use]
-    pub fn with_shortlist(self, shortlist: Shortlist) -> Self {
-        Self { shortlist: Some(shortlist), ..self }
-    }
-
     /// The configuration of the model folder; of the first, if there are several.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -334,52 +201,6 @@ impl Translator {
         })
     }
 
-    /// Where the model looked while it wrote each of its best translations: one map per hypothesis, with its rank in the beam. A blank source has none.
-    ///
-    /// # Errors
-    /// As [`Translator::translate_with`], and if the model has no attention.
-    pub fn attend(&self, sources: &[&str], options: &SearchOptions) -> Result<Vec<Vec<AttentionMap>>, TranslateError> {
-        self.need_attention()?;
-        let options = SearchOptions { weights: KeepWeights::Yes, ..options.clone() };
-        let translations = self.translate_with(sources, &options)?;
-        let lines = translations.iter().zip(sources).enumerate();
-        lines.map(|(line, (translations, source))| self.maps_of(line, source, translations)).collect()
-    }
-
-    /// Where the model looked while it wrote `translations`, those of `source`, the input line `line` (from 0), which were searched with
-    /// [`KeepWeights::Yes`]: one map each, with its rank. Nothing is computed again. A blank source has none.
-    ///
-    /// # Errors
-    /// If the model has no attention, or the weights were not kept.
-    pub fn maps_of(
-        &self,
-        line: usize,
-        source: &str,
-        translations: &[Translation],
-    ) -> Result<Vec<AttentionMap>, TranslateError> {
-        self.need_attention()?;
-        let found = translations.iter().filter(|t| !t.hypothesis.ids.is_empty()).enumerate();
-        let map = |(rank, Translation { text, src_ids, hypothesis }): (usize, &Translation)| {
-            let weights = hypothesis.weights.clone().ok_or(TranslateError::NoWeights)?;
-            let src = side(&self.tokenizers.src, source.to_owned(), src_ids);
-            let tgt = side(&self.tokenizers.tgt, text.clone(), &hypothesis.ids);
-            Ok(AttentionMap::new(line, src, tgt, weights, hypothesis.log_prob)?.with_rank(rank))
-        };
-        found.map(map).collect()
-    }
-
-    /// Fails if no model has attention to show.
-    ///
-    /// # Errors
-    /// In that case.
-    pub fn need_attention(&self) -> Result<(), TranslateError> {
-        if self.models.iter().any(|loaded| loaded.model.has_attention()) {
-            Ok(())
-        } else {
-            Err(TranslateError::NoAttention)
-        }
-    }
-
     /// Refuses the first source that is too long to be read as one sentence, or for what a model has weights for.
     fn check_lengths(&self, mut lengths: impl Iterator<Item = usize>) -> Result<(), TranslateError> {
         let trained = self.models.iter().map(|loaded| loaded.config.data.max_src).max().unwrap_or(0);
@@ -437,12 +258,6 @@ fn blank(must: usize) -> Translation {
     let unmet = (0..must).collect();
     let hypothesis = Hypothesis { ids: Vec::new(), log_prob: 0.0, score: 0.0, weights: None, is_cut: false, unmet };
     Translation { text: String::new(), src_ids: vec![EOS], hypothesis }
-}
-
-/// One side of a map. The end of a sentence is in no word: it stands for itself.
-pub(crate) fn side(tokenizer: &Tokenizer, text: String, ids: &[u32]) -> Side {
-    let words = tokenizer.words(ids.strip_suffix(&[EOS]).unwrap_or(ids));
-    Side { text, tokens: tokenizer.display_pieces(ids), words }
 }
 
 /// Cuts `items` into batches of similar `length`, longest first; equal ones keep their order.

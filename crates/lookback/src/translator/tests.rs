@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::backend::{Isa, Products};
+use crate::checkpoint::Checkpoint;
 use crate::config::{AttentionKind, CorpusSize, SearchConfig};
-use crate::stored::Storage;
+use crate::search::KeepWeights;
+use crate::stored::{Storage, Stored};
 use crate::text::{TextMode, TokenizerSpec};
 
 const SOURCES: [&str; 6] = ["ein Haus", "", "ein großer Baum am Haus", " \t", "Baum", "😀 Haus"];
