@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::data::Limits;
 
 mod attention;
+mod check;
 mod difference;
 mod guided;
 mod keys;

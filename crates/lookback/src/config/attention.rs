@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resolve::invalid;
+use super::check::invalid;
 use super::{Config, ConfigError};
 
 /// The attention score of a decoder state s and an encoder state h.

@@ -3,7 +3,7 @@
 use serde::de::{Deserializer, Error, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
-use super::resolve::invalid;
+use super::check::invalid;
 use super::{Config, ConfigError, TrainConfig};
 
 /// What is meant by a better validation.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resolve::invalid;
+use super::check::invalid;
 use super::{Config, ConfigError, TrainConfig};
 
 /// What an update does with a gradient.

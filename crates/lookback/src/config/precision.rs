@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resolve::invalid;
+use super::check::invalid;
 use super::{Config, ConfigError};
 #[cfg(feature = "train")]
 use crate::backend::{Cpu, Products, Real};

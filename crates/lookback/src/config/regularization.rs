@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::resolve::invalid;
+use super::check::invalid;
 use super::{Config, ConfigError, ModelConfig, TrainConfig};
 
 /// How often the decoder reads words of its own in training (Bengio et al. 2015).
