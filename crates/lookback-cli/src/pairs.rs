@@ -54,7 +54,7 @@ impl Pairs {
     }
 
     /// Refuses blank lines of two files, too: nothing is learned from them.
-    pub(crate) fn to_learn_from(self) -> Self {
+    pub(crate) fn refusing_blank(self) -> Self {
         Self { refuses_blank: true, ..self }
     }
 

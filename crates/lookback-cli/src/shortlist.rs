@@ -20,7 +20,7 @@ pub(crate) fn run(args: &ShortlistArgs, common: Common) -> anyhow::Result<Done> 
     }
     read_once(args.given.files())?;
     let tokenizers = Checkpoint::tokenizers(&args.model)?;
-    let mut pairs = args.given.open(ROUND)?.to_learn_from();
+    let mut pairs = args.given.open(ROUND)?.refusing_blank();
     let mut learner = Learner::new(tokenizers.src.vocab_size(), tokenizers.tgt.vocab_size());
     let mut report = FilterReport::new(Checkpoint::config(&args.model)?.data.limits());
     let (mut screen, mut line) = (Screen::new(common), 0);
