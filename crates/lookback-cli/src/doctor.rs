@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use lookback::data::doctor::{Check, CorpusFiles, DoctorError, Fixed, Options, Part, Report, Severity, examine, fix};
+use lookback::data::doctor::{
+    Check, CorpusFiles, DoctorError, Fixed, Options, Part, Report, Severity, check_output, examine, fix,
+};
 use lookback::data::{Corpus, PairFiles};
 use lookback::view::visible;
 use serde::Serialize;
@@ -18,8 +20,8 @@ const NAMES: usize = 16;
 pub(crate) fn run(args: &DoctorArgs, common: Common) -> anyhow::Result<Done> {
     let corpora = corpora(args)?;
     let options = options(args)?;
-    if let Some(dir) = args.fix.as_ref().filter(|dir| dir.symlink_metadata().is_ok()) {
-        return Err(DoctorError::Occupied { dir: dir.clone() }.into());
+    if let Some(dir) = &args.fix {
+        check_output(&corpora, dir)?;
     }
     let mut screen = Screen::new(common);
     let examination = examine(&corpora, &options, &mut |lines| {
@@ -35,13 +37,13 @@ pub(crate) fn run(args: &DoctorArgs, common: Common) -> anyhow::Result<Done> {
         io::stdout().write_all(summary(&report).as_bytes())?;
         io::stdout().flush()?;
     }
-    let fixed = args.fix.as_ref().map(|dir| fix(&corpora, examination, &options, dir)).transpose()?;
+    let fixed = args.fix.as_ref().map(|dir| fix(&corpora, examination, &options, dir)).transpose();
     if args.json {
-        let mut out = io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &Told { report: &report, fixed: fixed.as_ref() })?;
-        writeln!(out)?;
+        let told = Told { report: &report, fixed: fixed.as_ref().ok().and_then(Option::as_ref) };
+        // Not written by `serde_json`, whose errors hide that the reader has left.
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&told)?)?;
     }
-    match &fixed {
+    match &fixed? {
         Some(fixed) => tell_fixed(&mut screen, fixed),
         None if report.is_refused() => {
             return Err(

@@ -130,7 +130,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         _ => {}
     }
     match cause.downcast_ref() {
-        Some(DoctorError::Occupied { .. } | DoctorError::Name { .. }) => return Some(2),
+        Some(DoctorError::Occupied { .. } | DoctorError::Input { .. }) => return Some(2),
         Some(DoctorError::Data(inner)) => return code_of(inner),
         Some(DoctorError::Beyond { .. } | DoctorError::Changed { .. }) => return Some(3),
         _ => {}

@@ -66,6 +66,36 @@ fn a_program_is_told_the_same_as_json() {
 }
 
 #[test]
+fn what_was_found_is_told_though_nothing_can_be_cleaned() {
+    let dir = folder(&[("s", "a\nb\n"), ("t", "a\n")]);
+    let ran = run(dir.path(), "doctor --src s --tgt t --json --fix out", "");
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["findings"][0]["check"], "line-count");
+    let said = ran.failed(3);
+    assert!(said.starts_with("error: `s` cannot be cleaned"), "{said}");
+    assert!(!dir.path().join("out").exists());
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_anything_is_read() {
+    let dir = folder(&[("p.tsv", ODD), ("file", "")]);
+    fs::create_dir(dir.path().join("dev")).unwrap();
+    fs::write(dir.path().join("dev/p.tsv"), ODD).unwrap();
+    for (args, code, what) in [
+        ("p.tsv --valid dev/p.tsv --fix out", 2, "two files would have its name in the folder"),
+        ("p.tsv --fix file/out", 1, "file/out"),
+        ("p.tsv --fix none/out", 1, "none/out"),
+        ("dev --fix out", 2, "it is no regular file"),
+    ] {
+        let ran = run(dir.path(), &format!("doctor {args}"), "");
+        assert_eq!(ran.out, "", "{args}");
+        let said = ran.failed(code);
+        assert!(said.contains(what), "{args}: {said}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
+}
+
+#[test]
 fn what_is_left_can_be_trained_on_and_what_was_done_can_be_undone() {
     let text = pairs() + ODD;
     let dir = folder(&[("p.tsv", &text)]);
@@ -111,12 +141,4 @@ fn training_names_what_is_worth_a_look_and_is_quiet_about_a_clean_corpus() {
     assert!(leak.contains("220 leaked-pair (clean.tsv:1)"), "{leak}");
     assert_eq!(said("clean.tsv --out c"), None);
     assert_eq!(said("p.tsv --out a --resume --set train.max_updates=2"), None);
-}
-
-#[test]
-fn a_place_that_cannot_be_written_is_named() {
-    let dir = folder(&[("p.tsv", ODD), ("file", "")]);
-    let said = run(dir.path(), "doctor p.tsv --fix file/out", "").failed(1);
-    assert!(said.contains("file/out"), "{said}");
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left behind");
 }

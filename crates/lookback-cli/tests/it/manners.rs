@@ -122,6 +122,7 @@ fn no_verb_minds_a_reader_that_leaves() {
         quickstart,
         "train pairs.tsv --dump-config -q",
         "doctor pairs.tsv",
+        "doctor pairs.tsv --json",
         "translate -m m -i long",
         "translate -m m -i long --alignment=soft",
         "translate -m m -i long --json",

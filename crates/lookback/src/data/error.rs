@@ -50,6 +50,14 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// The file as a whole is no UTF-8, or its lines do not end at `\n`.
+    #[error("{}: the file is {encoding}", path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and how to convert it.
+        encoding: &'static str,
+    },
     /// A line is not UTF-8.
     #[error("{}:{line}: not UTF-8 at byte {byte} of the line; convert the file to UTF-8", path.display())]
     Utf8 {

@@ -61,6 +61,11 @@ impl<R: BufRead> Lines<R> {
         let mut bytes = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
         let stripped = bytes.strip_suffix(b"\r");
         bytes = stripped.unwrap_or(bytes);
+        if line == 1
+            && let Some(encoding) = foreign(&self.buffer)
+        {
+            return Err(DataError::Encoding { path: path(), encoding });
+        }
         if bytes.len() > MAX_LINE {
             return Err(DataError::LineTooLong { path: path(), line });
         }
@@ -109,6 +114,32 @@ impl Lines<Box<dyn BufRead + Send>> {
         let reader = recognised(reader).map_err(|source| DataError::Io { path: name.clone(), source })?;
         Ok(Self::new(name, reader))
     }
+}
+
+/// What a file is, and how to make it one of lines that end at `\n`, if its first line, with its end, shows that it is none. Half of Latin text in
+/// UTF-16 are NUL bytes; before Mac OS X lines ended at `\r`.
+pub(super) fn foreign(first: &[u8]) -> Option<&'static str> {
+    const LE: &str = "UTF-16; convert it, `iconv -f UTF-16LE -t UTF-8`";
+    const BE: &str = "UTF-16; convert it, `iconv -f UTF-16BE -t UTF-8`";
+    // Bytes of the text that the NUL bytes are counted in, and how few of them may be chance.
+    const SEEN: usize = 1000;
+    const FEW: usize = 4;
+    let seen = &first[..first.len().min(SEEN)];
+    let nuls = |parity: usize| seen.iter().skip(parity).step_by(2).filter(|&&byte| byte == 0).count();
+    match first {
+        [0xFF, 0xFE, 0, 0, ..] => return Some("UTF-32; convert it, `iconv -f UTF-32LE -t UTF-8`"),
+        [0xFF, 0xFE, ..] => return Some(LE),
+        [0xFE, 0xFF, ..] => return Some(BE),
+        _ if first.contains(&0) => match [nuls(0), nuls(1)] {
+            [0, odd] if odd >= FEW && 8 * odd >= 3 * seen.len() => return Some(LE),
+            [even, 0] if even >= FEW && 8 * even >= 3 * seen.len() => return Some(BE),
+            _ => {}
+        },
+        _ => {}
+    }
+    let inner = first.strip_suffix(b"\r").unwrap_or(first);
+    let is_old = !first.ends_with(b"\n") && inner.contains(&b'\r');
+    is_old.then_some("lines that end at \\r alone; convert it, `tr '\\r' '\\n'`")
 }
 
 /// Calls `line` with each line of `path` and its number, from 1.

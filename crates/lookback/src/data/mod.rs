@@ -6,7 +6,8 @@
 //! ```
 //! **Files.** A line ends at `\n` and nowhere else; U+2028, U+0085, `\x0b` and their like are ordinary characters. One `\r`
 //! before the `\n` (or at the end of the file) is stripped and counted. A byte order mark at the start of the file is
-//! stripped and reported. The last line may lack its `\n`. There is no quoting.
+//! stripped and reported. The last line may lack its `\n`. There is no quoting. UTF-16, and a file of lines that end at `\r`
+//! alone, are errors that say how to convert it.
 //!
 //! **Compression.** gzip (any number of members) and Zstandard (any number of frames) are recognised by their first bytes,
 //! with which no text begins. The suffix `.gz` or `.zst` must be there exactly if the content is; anything else is an

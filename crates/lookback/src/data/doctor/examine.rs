@@ -167,9 +167,10 @@ impl Reading<'_> {
     fn corpus(&mut self, number: usize, corpus: &CorpusFiles, examiner: &mut Examiner) -> Result<(), DoctorError> {
         let unreadable = |examiner: &mut Examiner, line: u64, error: &DataError| {
             let name = match error {
-                DataError::Io { path, .. } | DataError::Compression { path, .. } | DataError::Empty { path } => {
-                    Some(path)
-                }
+                DataError::Io { path, .. }
+                | DataError::Compression { path, .. }
+                | DataError::Empty { path }
+                | DataError::Encoding { path, .. } => Some(path),
                 _ => None,
             };
             let file =
@@ -187,15 +188,19 @@ impl Reading<'_> {
         };
         let mut counted = Counted::default();
         let ended = self.rows(number, corpus.part, &mut rows, examiner, &mut counted);
-        self.end(number, corpus, &rows, examiner, counted);
+        self.files(corpus, &rows);
         match ended {
+            // Of what was not read to its end nothing is known as a whole.
             Err(DoctorError::Data(error)) => {
                 unreadable(examiner, rows.number(), &error);
                 self.beyond.push((corpus.files.paths()[0].to_owned(), error.to_string()));
-                *self.hashes.last_mut().expect("the corpus has just been ended") = None;
+                self.hashes.push(None);
                 Ok(())
             }
-            ended => ended,
+            ended => {
+                self.end(number, &rows, examiner, counted);
+                ended
+            }
         }
     }
 
@@ -234,16 +239,19 @@ impl Reading<'_> {
         Ok(())
     }
 
+    fn files(&mut self, corpus: &CorpusFiles, rows: &Rows) {
+        self.files.extend(rows.files().iter().map(|lines| ExaminedFile {
+            path: shown(lines.path()),
+            part: corpus.part,
+            lines: lines.number(),
+            bytes: lines.bytes(),
+        }));
+    }
+
     /// Tells what is known at the end of a corpus.
-    fn end(&mut self, number: usize, corpus: &CorpusFiles, rows: &Rows, examiner: &mut Examiner, counted: Counted) {
+    fn end(&mut self, number: usize, rows: &Rows, examiner: &mut Examiner, counted: Counted) {
         let whole = RowId::new(number, 0);
         for (file, lines) in rows.files().iter().enumerate() {
-            self.files.push(ExaminedFile {
-                path: shown(lines.path()),
-                part: corpus.part,
-                lines: lines.number(),
-                bytes: lines.bytes(),
-            });
             if counted.byte_order_marks[file] {
                 examiner.findings.add(Check::ByteOrderMark, (whole, file), String::new);
             }

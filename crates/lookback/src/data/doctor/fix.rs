@@ -1,17 +1,15 @@
 //! Cleaning: what is left of a corpus, and every line that was removed or changed, with its reason.
 //!
 //! The output is a folder with a file for each input file, unpacked, and `changes.tsv`: file, line, `removed` or `changed`, the reasons, and
-//! the line as it was, byte for byte. A record `end` says that the line before it ended the file without a `\n`. Everything is written under
-//! temporary names, put together again, compared with the input, and only then given its name.
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+//! the line as it was, byte for byte. A record `end` says that the line before it ended the file without a `\n`. Everything is written into
+//! a temporary folder beside, put together again, compared with the input, and only then does the folder get its name.
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::check::{Check, Checks};
 use super::examine::{Examination, is_copied};
+use super::out::{CHANGES, Closed, Out, OutFolder};
 use super::raw::BOM;
 use super::report::shown;
 use super::restore::restores;
@@ -20,16 +18,12 @@ use super::shape::Ratios;
 use super::{CorpusFiles, DoctorError, Options};
 use crate::data::sort::{Record, Sorted};
 
-/// The file of removed and changed lines.
-pub(super) const CHANGES: &str = "changes.tsv";
-/// Its first line.
+/// The first line of the file of removed and changed lines.
 pub(super) const HEADER: &str = "file\tline\twhat\twhy\toriginal\n";
 /// What a record says of its line.
 pub(super) const REMOVED: &str = "removed";
 pub(super) const CHANGED: &str = "changed";
 pub(super) const END: &str = "end";
-/// What a file is called until it is known to be right.
-const TEMPORARY: &str = "tmp";
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,11 +47,12 @@ pub struct FixedFile {
     pub lines: u64,
 }
 
-/// Writes the cleaned corpora and what was removed or changed into the new folder `dir`. The two together are the input, checked.
+/// Writes the cleaned corpora and what was removed or changed into the new folder `dir`. The two together are the input, checked. Nothing is
+/// there unless all of it is.
 ///
 /// # Errors
-/// If a corpus is beyond cleaning (line counts that differ, a file that cannot be read), changed since it was examined, or has files of
-/// equal names; if the folder is there already or something cannot be written.
+/// Those of [`check_output`](super::check_output); if a corpus is beyond cleaning (line counts that differ, a file that cannot be read), or
+/// changed since it was examined; if something cannot be written.
 pub fn fix(
     corpora: &[CorpusFiles],
     examination: Examination,
@@ -68,23 +63,17 @@ pub fn fix(
     if let Some((path, reason)) = beyond.into_iter().next() {
         return Err(DoctorError::Beyond { path, reason });
     }
-    let names = names(corpora)?;
-    match fs::create_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(DoctorError::Occupied { dir: dir.to_owned() });
-        }
-        made => made.map_err(|source| DoctorError::Write { path: dir.to_owned(), source })?,
-    }
+    let folder = OutFolder::create(corpora, dir)?;
     let temporary = |source| DoctorError::Temporary { source };
     let mut verdicts = verdicts.finish().map_err(temporary)?;
     let next = verdicts.next().map_err(temporary)?;
-    let mut out = Out::create(dir.join(CHANGES))?;
-    out.write(HEADER.as_bytes())?;
+    let mut changes = folder.file(CHANGES)?;
+    changes.write(HEADER.as_bytes())?;
     let policy = Policy { options, usual, ratios: Ratios::default() };
-    let mut fixing = Fixing { policy, verdicts, next, changes: out, removed: 0, changed: 0 };
+    let mut fixing = Fixing { policy, verdicts, next, changes, removed: 0, changed: 0 };
     let mut outs = Vec::new();
     for (number, corpus) in corpora.iter().enumerate() {
-        let files = names[number].iter().map(|name| Out::create(dir.join(name))).collect::<Result<_, _>>()?;
+        let files = folder.names(number).iter().map(|name| folder.file(name)).collect::<Result<_, _>>()?;
         outs.push(fixing.corpus(number, corpus, files, hashes[number].as_deref().unwrap_or_default())?);
     }
     let Fixing { changes, removed, changed, .. } = fixing;
@@ -96,72 +85,10 @@ pub fn fix(
             }
         }
     }
-    let files = outs.into_iter().flatten().map(Closed::rename).collect::<Result<_, _>>()?;
-    Ok(Fixed { files, changes: changes.rename()?.path, removed, changed })
-}
-
-/// What the files are called in the folder: their own names, without the suffix of a packed one.
-fn names(corpora: &[CorpusFiles]) -> Result<Vec<Vec<String>>, DoctorError> {
-    let mut taken = BTreeSet::from([CHANGES.to_owned()]);
-    let mut name = |path: &Path| {
-        let wrong = |reason| DoctorError::Name { path: path.to_owned(), reason };
-        let is_packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("zst"));
-        let name = if is_packed { path.file_stem() } else { path.file_name() };
-        let name = name.and_then(|name| name.to_str()).ok_or_else(|| wrong("its name is not text"))?;
-        if path.to_str().is_none_or(|path| path.contains(['\t', '\n'])) {
-            return Err(wrong("its name has a tab or a line end, or is not text"));
-        }
-        if !taken.insert(name.to_owned()) {
-            return Err(wrong("two files would have its name in the folder"));
-        }
-        Ok(name.to_owned())
-    };
-    corpora.iter().map(|corpus| corpus.files.paths().into_iter().map(&mut name).collect()).collect()
-}
-
-/// A file being written under a temporary name.
-struct Out {
-    path: PathBuf,
-    temporary: PathBuf,
-    file: BufWriter<File>,
-    lines: u64,
-}
-
-/// One that is written.
-struct Closed {
-    path: PathBuf,
-    temporary: PathBuf,
-    lines: u64,
-}
-
-impl Out {
-    fn create(path: PathBuf) -> Result<Self, DoctorError> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".");
-        name.push(TEMPORARY);
-        let temporary = path.with_file_name(name);
-        let file = File::create_new(&temporary).map_err(|source| DoctorError::Write { path: path.clone(), source })?;
-        Ok(Self { path, temporary, file: BufWriter::new(file), lines: 0 })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), DoctorError> {
-        self.file.write_all(bytes).map_err(|source| DoctorError::Write { path: self.path.clone(), source })
-    }
-
-    fn close(self) -> Result<Closed, DoctorError> {
-        let Self { path, temporary, file, lines } = self;
-        let synced = file.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
-        synced.map_err(|source| DoctorError::Write { path: path.clone(), source })?;
-        Ok(Closed { path, temporary, lines })
-    }
-}
-
-impl Closed {
-    fn rename(self) -> Result<FixedFile, DoctorError> {
-        let Self { path, temporary, lines } = self;
-        fs::rename(temporary, &path).map_err(|source| DoctorError::Write { path: path.clone(), source })?;
-        Ok(FixedFile { path, lines })
-    }
+    folder.rename()?;
+    let file = |Closed { path, lines, .. }| FixedFile { path, lines };
+    let files = outs.into_iter().flatten().map(file).collect();
+    Ok(Fixed { files, changes: changes.path, removed, changed })
 }
 
 /// Decides what is removed.

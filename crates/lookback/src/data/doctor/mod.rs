@@ -16,6 +16,7 @@ mod drift;
 mod examine;
 mod fix;
 mod glance;
+mod out;
 mod raw;
 mod repeats;
 mod report;
@@ -36,6 +37,7 @@ pub use check::{Check, Checks, Remedy, Severity};
 pub use examine::{Examination, examine};
 pub use fix::{Fixed, FixedFile, fix};
 pub use glance::glance;
+pub use out::check_output;
 pub use report::{ExaminedFile, Finding, Place, Report};
 
 /// What a corpus is for. Sentences of an earlier part should not be in a later one.
@@ -130,9 +132,9 @@ pub enum DoctorError {
         /// The folder.
         dir: PathBuf,
     },
-    /// A file's name cannot be used in the output folder.
-    #[error("`{}` cannot be cleaned: {reason}; give it another name", path.display())]
-    Name {
+    /// A file cannot be cleaned whatever stands in it, for its name or its kind.
+    #[error("`{}` cannot be cleaned: {reason}", path.display())]
+    Input {
         /// The file.
         path: PathBuf,
         /// Why.

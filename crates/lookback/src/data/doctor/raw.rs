@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::super::lines::foreign;
 use super::super::packed::open;
 use super::super::{DataError, MAX_LINE};
 
@@ -43,6 +44,14 @@ impl RawLines {
         self.took(read);
         self.number += u64::from(read > 0);
         Ok(read > 0)
+    }
+
+    /// Refuses a file of which the first line shows that it is no UTF-8 or has other line ends.
+    pub(super) fn check_encoding(&self) -> Result<(), DataError> {
+        match foreign(&self.buffer).filter(|_| self.number == 1) {
+            Some(encoding) => Err(DataError::Encoding { path: self.path.clone(), encoding }),
+            None => Ok(()),
+        }
     }
 
     fn took(&mut self, read: usize) {

@@ -75,6 +75,7 @@ impl Rows {
     pub(super) fn advance(&mut self) -> Result<bool, DataError> {
         for (is_present, file) in self.is_present.iter_mut().zip(&mut self.files) {
             *is_present = file.advance()?;
+            file.check_encoding()?;
         }
         let is_any = self.is_present.contains(&true);
         self.number += u64::from(is_any);

@@ -274,24 +274,83 @@ fn what_is_removed_can_be_chosen() {
 #[test]
 fn nothing_is_overwritten_and_names_do_not_collide() {
     let folder = Folder::new(&[("p.tsv", b"a\tb\n"), ("changes.tsv", b"a\tb\n")]);
-    let said = |name: &str, out: &str| {
-        let corpora = [folder.table(Part::Train, name)];
+    fs::create_dir(folder.path("dev")).unwrap();
+    fs::write(folder.path("dev/p.tsv"), "c\td\n").unwrap();
+    let said = |names: &[&str], out: &str| {
+        let corpora: Vec<_> = names.iter().map(|name| folder.table(Part::Train, name)).collect();
+        let error = check_output(&corpora, &folder.path(out)).unwrap_err().to_string();
         let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
-        fix(&corpora, examined, &Options::default(), &folder.path(out)).unwrap_err().to_string()
+        assert_eq!(fix(&corpora, examined, &Options::default(), &folder.path(out)).unwrap_err().to_string(), error);
+        error
     };
-    assert!(said("p.tsv", ".").ends_with("is there already; give the cleaned corpus a new folder"));
-    assert!(said("changes.tsv", "new").ends_with("two files would have its name in the folder; give it another name"));
+    assert!(said(&["p.tsv"], ".").ends_with("is there already; give the cleaned corpus a new folder"));
+    let clash = "two files would have its name in the folder; give it another name";
+    assert!(said(&["changes.tsv"], "new").ends_with(clash));
+    assert!(said(&["p.tsv", "dev/p.tsv"], "new").ends_with(clash));
+    assert!(said(&["p.tsv"], "nowhere/new").contains("nowhere/new"));
+    assert!(said(&["p.tsv"], "p.tsv/new").contains("p.tsv/new"));
+    let error = check_output(&[folder.table(Part::Train, "dev")], &folder.path("new")).unwrap_err().to_string();
+    assert!(error.ends_with("dev` cannot be cleaned: it is no regular file, and cleaning reads it twice"));
 }
 
 #[test]
-fn a_file_that_changes_between_looking_and_cleaning_is_refused() {
+fn names_of_files_are_free() {
+    let names = ["x.tmp", "x", "changes.tsv.tmp"];
+    let folder = Folder::new(&names.map(|name| (name, name.as_bytes())));
+    names.iter().for_each(|name| fs::write(folder.path(name), format!("ein {name}\tone {name}\n")).unwrap());
+    let corpora = names.map(|name| folder.table(Part::Train, name));
+    let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
+    let fixed = fix(&corpora, examined, &Options::default(), &folder.path("out")).unwrap();
+    assert_eq!((fixed.files.len(), &fixed.files[1].path), (3, &folder.path("out/x")));
+    for name in names {
+        assert_eq!(fs::read(folder.path("out").join(name)).unwrap(), fs::read(folder.path(name)).unwrap(), "{name}");
+    }
+    assert_eq!(fs::read_dir(folder.path("out")).unwrap().count(), 4);
+}
+
+#[test]
+fn what_failed_leaves_nothing_and_can_be_done_again() {
     let folder = Folder::new(&[("p.tsv", b"a\tb\n")]);
     let corpora = [folder.table(Part::Train, "p.tsv")];
     let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
     fs::write(folder.path("p.tsv"), "a\tc\n").unwrap();
     let error = fix(&corpora, examined, &Options::default(), &folder.path("out")).unwrap_err();
     assert!(matches!(error, DoctorError::Changed { .. }), "{error}");
-    assert!(!folder.path("out/p.tsv").exists());
+    assert_eq!(fs::read_dir(folder.path(".")).unwrap().count(), 1, "only the file is there");
+    let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
+    fix(&corpora, examined, &Options::default(), &folder.path("out")).unwrap();
+    assert_eq!(fs::read_dir(folder.path(".")).unwrap().count(), 2);
+}
+
+#[test]
+fn files_that_are_no_lines_of_utf8_are_beyond_repair() {
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let narrow = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+    for (bytes, hint) in [
+        (wide("\u{feff}ein\tone\nzwei\ttwo\n"), "iconv -f UTF-16LE -t UTF-8"),
+        (narrow("\u{feff}ein\tone\nzwei\ttwo\n"), "iconv -f UTF-16BE -t UTF-8"),
+        (wide("ein Haus\ta house\nzwei\ttwo\n"), "iconv -f UTF-16LE -t UTF-8"),
+        (narrow("ein Haus\ta house\nzwei\ttwo\n"), "iconv -f UTF-16BE -t UTF-8"),
+        (b"ein\tone\rzwei\ttwo\r".to_vec(), "tr '\\r' '\\n'"),
+        ("ein\tone\r".repeat(200_000).into_bytes(), "tr '\\r' '\\n'"),
+    ] {
+        let folder = Folder::new(&[("p.tsv", &bytes)]);
+        let corpora = [folder.table(Part::Train, "p.tsv")];
+        let examined = examine(&corpora, &Options::default(), &mut |_| ()).unwrap();
+        let found = folder.told(&examined.report);
+        assert!(
+            found.len() == 1 && found[0].starts_with("unreadable 1: p.tsv") && found[0].contains(hint),
+            "{found:?}"
+        );
+        let error = fix(&corpora, examined, &Options::default(), &folder.path("out")).unwrap_err().to_string();
+        assert!(error.contains(hint), "{error}");
+        let error = crate::data::read_tsv(&folder.path("p.tsv"), None).unwrap_err().to_string();
+        assert!(error.contains(hint), "{error}");
+        // Beside a file that is as it should be.
+        let folder = Folder::new(&[("p", &bytes), ("q", b"a\nb\n")]);
+        let found = folder.found(&[folder.parallel("p", "q")], &Options::default());
+        assert!(found.len() == 1 && found[0].contains(hint), "{found:?}");
+    }
 }
 
 #[test]
@@ -340,7 +399,7 @@ proptest! {
         let corpora = [if as_table { folder.table(Part::Train, "p.tsv") } else { folder.parallel("p.de", "p.en") }];
         let options = Options::default();
         let examined = examine(&corpora, &options, &mut |_| ()).unwrap();
-        prop_assume!(examined.report.count(Check::LineCount) == 0);
+        prop_assume!(examined.report.count(Check::LineCount) == 0 && examined.report.count(Check::Unreadable) == 0);
         // `fix` puts the input together again and fails if it is not the same.
         let fixed = fix(&corpora, examined, &options, &folder.path("out")).unwrap();
         let kept = fixed.files[0].lines;
