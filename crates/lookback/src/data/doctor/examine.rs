@@ -1,13 +1,15 @@
 //! The examination of files.
 use std::path::PathBuf;
 
+use super::apart::{Apart, apart};
 use super::check::{Check, Checks};
-use super::drift::{Departure, Drift, Signs};
+use super::drift::Drift;
 use super::raw::RawLines;
 use super::repeats::{Near, Repeats, Verdicts};
 use super::report::{ExaminedFile, Findings, Report, Spot, shown};
 use super::row::{Flaw, RowId, Rows, Sides};
 use super::shape::{Shape, Usual};
+use super::signs::Signs;
 use super::{CorpusFiles, DoctorError, Options, Part};
 use crate::data::DataError;
 use crate::data::sort::Sorter;
@@ -198,7 +200,7 @@ impl Reading<'_> {
                 Ok(())
             }
             ended => {
-                self.end(number, &rows, examiner, counted);
+                self.end(number, corpus, &rows, examiner, counted);
                 ended
             }
         }
@@ -225,7 +227,7 @@ impl Reading<'_> {
                 Ok(Some(sides)) => sides.map(|side| Some(Signs::of(side))),
                 _ => rows.signs(),
             };
-            counted.drift.push(src, tgt);
+            counted.drift.push(rows.number(), src, tgt);
             match judged {
                 Ok(Some(sides)) => examiner.pair(row, part, sides, files)?,
                 Ok(None) => {}
@@ -249,7 +251,7 @@ impl Reading<'_> {
     }
 
     /// Tells what is known at the end of a corpus.
-    fn end(&mut self, number: usize, rows: &Rows, examiner: &mut Examiner, counted: Counted) {
+    fn end(&mut self, number: usize, corpus: &CorpusFiles, rows: &Rows, examiner: &mut Examiner, counted: Counted) {
         let whole = RowId::new(number, 0);
         for (file, lines) in rows.files().iter().enumerate() {
             if counted.byte_order_marks[file] {
@@ -263,26 +265,16 @@ impl Reading<'_> {
             }
         }
         self.hashes.push(Some(rows.files().iter().map(RawLines::sha256).collect()));
-        let departure = counted.drift.finish();
+        let Apart { place, unplaced } = apart(&corpus.files, rows, counted.drift);
         if let [src, tgt] = rows.files()
             && src.number() != tgt.number()
         {
             let counts = format!("{} lines, {} has {}", src.number(), shown(tgt.path()), tgt.number());
-            let unknown = if departure.is_none() { "; lengths, numbers and names do not tell where" } else { "" };
-            examiner.findings.add(Check::LineCount, (whole, 0), || format!("{counts}{unknown}"));
+            examiner.findings.add(Check::LineCount, (whole, 0), || format!("{counts}{unplaced}"));
             self.beyond.push((src.path().to_owned(), format!("its lines do not belong to those beside it ({counts})")));
         }
-        if let Some(Departure { line, shift }) = departure {
-            let there = match (shift, rows.is_parallel()) {
-                (None, _) => "from about here on the sides do not fit".to_owned(),
-                (Some(shift), true) => {
-                    format!("from about here on, line n of the source fits line n{shift:+} of the target")
-                }
-                (Some(shift), false) => {
-                    format!("from about here on, the source of line n fits the target of line n{shift:+}")
-                }
-            };
-            examiner.findings.add(Check::Drift, (RowId::new(number, line), 0), || there);
+        if let Some((line, detail)) = place {
+            examiner.findings.add(Check::Drift, (RowId::new(number, line), 0), || detail);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A quick look at pairs that were read: what every training can afford.
 use super::check::Check;
-use super::drift::{Departure, Drift, Signs};
+use super::drift::Drift;
 use super::examine::Examiner;
 use super::repeats::Near;
 use super::report::{Findings, Report, Spot, shown};
 use super::row::RowId;
+use super::signs::Signs;
 use super::{DoctorError, Options, Part};
 use crate::data::{Corpus, DataError};
 
@@ -49,27 +50,24 @@ fn glance_at(train: &Corpus, valid: Option<&Corpus>, options: &Options) -> Resul
 
 fn look(examiner: &mut Examiner, part: Part, first: usize, corpus: &Corpus) -> Result<(), DoctorError> {
     let (mut drift, mut at) = (Drift::default(), None);
-    // Where drifts are, by corpus and place.
-    let mut departures = Vec::new();
+    let tell = |examiner: &mut Examiner, drift: Drift, number: u32| {
+        if let Some(departure) = drift.finish() {
+            let row = RowId::new(first + number as usize, departure.line);
+            examiner.findings.add(Check::Drift, (row, 0), String::new);
+        }
+    };
     let mut pairs = corpus.pairs.reader();
     while let Some(pair) = pairs.next()? {
         if let Some(before) = at.replace(pair.corpus).filter(|&before| before != pair.corpus) {
-            departures.extend(std::mem::take(&mut drift).finish().map(|departure| (before, departure)));
+            tell(examiner, std::mem::take(&mut drift), before);
         }
-        drift.push(Some(Signs::of(pair.src)), Some(Signs::of(pair.tgt)));
+        drift.push(pair.line, Some(Signs::of(pair.src)), Some(Signs::of(pair.tgt)));
         // Which of a corpus' files a side stands in is known by their number.
         let row = RowId::new(first + pair.corpus as usize, pair.line);
         examiner.pair(row, part, [pair.src, pair.tgt], [0, 1])?;
     }
-    departures.extend(at.and_then(|last| Some((last, drift.finish()?))));
-    for (number, Departure { line, .. }) in departures {
-        // Lines are counted among those that are pairs.
-        let of_corpus = corpus.pairs.iter().filter(|pair| pair.as_ref().map_or(true, |pair| pair.corpus == number));
-        let place = usize::try_from(line).unwrap_or(usize::MAX);
-        if let Some(pair) = of_corpus.take(place).last().transpose()? {
-            let row = RowId::new(first + number as usize, pair.line);
-            examiner.findings.add(Check::Drift, (row, 0), String::new);
-        }
+    if let Some(last) = at {
+        tell(examiner, drift, last);
     }
     Ok(())
 }

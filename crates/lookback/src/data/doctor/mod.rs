@@ -10,12 +10,14 @@
 //! ```
 //! Memory is bounded: hashes of sentences are [sorted on disk](self) where they are more than fit. The result depends on nothing but the
 //! input: not on the memory given, nor on threads, of which there is one.
+mod apart;
 mod characters;
 mod check;
 mod drift;
 mod examine;
 mod fix;
 mod glance;
+mod hole;
 mod out;
 mod raw;
 mod repeats;
@@ -24,6 +26,7 @@ mod restore;
 mod row;
 mod scripts;
 mod shape;
+mod signs;
 #[cfg(test)]
 mod tests;
 

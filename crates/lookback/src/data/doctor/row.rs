@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use super::super::{Columns, DataError, MAX_LINE, PairFiles};
 use super::characters::{clean, marks};
 use super::check::{Check, Checks};
-use super::drift::Signs;
 use super::raw::RawLines;
+use super::signs::Signs;
 
 /// A row by its corpus and its line, in one number: rows of earlier corpora come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -195,6 +195,30 @@ fn uneven_files_are_told_with_the_place_where_they_drift_apart() {
 }
 
 #[test]
+fn a_file_that_was_cut_off_has_no_place_where_it_drifts() {
+    let [src, mut tgt] = sentences(400);
+    tgt.truncate(390);
+    let folder = Folder::new(&[("p.de", src.concat().as_bytes()), ("p.en", tgt.concat().as_bytes())]);
+    let found = folder.found(&[folder.parallel("p.de", "p.en")], &Options::default());
+    assert!(found[0].ends_with("the sides fit, and the shorter file may just end too early"), "{found:?}");
+    assert!(!found.iter().any(|found| found.starts_with("drift")), "{found:?}");
+}
+
+#[test]
+fn the_place_in_a_table_counts_the_lines_that_are_no_pairs() {
+    let [src, mut tgt] = sentences(600);
+    tgt.remove(200);
+    let broken = |i: usize| if i < 100 { "broken\n\n" } else { "" };
+    let rows =
+        src.iter().zip(&tgt).enumerate().map(|(i, (src, tgt))| format!("{}{}\t{tgt}", broken(i), src.trim_end()));
+    let folder = Folder::new(&[("p.tsv", rows.collect::<String>().as_bytes())]);
+    let found = folder.table_found("p.tsv");
+    let drift = found.iter().find(|found| found.starts_with("drift")).unwrap();
+    let line: usize = drift.split([':', ' ']).nth(4).unwrap().parse().unwrap();
+    assert!(line.abs_diff(401) <= 5, "{drift}");
+}
+
+#[test]
 fn what_cannot_be_read_to_its_end_is_told_and_the_rest_is_read() {
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(&b"a\tb\n".repeat(5000)).unwrap();
