@@ -4,35 +4,21 @@ use std::borrow::Cow;
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
 use super::check::{Check, Checks};
+use super::examine::excerpt;
+use super::suspects::{Suspects, is_blank};
 
 /// More characters than this are worth a warning.
 pub(super) const LONG: usize = 1000;
-
-/// What a character is that should not be there.
-fn suspect(c: char, before: Option<char>) -> Option<Check> {
-    match c {
-        '\u{0b}' | '\u{0c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{1c}'..='\u{1e}' => Some(Check::Separator),
-        '\t' | '\n' => None,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => Some(Check::Control),
-        '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => {
-            Some(Check::Invisible)
-        }
-        // Joiners belong into many scripts and into emoji, not behind a letter of ASCII.
-        '\u{200c}' | '\u{200d}' if before.is_none_or(|before| before.is_ascii()) => Some(Check::Invisible),
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Some(Check::Bidi),
-        '\u{fffd}' => Some(Check::Replacement),
-        _ => None,
-    }
-}
 
 /// Everything that can be told from the characters of a text.
 pub(super) fn marks(text: &str) -> Checks {
     let mut found = Checks::default();
     let mut quotes = Quotes::default();
+    let mut suspects = Suspects::of(text);
     let mut before = None;
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         if !(' '..='~').contains(&c)
-            && let Some(check) = suspect(c, before)
+            && let Some(check) = suspects.check(at, c, before)
         {
             found.insert(check);
         }
@@ -54,14 +40,22 @@ pub(super) fn marks(text: &str) -> Checks {
 
 /// The first character that makes a text suspect, with its place from 1.
 pub(super) fn first_of(text: &str, check: Check) -> String {
+    let mut suspects = Suspects::of(text);
     let mut before = None;
-    for (place, c) in (1..).zip(text.chars()) {
-        if suspect(c, before) == Some(check) {
+    for (place, (at, c)) in (1..).zip(text.char_indices()) {
+        if suspects.check(at, c, before) == Some(check) {
             return format!("U+{:04X}, character {place}", u32::from(c));
         }
         before = Some(c);
     }
     String::new()
+}
+
+/// The first place, from 1, where a text is not in NFC, and what stands there.
+pub(super) fn first_decomposed(text: &str) -> String {
+    let place = text.chars().zip(text.nfc()).take_while(|(found, composed)| found == composed).count();
+    let there: String = text.chars().skip(place).collect();
+    format!("character {}: {}", place + 1, excerpt(&there))
 }
 
 fn is_nfc(text: &str) -> bool {
@@ -102,7 +96,7 @@ impl Quotes {
     }
 }
 
-/// `text` without what is in `changes`, and what of it was there: separators become a space, what is invisible goes, the rest is
+/// `text` without what is in `changes`, and what of it was there: separators and blanks become a space, what else is invisible goes, the rest is
 /// composed.
 pub(super) fn clean(text: &str, changes: Checks) -> (Cow<'_, str>, Checks) {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
@@ -129,9 +123,10 @@ pub(super) fn clean(text: &str, changes: Checks) -> (Cow<'_, str>, Checks) {
 /// `text` without what is in `changes`, and what of it was there, if anything was. A character is judged by the last one that stays before it.
 fn without(text: &str, changes: Checks) -> Option<(String, Checks)> {
     let (mut out, mut done) = (String::new(), Checks::default());
+    let mut suspects = Suspects::of(text);
     let mut before = None;
     for (at, c) in text.char_indices() {
-        let check = suspect(c, before).filter(|&check| changes.contains(check));
+        let check = suspects.check(at, c, before).filter(|&check| changes.contains(check));
         if let Some(check) = check {
             if done.is_empty() {
                 out.reserve(text.len());
@@ -142,6 +137,7 @@ fn without(text: &str, changes: Checks) -> Option<(String, Checks)> {
         let kept = match check {
             None => Some(c),
             Some(Check::Separator) => Some(' '),
+            Some(_) if is_blank(c) => Some(' '),
             Some(_) => continue,
         };
         if !done.is_empty() {
@@ -188,6 +184,31 @@ mod tests {
             ("a\u{200b}b", "invisible"),
             ("a\u{200d}b", "invisible"),
             ("👩\u{200d}🚀 نمی\u{200c}خواهم", ""),
+            // Where they carry meaning.
+            ("ភាសា\u{200b}ខ្មែរ ภาษา\u{200b}ไทย", ""),
+            ("ພາສາ\u{200b}ລາວ", ""),
+            ("မြန်မာ\u{200b}စာ", ""),
+            ("فایل PDF\u{200c}ها", ""),
+            ("שלום (abc)\u{200f}!", ""),
+            ("مرحبا C++\u{200e}", ""),
+            ("ᠮᠣᠩᠭᠣᠯ\u{180e}ᠠ", ""),
+            ("⠓⠁\u{2800}⠇⠇", ""),
+            ("\u{115f}\u{1161} \u{1100}\u{1160}", ""),
+            ("🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", ""),
+            // Where they do not.
+            ("PDF\u{200c}s", "invisible"),
+            ("abc\u{200f}", "bidi"),
+            ("שלום\u{202e}", "bidi"),
+            ("a\u{3164}b", "invisible"),
+            ("a\u{115f}", "invisible"),
+            ("a\u{1160}", "invisible"),
+            ("a\u{34f}b", "invisible"),
+            ("a\u{2800}b", "invisible"),
+            ("a\u{206a}", "invisible"),
+            ("ក\u{17b4}\u{17b5}", "invisible"),
+            ("a\u{e0001}\u{e0061}", "invisible"),
+            ("🏳\u{e0067}", "invisible"),
+            ("a\u{fffe}\u{ffff}", "invisible"),
             ("\u{feff}a", "invisible"),
             ("a\u{202e}b", "bidi"),
             ("caf\u{fffd}", "replacement"),
@@ -199,6 +220,7 @@ mod tests {
             assert_eq!(named(text), names, "{text:?}");
         }
         assert_eq!(first_of("ab\u{200b}", Check::Invisible), "U+200B, character 3");
+        assert_eq!(first_decomposed("über u\u{308}ber"), "character 6: u\u{308}ber");
         assert_eq!((named(&"é".repeat(LONG)), named(&"é".repeat(LONG + 1))), (String::new(), "long".into()));
     }
 
@@ -210,6 +232,8 @@ mod tests {
             (&*text, done),
             ("a bü", [Check::Separator, Check::Invisible, Check::Normalisation].into_iter().collect())
         );
+        assert_eq!(clean("a\u{2800}b\u{3164}c\u{34f}", all).0, "a b c");
+        assert_eq!(clean("ไทย\u{200b}ไทย\u{3164}", all).0, "ไทย\u{200b}ไทย ");
         let (text, done) = clean("a\u{200b}u\u{308}", [Check::Normalisation].into_iter().collect());
         assert_eq!((&*text, done), ("a\u{200b}ü", [Check::Normalisation].into_iter().collect()));
     }
@@ -220,6 +244,8 @@ mod tests {
         let line = format!("a{}b", "\u{200d}".repeat(300_000));
         let (text, done) = clean(&line, all);
         assert_eq!((&*text, done), ("ab", [Check::Invisible].into_iter().collect()));
+        let line = "\u{200f}\u{115f}\u{e0061}\u{200b}".repeat(100_000);
+        assert_eq!(clean(&line, all).0, "");
         // The Kelvin sign is composed to a letter of ASCII.
         assert_eq!(clean("\u{212a}\u{200d}b", all).0, "Kb");
     }
@@ -233,7 +259,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_clean_text_has_nothing_left_to_clean(text in "[a\u{300}e\u{200c}\u{200b}\u{2028}\r\u{202e}\u{ad}가\u{1100}\u{1161} ]{0,12}") {
+        fn a_clean_text_has_nothing_left_to_clean(text in "[a\u{300}e\u{200c}\u{200b}\u{2028}\r\u{202e}\u{ad}가\u{1100}\u{1161}\u{115f}\u{1160}\u{34f}\u{e0061}🏴กא\u{5b0}\u{5b4} ]{0,12}") {
             let all = Checks::with_remedy(super::super::check::Remedy::Change);
             let (cleaned, done) = clean(&text, all);
             prop_assert_eq!(done.is_empty(), cleaned == text);

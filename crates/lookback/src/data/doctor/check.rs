@@ -134,7 +134,7 @@ impl Check {
             C::Long => ("long", Warning, Leave, "pairs with a side of more than 1,000 characters"),
             C::Separator => ("separator", Warning, Change, "texts with a separator other programs end a line at"),
             C::Control => ("control", Warning, Change, "texts with control characters"),
-            C::Invisible => ("invisible", Warning, Change, "texts with characters of no width"),
+            C::Invisible => ("invisible", Warning, Change, "texts with characters nobody sees"),
             C::Bidi => ("bidi", Warning, Change, "texts with marks that change the direction of writing"),
             C::Replacement => ("replacement", Warning, Leave, "texts with U+FFFD, left by a wrong decoding"),
             C::ManyTargets => ("many-targets", Note, Leave, "sources with several targets"),

@@ -113,7 +113,8 @@ pub(super) fn is_copied(src: &str, tgt: &str) -> bool {
 fn detail(text: &str, check: Check) -> String {
     match check {
         Check::Long => format!("{} characters", text.chars().count()),
-        Check::Quotes | Check::Normalisation => excerpt(text),
+        Check::Quotes => excerpt(text),
+        Check::Normalisation => super::characters::first_decomposed(text),
         _ => super::characters::first_of(text, check),
     }
 }

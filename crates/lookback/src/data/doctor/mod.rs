@@ -27,6 +27,7 @@ mod row;
 mod scripts;
 mod shape;
 mod signs;
+mod suspects;
 #[cfg(test)]
 mod tests;
 

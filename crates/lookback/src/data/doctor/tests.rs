@@ -126,7 +126,7 @@ fn what_hurts_is_a_warning_with_its_place() {
             "bidi 1: p.tsv:8 source: U+202E, character 2",
             "replacement 1: p.tsv:10 source: U+FFFD, character 2",
             "many-targets 1: p.tsv:1 2 targets",
-            "normalisation 1: p.tsv:5 source: u\u{308}ber",
+            "normalisation 1: p.tsv:5 source: character 1: u\u{308}ber",
             "quotes 1: p.tsv:11 source: \"g",
         ]
     );
