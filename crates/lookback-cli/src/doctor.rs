@@ -44,15 +44,23 @@ pub(crate) fn run(args: &DoctorArgs, common: Common) -> anyhow::Result<Done> {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&told)?)?;
     }
     match &fixed? {
-        Some(fixed) => tell_fixed(&mut screen, fixed),
+        Some(fixed) => tell_fixed(&mut screen, fixed, &corpora),
         None if report.is_refused() => {
-            return Err(
-                BadData("`train` would refuse this corpus; `--fix DIR` writes what is left of it".into()).into()
-            );
+            return Err(BadData(refused(&report)).into());
         }
         None => {}
     }
     Ok(Done::Whole)
+}
+
+/// What can be done for a corpus that training would refuse.
+fn refused(report: &Report) -> String {
+    let beyond = [Check::Unreadable, Check::LineCount].into_iter().filter(|&check| report.count(check) > 0);
+    let beyond: Vec<&str> = beyond.map(Check::name).collect();
+    if beyond.is_empty() {
+        return "`train` would refuse this corpus; `--fix DIR` writes what is left of it".to_owned();
+    }
+    format!("`train` would refuse this corpus, and --fix cannot repair it; first mend by hand: {}", beyond.join(", "))
 }
 
 /// The report as JSON.
@@ -104,6 +112,11 @@ fn options(args: &DoctorArgs) -> Result<Options, Usage> {
         }
         options.removes.remove(check);
         options.changes.remove(check);
+    }
+    if options.removes.contains(Check::NearDuplicate) && !options.removes.contains(Check::Duplicate) {
+        let said =
+            "near duplicates cannot go while duplicates stay; leave --keep duplicate or --drop near-duplicate out";
+        return Err(Usage(said.into()));
     }
     Ok(options)
 }
@@ -169,7 +182,7 @@ fn number(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-fn tell_fixed(screen: &mut Screen, fixed: &Fixed) {
+fn tell_fixed(screen: &mut Screen, fixed: &Fixed, corpora: &[CorpusFiles]) {
     for file in &fixed.files {
         screen.line(&format!("wrote {}: {}", file.path.display(), lines(file.lines)));
     }
@@ -179,6 +192,11 @@ fn tell_fixed(screen: &mut Screen, fixed: &Fixed) {
         grouped(number(fixed.changed)),
         fixed.changes.display()
     ));
+    if corpora.iter().any(|corpus| corpus.part != Part::Train) {
+        screen.line(
+            "what is measured on is as it was, but for lines that `train` refuses and, in validation, what is tested on",
+        );
+    }
 }
 
 /// The most memory a glance sorts in, in bytes: a training has other uses for it.

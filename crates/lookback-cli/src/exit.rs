@@ -132,7 +132,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     match cause.downcast_ref() {
         Some(DoctorError::Occupied { .. } | DoctorError::Input { .. }) => return Some(2),
         Some(DoctorError::Data(inner)) => return code_of(inner),
-        Some(DoctorError::Beyond { .. } | DoctorError::Changed { .. }) => return Some(3),
+        Some(DoctorError::Beyond { .. } | DoctorError::NothingLeft { .. } | DoctorError::Changed { .. }) => {
+            return Some(3);
+        }
         _ => {}
     }
     // What a vocabulary is made by are values of the configuration.

@@ -14,7 +14,7 @@ Examples:
   lookback doctor crawled.tsv.zst --columns 2,1 --json > report.json
   lookback doctor crawled.tsv --fix clean --drop swapped,length-ratio,copied
 
-Exit code 3 if `train` would refuse the corpus (with --fix: if nothing can be saved), 0 otherwise.
+Exit code 3 if `train` would refuse the corpus (with --fix: if nothing can be saved), else 0.
 `lookback help doctor` and `lookback help formats` say what is looked for and what --fix writes.";
 
 const DOCTOR_LONG: &str = "\
@@ -26,21 +26,25 @@ Examples:
 
 Errors, which `train` refuses; --fix removes the pairs:
   utf8, nul, too-long, columns, one-sided, blank; and, beyond repair: unreadable, line-count
-Warnings; --fix removes the pair:
-  duplicate, leaked-pair, leaked-source, leaked-target (from what is trained on)
-Warnings; --fix leaves the pair, --drop NAME removes it:
-  near-duplicate, copied, swapped, script, length-ratio, long, replacement
+Warnings; --fix removes the pair from what is trained on, --keep NAME leaves it:
+  duplicate, leaked-pair, leaked-source, leaked-target
+Warnings and notes; --fix leaves the pair, --drop NAME removes it:
+  near-duplicate, near-leak, copied, swapped, script, length-ratio, long, replacement, quotes
 Warnings and notes; --fix changes the text, --keep NAME leaves it, --drop NAME removes the pair:
-  separator, control, invisible, bidi, normalisation, byte-order-mark
+  separator, control, invisible, bidi, normalisation; and, without --drop: byte-order-mark
 Warnings and notes that are only told:
-  drift, many-targets, quotes, carriage-return
+  drift, many-targets, carriage-return
 
---fix writes the files into a new folder, unpacked, with changes.tsv beside them: file, line, removed
-or changed, reasons, the line as it was. Both together are the input, which is checked before anything
-keeps its name. Files of unequal length are told with the place where they drift apart, judged by
-lengths, numbers, question marks and names.
+What is measured on stays as it is, or scores could not be compared: of --test and --valid
+--fix removes what `train` refuses, of --valid also what --test has, and nothing else.
 
-Exit code 3 if `train` would refuse the corpus (with --fix: if nothing can be saved), 0 otherwise.";
+--fix writes the files into a new folder, unpacked, with changes.tsv beside them: file, line,
+removed or changed, reasons, the line as it was. Both together are the input, which is checked
+before the folder gets its name. Files of unequal length are told with the place where they
+drift apart, judged by lengths, numbers, question marks and names; if those say too little,
+that is told instead.
+
+Exit code 3 if `train` would refuse the corpus (with --fix: if nothing can be saved), else 0.";
 
 #[derive(Debug, Args)]
 #[command(mut_arg("pairs", |pairs| {
@@ -50,7 +54,7 @@ Exit code 3 if `train` would refuse the corpus (with --fix: if nothing can be sa
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) pairs: PairArgs,
-    /// Pairs to validate on: none of their sentences should be trained on (repeatable).
+    /// Pairs to validate on, which should not be trained on (repeatable).
     #[arg(long, value_name = "PAIRS")]
     pub(crate) valid: Vec<PathBuf>,
     /// Pairs to test with (repeatable).
@@ -71,10 +75,10 @@ pub(crate) struct DoctorArgs {
     /// Print the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write the cleaned corpus, and all that was removed or changed, into this new folder.
+    /// Write the cleaned corpus and what was changed into this new folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) fix: Option<PathBuf>,
-    /// Remove pairs with these findings, too.
+    /// Remove pairs with these findings, too, from what is trained on.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "fix")]
     pub(crate) drop: Vec<Check>,
     /// Leave what has these findings as it is.

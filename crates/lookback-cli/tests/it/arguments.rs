@@ -104,6 +104,7 @@ fn usage_errors_exit_with_2() {
         "doctor p.tsv --fix x --keep utf8",
         "doctor p.tsv --fix x --keep quotes",
         "doctor p.tsv --fix x --keep bidi --drop bidi",
+        "doctor p.tsv --fix x --keep duplicate --drop near-duplicate",
         "doctor p.tsv --fix .",
     ] {
         let said = run(dir.path(), args, "").failed(2);

@@ -71,6 +71,8 @@ fn what_was_found_is_told_though_nothing_can_be_cleaned() {
     let ran = run(dir.path(), "doctor --src s --tgt t --json --fix out", "");
     let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(report["findings"][0]["check"], "line-count");
+    let advice = run(dir.path(), "doctor --src s --tgt t", "").failed(3);
+    assert!(advice.contains("--fix cannot repair it; first mend by hand: line-count"), "{advice}");
     let said = ran.failed(3);
     assert!(said.starts_with("error: `s` cannot be cleaned"), "{said}");
     assert!(!dir.path().join("out").exists());
@@ -93,6 +95,19 @@ fn what_cannot_be_written_is_said_before_anything_is_read() {
         assert!(said.contains(what), "{args}: {said}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
+}
+
+#[test]
+fn what_is_measured_on_stays_as_it_is_and_nothing_is_emptied() {
+    let odd = "u\u{308}ber\tover\nu\u{308}ber\tover\nzwei\u{200b}\ttwo\nbroken\n";
+    let dir = folder(&[("p.tsv", "drei\tthree\nzwei\tsecond\n"), ("dev.tsv", odd), ("test.tsv", odd)]);
+    let ran = run(dir.path(), "doctor p.tsv --test test.tsv --fix out", "");
+    assert!(ran.err.contains("what is measured on is as it was"), "{}", ran.err);
+    assert_eq!(read(dir.path(), "out/test.tsv"), odd.replace("broken\n", ""));
+    assert_eq!(read(dir.path(), "out/p.tsv"), "drei\tthree\n", "leaks are seen behind what nobody sees");
+    let said = run(dir.path(), "doctor p.tsv --valid dev.tsv --test test.tsv --fix none", "").failed(3);
+    assert!(said.contains("nothing would be left of `dev.tsv`"), "{said}");
+    assert!(!dir.path().join("none").exists());
 }
 
 #[test]

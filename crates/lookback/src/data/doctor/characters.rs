@@ -148,18 +148,15 @@ fn without(text: &str, changes: Checks) -> Option<(String, Checks)> {
     (!done.is_empty()).then_some((out, done))
 }
 
+/// The letters and digits of a text, in small letters.
+pub(super) fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
+}
+
 /// `text` in small letters, without anything that is neither letter nor digit; as it is if nothing is left.
 pub(super) fn fold<'a>(text: &'a str, into: &'a mut String) -> &'a str {
     into.clear();
-    for c in text.chars() {
-        if c.is_ascii() {
-            if c.is_ascii_alphanumeric() {
-                into.push(c.to_ascii_lowercase());
-            }
-        } else if c.is_alphanumeric() {
-            into.extend(c.to_lowercase());
-        }
-    }
+    into.extend(folded(text));
     if into.is_empty() { text } else { into }
 }
 

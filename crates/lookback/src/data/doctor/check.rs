@@ -46,6 +46,7 @@ pub enum Check {
     LeakedPair,
     LeakedSource,
     LeakedTarget,
+    NearLeak,
     Copied,
     Swapped,
     Script,
@@ -69,7 +70,7 @@ use Severity::{Error, Note, Warning};
 
 impl Check {
     /// All of them, the worst first.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         C::Unreadable,
         C::LineCount,
         C::Utf8,
@@ -84,6 +85,7 @@ impl Check {
         C::LeakedPair,
         C::LeakedSource,
         C::LeakedTarget,
+        C::NearLeak,
         C::Copied,
         C::Swapped,
         C::Script,
@@ -100,6 +102,9 @@ impl Check {
         C::ByteOrderMark,
         C::CarriageReturn,
     ];
+
+    /// What a later part has of an earlier one.
+    pub(super) const LEAKS: [Self; 4] = [C::LeakedPair, C::LeakedSource, C::LeakedTarget, C::NearLeak];
 
     /// Name, severity, remedy, and what a count of it counts.
     fn facts(self) -> (&'static str, Severity, Remedy, &'static str) {
@@ -127,7 +132,18 @@ impl Check {
             C::LeakedTarget => {
                 ("leaked-target", Warning, Remove, "validation or test targets that are trained on, too")
             }
-            C::Copied => ("copied", Warning, Leave, "pairs whose target is the source again"),
+            C::NearLeak => (
+                "near-leak",
+                Warning,
+                Leave,
+                "validation or test pairs that are trained on but for case, punctuation or spaces",
+            ),
+            C::Copied => (
+                "copied",
+                Warning,
+                Leave,
+                "pairs whose target is the source again, but for case, punctuation or spaces",
+            ),
             C::Swapped => ("swapped", Warning, Leave, "pairs whose sides are swapped, by their scripts"),
             C::Script => ("script", Warning, Leave, "pairs in other scripts than the rest"),
             C::LengthRatio => ("length-ratio", Warning, Leave, "pairs whose sides have unusual lengths"),

@@ -2,7 +2,8 @@
 use std::path::PathBuf;
 
 use super::apart::{Apart, apart};
-use super::check::{Check, Checks};
+use super::characters::folded;
+use super::check::Check;
 use super::drift::Drift;
 use super::raw::RawLines;
 use super::repeats::{Near, Repeats, Verdicts};
@@ -37,8 +38,7 @@ pub struct Examination {
 #[derive(Debug)]
 pub(super) struct Examiner {
     pub(super) findings: Findings,
-    changes: Checks,
-    removes: Checks,
+    options: Options,
     shape: Shape,
     repeats: Repeats,
     verdicts: Verdicts,
@@ -51,11 +51,10 @@ impl Examiner {
         // A quarter of the memory for the rows to be removed.
         Self {
             findings: Findings::new(options.examples),
-            changes: options.changes,
-            removes: options.removes,
+            options: options.clone(),
             shape: Shape::default(),
             repeats: Repeats::new(memory / 4 * 3, folder, near),
-            verdicts: Verdicts::new(options.removes, memory / 4, folder),
+            verdicts: Verdicts::new(options, memory / 4),
             pairs: 0,
         }
     }
@@ -69,7 +68,7 @@ impl Examiner {
         files: [usize; 2],
     ) -> Result<(), DoctorError> {
         self.pairs += 1;
-        let looked = Sides::of(sides, self.changes);
+        let looked = Sides::of(sides, self.options.changes);
         for ((text, marks), (file, side)) in
             sides.iter().zip(looked.marks).zip(files.into_iter().zip(["source", "target"]))
         {
@@ -81,7 +80,7 @@ impl Examiner {
         if is_copied(src, tgt) {
             self.findings.add(Check::Copied, (row, files[0]), || excerpt(src));
         }
-        let is_removed = !looked.marks[0].or(looked.marks[1]).and(self.removes).is_empty();
+        let is_removed = !looked.marks[0].or(looked.marks[1]).and(self.options.removes_from(part)).is_empty();
         let most = self.findings.most();
         self.shape.see((row, files[0]), src, tgt, most, || format!("{} ||| {}", excerpt(src), excerpt(tgt)));
         // What goes for its own sake is nothing that others repeat.
@@ -103,11 +102,9 @@ impl Examiner {
     }
 }
 
-/// Whether the target is the source again, in other letters perhaps.
+/// Whether the target is the source again, with other capitals, punctuation or spaces perhaps.
 pub(super) fn is_copied(src: &str, tgt: &str) -> bool {
-    let (src, tgt) = (src.trim(), tgt.trim());
-    let is_same = src == tgt || src.len().abs_diff(tgt.len()) < 8 && src.to_lowercase() == tgt.to_lowercase();
-    is_same && src.chars().any(char::is_alphabetic)
+    folded(src).eq(folded(tgt)) && src.chars().any(char::is_alphabetic)
 }
 
 fn detail(text: &str, check: Check) -> String {

@@ -15,7 +15,7 @@ use super::report::shown;
 use super::restore::restores;
 use super::row::{RowId, Rows, Sides};
 use super::shape::Ratios;
-use super::{CorpusFiles, DoctorError, Options};
+use super::{CorpusFiles, DoctorError, Options, Part};
 use crate::data::sort::{Record, Sorted};
 
 /// The first line of the file of removed and changed lines.
@@ -52,7 +52,7 @@ pub struct FixedFile {
 ///
 /// # Errors
 /// Those of [`check_output`](super::check_output); if a corpus is beyond cleaning (line counts that differ, a file that cannot be read), or
-/// changed since it was examined; if something cannot be written.
+/// changed since it was examined; if nothing would be left of a file, or something cannot be written.
 pub fn fix(
     corpora: &[CorpusFiles],
     examination: Examination,
@@ -80,6 +80,9 @@ pub fn fix(
     let changes = changes.close()?;
     for ((corpus, outs), hashes) in corpora.iter().zip(&outs).zip(&hashes) {
         for ((path, out), hash) in corpus.files.paths().into_iter().zip(outs).zip(hashes.iter().flatten()) {
+            if out.lines == 0 {
+                return Err(DoctorError::NothingLeft { path: path.to_owned() });
+            }
             if !restores(&shown(path), &out.temporary, &changes.temporary, hash)? {
                 return Err(DoctorError::NotRestored { path: path.to_owned() });
             }
@@ -100,18 +103,18 @@ struct Policy<'a> {
 
 impl Policy<'_> {
     /// Why the row at hand goes, beside what stands elsewhere.
-    fn reasons(&self, rows: &Rows) -> Checks {
+    fn reasons(&self, rows: &Rows, part: Part) -> Checks {
         match rows.judge() {
             Ok(None) => Checks::default(),
             Err(flaws) => flaws.into_iter().map(|flaw| flaw.check).collect(),
             Ok(Some(sides)) => {
-                let Sides { src, tgt, marks } = Sides::of(sides, self.options.changes);
+                let Sides { src, tgt, marks } = Sides::of(sides, self.options.changes_in(part));
                 let mut found = marks[0].or(marks[1]);
                 if is_copied(&src, &tgt) {
                     found.insert(Check::Copied);
                 }
                 self.usual.checks_of(&src, &tgt, &self.ratios).for_each(|check| found.insert(check));
-                let mut found = found.and(self.options.removes);
+                let mut found = found.and(self.options.removes_from(part));
                 if src.trim().is_empty() || tgt.trim().is_empty() {
                     found.insert(if src.trim().is_empty() && tgt.trim().is_empty() {
                         Check::Blank
@@ -145,9 +148,10 @@ impl Fixing<'_> {
         let mut rows = Rows::open(&corpus.files)?;
         let names: Vec<String> = corpus.files.paths().into_iter().map(shown).collect();
         while rows.advance()? {
-            let reasons = self.policy.reasons(&rows).or(self.verdicts_of(RowId::new(number, rows.number()))?);
+            let reasons =
+                self.policy.reasons(&rows, corpus.part).or(self.verdicts_of(RowId::new(number, rows.number()))?);
             if reasons.is_empty() {
-                self.keep(&rows, &names, &mut outs)?;
+                self.keep(&rows, &names, corpus.part, &mut outs)?;
             } else {
                 self.remove(&mut rows, &names, reasons)?;
             }
@@ -172,8 +176,8 @@ impl Fixing<'_> {
         Ok(found)
     }
 
-    fn keep(&mut self, rows: &Rows, names: &[String], outs: &mut [Out]) -> Result<(), DoctorError> {
-        let changes = self.policy.options.changes;
+    fn keep(&mut self, rows: &Rows, names: &[String], part: Part, outs: &mut [Out]) -> Result<(), DoctorError> {
+        let changes = self.policy.options.changes_in(part);
         let mut is_changed = false;
         for (file, out) in outs.iter_mut().enumerate() {
             let lines = &rows.files()[file];

@@ -77,10 +77,28 @@ pub struct Options {
     pub temporary: Option<PathBuf>,
     /// The most memory for sorting, in bytes.
     pub memory: usize,
-    /// Pairs with these are removed by [`fix`].
+    /// Pairs with these are removed by [`fix`] from what is trained on. Near duplicates go with duplicates only: of equal pairs that are nearly
+    /// as another one the first would go alone.
     pub removes: Checks,
-    /// These are cleaned away by [`fix`].
+    /// These are cleaned away by [`fix`] from what is trained on.
     pub changes: Checks,
+}
+
+impl Options {
+    /// Pairs with these are removed by [`fix`] from this part. What is measured on stays as it is, or scores would be of another set; of what
+    /// is validated on only what is tested on goes. What training refuses goes everywhere.
+    fn removes_from(&self, part: Part) -> Checks {
+        match part {
+            Part::Train => self.removes,
+            Part::Valid => self.removes.and(Check::LEAKS.into_iter().collect()),
+            Part::Test => Checks::default(),
+        }
+    }
+
+    /// These are cleaned away by [`fix`] from this part.
+    fn changes_in(&self, part: Part) -> Checks {
+        if part == Part::Train { self.changes } else { Checks::default() }
+    }
 }
 
 impl Default for Options {
@@ -129,6 +147,12 @@ pub enum DoctorError {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// Every line of a file would go.
+    #[error("nothing would be left of `{}`; see what was found in it, and --keep and --drop; nothing was written", path.display())]
+    NothingLeft {
+        /// The file.
+        path: PathBuf,
     },
     /// The output folder holds something already.
     #[error("`{}` is there already; give the cleaned corpus a new folder", dir.display())]

@@ -88,13 +88,16 @@ struct Kind {
     examples: Examples<String>,
 }
 
-/// The `most` things of least rank.
+/// The `most` things of least rank, by rank, place and the order they came in.
 #[derive(Debug)]
-pub(super) struct Examples<T>(Vec<(i64, Spot, T)>);
+pub(super) struct Examples<T> {
+    kept: BTreeMap<(i64, Spot, u64), T>,
+    came: u64,
+}
 
 impl<T> Default for Examples<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { kept: BTreeMap::new(), came: 0 }
     }
 }
 
@@ -104,17 +107,19 @@ pub(super) type Spot = (RowId, usize);
 impl<T> Examples<T> {
     /// Whether something of this rank would be kept.
     pub(super) fn has_room(&self, most: usize, rank: i64, spot: Spot) -> bool {
-        self.0.len() < most || self.0.last().is_some_and(|(r, s, _)| (rank, spot) < (*r, *s))
+        self.kept.len() < most || self.kept.last_key_value().is_some_and(|(&(r, s, _), _)| (rank, spot) < (r, s))
     }
 
     pub(super) fn keep(&mut self, most: usize, rank: i64, spot: Spot, what: T) {
-        let at = self.0.partition_point(|(r, s, _)| (*r, *s) <= (rank, spot));
-        self.0.insert(at, (rank, spot, what));
-        self.0.truncate(most);
+        self.kept.insert((rank, spot, self.came), what);
+        self.came += 1;
+        if self.kept.len() > most {
+            self.kept.pop_last();
+        }
     }
 
     pub(super) fn into_items(self) -> impl Iterator<Item = (Spot, T)> {
-        self.0.into_iter().map(|(_, spot, what)| (spot, what))
+        self.kept.into_iter().map(|((_, spot, _), what)| (spot, what))
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Usual {
     pub(super) ratio: Option<f64>,
     /// The scripts of the sides.
     pub(super) scripts: Option<[&'static str; 2]>,
+    /// Scripts of sides that nearly always stand the other way round.
+    swapped: Vec<[&'static str; 2]>,
 }
 
 impl Default for Shape {
@@ -95,7 +97,7 @@ impl Shape {
     pub(super) fn finish(self, findings: &mut Findings) -> Usual {
         let (steps, ratio) = self.usual_steps();
         let scripts = usual_scripts(&self.scripts);
-        let usual = Usual { steps, ratio, scripts };
+        let usual = Usual { steps, ratio, scripts, swapped: swapped(&self.scripts) };
         if let Some((least, largest)) = steps {
             let unusual = (0..).zip(&self.histogram).filter(|(step, _)| !(least..=largest).contains(step));
             findings.count(Check::LengthRatio, unusual.map(|(_, count)| count).sum());
@@ -142,20 +144,17 @@ impl Usual {
     pub(super) fn checks_of(&self, src: &str, tgt: &str, ratios: &Ratios) -> impl Iterator<Item = Check> {
         let step = step_of(&ratios.0, src, tgt).map(|step| step as i64);
         let is_far = self.steps.zip(step).is_some_and(|((least, largest), step)| step < least || step > largest);
-        let script = self.scripts.and_then(|_| self.check_of(scripts_of(src, tgt)));
+        let is_any = self.scripts.is_some() || !self.swapped.is_empty();
+        let script = is_any.then(|| self.check_of(scripts_of(src, tgt))).flatten();
         is_far.then_some(Check::LengthRatio).into_iter().chain(script)
     }
 
     fn check_of(&self, found: [&str; 2]) -> Option<Check> {
-        let [src, tgt] = self.scripts?;
-        let differs = |found: &str, usual: &str| !found.is_empty() && found != usual;
-        if src != tgt
-            && (found[0] == tgt || found[0].is_empty())
-            && (found[1] == src || found[1].is_empty())
-            && found != ["", ""]
-        {
+        if self.swapped.iter().any(|swapped| *swapped == found) {
             return Some(Check::Swapped);
         }
+        let [src, tgt] = self.scripts?;
+        let differs = |found: &str, usual: &str| !found.is_empty() && found != usual;
         (differs(found[0], src) || differs(found[1], tgt)).then_some(Check::Script)
     }
 }
@@ -181,6 +180,16 @@ fn usual_scripts<T>(scripts: &BTreeMap<[&'static str; 2], (u64, T)>) -> Option<[
     let all: u64 = lettered().map(|(_, (count, _))| count).sum();
     let (names, (count, _)) = lettered().max_by_key(|(names, (count, _))| (*count, std::cmp::Reverse(**names)))?;
     (all >= FEW && 100 * count >= MOST * all).then_some(*names)
+}
+
+/// The scripts of source and target that nearly always stand the other way round, whatever else there is.
+fn swapped<T>(scripts: &BTreeMap<[&'static str; 2], (u64, T)>) -> Vec<[&'static str; 2]> {
+    let is_swapped = |&(&[src, tgt], (count, _)): &(&[&'static str; 2], &(u64, T))| {
+        let others = scripts.get(&[tgt, src]).map_or(0, |(others, _)| *others);
+        let has_letters = !src.is_empty() && !tgt.is_empty();
+        has_letters && src != tgt && others >= FEW && 100 * others >= MOST * (others + count)
+    };
+    scripts.iter().filter(is_swapped).map(|(names, _)| *names).collect()
 }
 
 #[cfg(test)]
@@ -232,6 +241,10 @@ mod tests {
         assert_eq!(found, [(Check::Swapped, 2, vec![96, 97]), (Check::Script, 1, vec![98])]);
         let (found, usual) = seen(&[("Привет", "Hello", 50), ("Hello", "Hi", 50)]);
         assert_eq!((found, usual.scripts), (vec![], None), "where scripts are mixed none is usual");
+        let (found, _) = seen(&[("Привет", "Hello", 50), ("Zdravo", "Hello", 50), ("Hello", "Привет", 2)]);
+        assert_eq!(found, [(Check::Swapped, 2, vec![101, 102])], "but swapped sides are");
+        let (found, _) = seen(&[("Привет", "Hello", 50), ("42", "Привет", 1), ("Hello", "42", 1), ("7", "7", 1)]);
+        assert_eq!(found, [(Check::Script, 2, vec![51, 52])], "a side without letters is not swapped");
     }
 
     #[test]
