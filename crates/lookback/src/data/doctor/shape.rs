@@ -150,7 +150,7 @@ impl Usual {
     }
 
     fn check_of(&self, found: [&str; 2]) -> Option<Check> {
-        if self.swapped.iter().any(|swapped| *swapped == found) {
+        if self.swapped.contains(&found) {
             return Some(Check::Swapped);
         }
         let [src, tgt] = self.scripts?;
