@@ -138,7 +138,7 @@ fn start(args: &TrainArgs) -> Start {
 /// The configuration, to which what is given of words' links has been added.
 fn with_given(config: Config, args: &TrainArgs) -> Result<Config, ConfigError> {
     let config = if args.guided.files.is_empty() { config.unguided()? } else { config.guided()? };
-    if args.guided.align_pairs.is_some() { config.with_gold() } else { config.without_gold() }
+    if args.guided.known.align_pairs.is_some() { config.with_gold() } else { config.without_gold() }
 }
 
 fn resolved(config: Config, size: CorpusSize, is_stream: bool) -> Result<Config, ConfigError> {
