@@ -137,8 +137,8 @@ pub(super) fn foreign(first: &[u8]) -> Option<&'static str> {
         },
         _ => {}
     }
-    let inner = first.strip_suffix(b"\r").unwrap_or(first);
-    let is_old = !first.ends_with(b"\n") && inner.contains(&b'\r');
+    // One may stand in a single line that has no end.
+    let is_old = !first.ends_with(b"\n") && first.iter().filter(|&&byte| byte == b'\r').count() > 1;
     is_old.then_some("lines that end at \\r alone; convert it, `tr '\\r' '\\n'`")
 }
 
