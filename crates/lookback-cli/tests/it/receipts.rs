@@ -204,7 +204,7 @@ fn what_can_be_refused_before_the_corpus_is_read_is() {
     for (more, code, why) in [
         ("--out m", 2, "`m` holds a training already"),
         ("--out nowhere --resume", 2, "there is no such folder"),
-        ("--out new --set model.hidden=0", 2, "model.hidden: 0 is outside"),
+        ("--out new --set model.hidden=0", 2, "model.hidden: 0 is "),
         ("--out new --set train.metric=aer", 2, "no known links were given"),
         ("--out m --overwrite --init-from m", 2, "--init-from and --out are both `m`"),
     ] {
