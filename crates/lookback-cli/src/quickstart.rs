@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use lookback::Translator;
-use lookback::config::{AttentionKind, Config, CorpusSize};
+use lookback::config::{AttentionKind, Config};
 use lookback::data::Pair;
 use lookback::eval::{Bleu, ExactMatch};
 use lookback::search::{KeepWeights, SearchOptions};
@@ -106,8 +106,7 @@ fn configuration(args: &QuickstartArgs) -> anyhow::Result<Config> {
     let sets: Vec<String> = minutes.into_iter().chain(args.set.iter().cloned()).collect();
     let config = Config::from_layers(&[(name.to_owned(), recipe.to_owned())], &sets).context("configuration")?;
     // What the training would refuse is refused before a folder is made. What a size decides is chosen later, by the corpus.
-    let size = CorpusSize { pairs: 1, words: 1.0, characters: 1.0 };
-    config.clone().unguided()?.without_gold()?.resolve(size)?;
+    config.clone().unguided()?.without_gold()?.check_for_any_corpus(false)?;
     Ok(config)
 }
 

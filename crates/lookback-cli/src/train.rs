@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use lookback::checkpoint::Checkpoint;
-use lookback::config::{Config, ConfigError, CorpusSize, TextMode};
+use lookback::config::{Config, ConfigError, CorpusSize, TextMode, TrainConfig};
 use lookback::data::{PairFiles, WordVectors, hold_out};
 use lookback::text::{TextError, Tokenizer, Tokenizers};
 use lookback::train::{Aligned, Ending, Initial, Job, Outcome, RunOptions, Start, VectorFiles, check_folder, train};
@@ -35,7 +35,8 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
                 Usage("--verify-resume reads its pairs several times; write the stream to a file".into()).into()
             );
         }
-        let has_period = args.checkpoint_every.is_some() || is_set(args, "train.checkpoint_every");
+        let usual = TrainConfig::default().checkpoint_every;
+        let has_period = config.train.checkpoint_every != usual;
         return verify_resume(updates, has_period, common);
     }
     if args.on_divergence == Divergence::Rollback && matches!(sources, Sources::Stream(_)) {
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
         check_folder(dir, start(args))?;
     }
     if !matches!(initial, Initial::Model(_)) {
-        check_for_any(&with_given(config.clone(), args)?, &sources)?;
+        with_given(config.clone(), args)?.check_for_any_corpus(matches!(sources, Sources::Stream(_)))?;
     }
     let mut screen = Screen::new(common);
     let (corpus, mut rest) = sources.read_aloud(config.data.stream_buffer, &mut screen)?;
@@ -94,7 +95,7 @@ pub(crate) fn run(args: &TrainArgs, common: Common) -> anyhow::Result<Done> {
     if args.dump_config {
         let size = CorpusSize::of(&corpus)?;
         let config = with_given(config, args)?;
-        let config = resolved(config, size, rest.is_some())?;
+        let config = if rest.is_some() { config.resolve_stream(size)? } else { config.resolve(size)? };
         io::stdout().write_all(config.to_toml()?.as_bytes())?;
         return Ok(Done::Whole);
     }
@@ -141,19 +142,6 @@ fn with_given(config: Config, args: &TrainArgs) -> Result<Config, ConfigError> {
     if args.guided.known.align_pairs.is_some() { config.with_gold() } else { config.without_gold() }
 }
 
-fn resolved(config: Config, size: CorpusSize, is_stream: bool) -> Result<Config, ConfigError> {
-    if is_stream { config.resolve_stream(size) } else { config.resolve(size) }
-}
-
-/// Refuses a configuration that fits neither the smallest corpus nor a large one.
-fn check_for_any(config: &Config, sources: &Sources) -> Result<(), ConfigError> {
-    let is_stream = matches!(sources, Sources::Stream(_));
-    let of = |size| resolved(config.clone(), size, is_stream).map(drop);
-    let small = of(CorpusSize { pairs: 100, words: 1.0, characters: 8.0 });
-    let large = of(CorpusSize { pairs: 1_000_000, words: 20.0, characters: 100.0 });
-    small.or(large)
-}
-
 /// Whether `--set` gives a key its value.
 fn is_set(args: &TrainArgs, key: &str) -> bool {
     args.set.iter().any(|set| set.split('=').next().is_some_and(|set| set.trim() == key))
@@ -193,12 +181,15 @@ fn configuration(args: &TrainArgs, initial: &Initial) -> anyhow::Result<Config> 
 
 /// Refuses to throw away the model to start from.
 fn check_base(args: &TrainArgs, dir: &Path) -> Result<(), Usage> {
-    let is_same =
-        |base: &Path| fs::canonicalize(base).ok().is_some_and(|base| fs::canonicalize(dir).ok() == Some(base));
+    let is_within = |base: &Path| match (fs::canonicalize(base), fs::canonicalize(dir)) {
+        (Ok(base), Ok(dir)) => base.starts_with(dir),
+        _ => false,
+    };
     match &args.init_from {
-        Some(base) if args.overwrite && is_same(base) => Err(Usage(format!(
-            "--init-from and --out are both `{}`, which --overwrite would throw away; give another --out",
-            dir.display()
+        Some(base) if args.overwrite && is_within(base) => Err(Usage(format!(
+            "--overwrite of `{}` would throw away the model to start from, `{}`; give another --out",
+            dir.display(),
+            base.display()
         ))),
         _ => Ok(()),
     }

@@ -96,6 +96,45 @@ fn a_folder_without_a_state_says_what_is_missing_and_what_to_do() {
     assert!(contents(&early) == contents(&whole));
 }
 
+/// What becomes of a limit that is moved to where a run had been.
+#[test]
+fn limits_moved_below_where_a_run_stands_are_taken_down() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path();
+    run(job(out, &["train.max_updates=10"], 1, Start::Fresh));
+    run(job(out, &["train.max_updates=10"], 1, Start::Resume));
+    assert!(receipt(out).changed.is_empty());
+    assert_eq!(run(job(out, &["train.max_updates=5"], 1, Start::Resume)).updates, 10);
+    assert_eq!(receipt(out).changed, ["a limit was moved to where it had been at update 10"]);
+}
+
+/// Puts the receipt aside as it is when a run begins, as if it had been killed then.
+struct ReceiptAside<'a>(&'a Path);
+
+impl Observer for ReceiptAside<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Ready(_) = event {
+            fs::copy(self.0.join("receipt.json"), self.0.join("aside")).expect("a receipt");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_has_not_ended_from_its_first_moment() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path();
+    run(job(out, &["train.max_updates=5"], 1, Start::Fresh));
+    assert_eq!(receipt(out).ended, Some(Ending::Limit));
+    let longer = job(out, &["train.max_updates=9"], 1, Start::Resume);
+    train(longer, &StopFlag::default(), &mut ReceiptAside(out)).expect("it runs");
+    assert_eq!(receipt(out).ended, Some(Ending::Limit));
+    fs::rename(out.join("aside"), out.join("receipt.json")).expect("a receipt");
+    let then = receipt(out);
+    assert_eq!((then.ended, then.updates), (None, 5));
+    let config = then.compare(out).expect("readable").into_iter().find(|(name, _)| name == "config.json");
+    assert_eq!(config.expect("it is compared").1, Finding::Same, "its limit is the moved one already");
+}
+
 /// The reason why a run is not resumed with what it is given.
 fn refusal(job: Job) -> String {
     train(job, &StopFlag::default(), &mut Silent).expect_err("refused").to_string()
@@ -194,10 +233,16 @@ fn what_changed_on_the_way_is_in_the_state_and_so_in_every_later_receipt() {
     assert_eq!(receipt(out).changed, [rate, limit]);
     // Another instruction set.
     if Isa::detect() != Isa::PORTABLE {
-        let mut portable = job(out, &["train.max_updates=7", "train.learning_rate=0.01"], 1, Start::Resume);
-        portable.cpu = Cpu::with_threads(1, Isa::PORTABLE);
-        run(portable);
-        assert!(receipt(out).changed[2].starts_with("the instruction set from "), "{:?}", receipt(out).changed);
+        let portable = |updates: &str| {
+            let mut job = job(out, &[updates, "train.learning_rate=0.01"], 1, Start::Resume);
+            job.cpu = Cpu::with_threads(1, Isa::PORTABLE);
+            run(job);
+        };
+        portable("train.max_updates=6");
+        assert_eq!(receipt(out).changed, [rate, limit], "nothing was computed with it");
+        portable("train.max_updates=7");
+        let last = receipt(out).changed.pop().expect("a change");
+        assert!(last.starts_with("the instruction set from "), "{last}");
     }
 }
 

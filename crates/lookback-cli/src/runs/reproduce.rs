@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use lookback::backend::Isa;
+use lookback::checkpoint::CONFIG_FILE;
 use lookback::config::Period;
 use lookback::train::{Ending, Finding, Input, Receipt};
 
@@ -76,6 +77,11 @@ fn check(args: &ReproduceArgs, receipt: &Receipt) -> anyhow::Result<()> {
         return Err(
             Usage(format!("the run did not go straight through ({changed}), so one run cannot repeat it")).into()
         );
+    }
+    let is_another = |(name, finding): &(String, Finding)| name == CONFIG_FILE && *finding != Finding::Same;
+    if receipt.compare(&args.model)?.iter().any(is_another) {
+        let message = "its `config.json` is not the file of the receipt; `lookback verify` compares them all";
+        return Err(Usage(message.into()).into());
     }
     if matches!(receipt.ended, None | Some(Ending::Stopped)) {
         let updates = receipt.updates;

@@ -144,8 +144,8 @@ fn a_run_killed_at_any_moment_ends_with_the_bytes_of_one_that_was_not() {
 #[test]
 fn a_run_that_keeps_several_models_is_killed_until_it_ends_and_has_them_all() {
     let (dir, other) = (folder(), folder());
-    let more = "--set train.max_updates=40 --set train.ema=0.9 --set train.keep_checkpoints=2 --set train.keep_best=exact,accuracy \
-        --set train.validate_every=3";
+    let more = "--set train.max_updates=300 --set train.ema=0.9 --set train.keep_checkpoints=2 --set train.keep_best=exact,accuracy \
+        --set train.validate_every=20";
     let args = TINY.replace("--set train.validate_every=7", more);
     whole_of(other.path(), &args).ok();
     let mut dice = Dice::new();
@@ -153,13 +153,15 @@ fn a_run_that_keeps_several_models_is_killed_until_it_ends_and_has_them_all() {
     loop {
         let resume = if dir.path().join("m").exists() { "--resume" } else { "" };
         let args = format!("{args} {resume}");
-        let mut child = command(dir.path(), args.split_whitespace()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(dir.path(), args.split_whitespace()).spawn().unwrap();
         // Most runs are long enough for a few updates, and each gets further than the last one on average.
         thread::sleep(Duration::from_millis(30 + 8 * killed + dice.below(120)));
         child.kill().unwrap();
-        if child.wait().unwrap().success() {
+        let ended = child.wait_with_output().unwrap();
+        if ended.status.success() {
             break;
         }
+        assert_eq!(ended.status.code(), None, "not killed: {}", String::from_utf8_lossy(&ended.stderr));
         killed += 1;
         assert!(killed < 200, "it does not come to its end");
     }
@@ -167,7 +169,7 @@ fn a_run_that_keeps_several_models_is_killed_until_it_ends_and_has_them_all() {
     let (got, want) = (contents(dir.path()), contents(other.path()));
     assert!(
         want.keys().any(|name| name.starts_with("best/"))
-            && want.keys().any(|name| name.starts_with("checkpoints/40/"))
+            && want.keys().any(|name| name.starts_with("checkpoints/300/"))
     );
     assert_eq!(got.keys().collect::<Vec<_>>(), want.keys().collect::<Vec<_>>());
     for (name, bytes) in &want {

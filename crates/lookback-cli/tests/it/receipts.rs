@@ -114,13 +114,13 @@ fn a_training_proves_that_it_resumes() {
         ran.ok();
     }
     // A run that the clock decides is not the same twice.
-    let args = format!("train pairs.tsv {SMALL} --set train.validate_every=0.05s --verify-resume=30");
+    let args = format!("train pairs.tsv {SMALL} --set train.validate_every=0.01s --verify-resume=30");
     let said = run(dir.path(), &args, "").failed(1);
     assert!(said.contains("these files differ: ") && said.contains("metrics.jsonl"), "{said}");
     // No state comes before the end.
     let args = format!("train pairs.tsv {SMALL} --checkpoint-every 1h --verify-resume=30");
     let said = run(dir.path(), &args, "").failed(1);
-    assert!(said.contains("every kill came before the first state"), "{said}");
+    assert!(said.contains("no kill came behind a state with updates"), "{said}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
     let said = run(dir.path(), "train - --verify-resume", "a\tb\n").failed(2);
     assert!(said.contains("write the stream to a file"), "{said}");
@@ -172,7 +172,7 @@ fn every_kind_of_input_is_in_the_receipt_and_read_again() {
         assert!(said.contains(&format!("{input}: it is not the file the model was made of")), "{said}");
     }
     let said = run(dir.path(), "train pairs.tsv --init-from base --out ./base/ --overwrite", "").failed(2);
-    assert!(said.contains("--init-from and --out are both `./base/`, which --overwrite would throw away"), "{said}");
+    assert!(said.contains("--overwrite of `./base/` would throw away the model to start from, `base`"), "{said}");
     run(dir.path(), "verify base", "").ok();
 }
 
@@ -206,7 +206,7 @@ fn what_can_be_refused_before_the_corpus_is_read_is() {
         ("--out nowhere --resume", 2, "there is no such folder"),
         ("--out new --set model.hidden=0", 2, "model.hidden: 0 is "),
         ("--out new --set train.metric=aer", 2, "no known links were given"),
-        ("--out m --overwrite --init-from m", 2, "--init-from and --out are both `m`"),
+        ("--out m --overwrite --init-from m", 2, "--overwrite of `m` would throw away the model to start from"),
     ] {
         let ran = train(more);
         assert!(!ran.err.contains("read pairs.tsv"), "{more}: {}", ran.err);
@@ -214,6 +214,13 @@ fn what_can_be_refused_before_the_corpus_is_read_is() {
         assert!(said.contains(why), "{more}: {said}");
     }
     assert!(!dir.path().join("new").exists());
+
+    // What is chosen lies between the smallest and the largest corpus.
+    let long: String =
+        (0..40).map(|i| format!("{i} one two three four five six seven eight\tnine and {i}\n")).collect();
+    fs::write(dir.path().join("long.tsv"), long).unwrap();
+    let between = "train long.tsv --dump-config --set text.bpe_dropout=0.1 --set model.encoder_hidden=256";
+    assert!(run(dir.path(), between, "").ok().contains("hidden = 256"));
 
     // A run whose metrics are gone says so and goes on.
     fs::remove_file(dir.path().join("m/metrics.jsonl")).unwrap();

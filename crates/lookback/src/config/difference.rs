@@ -71,15 +71,31 @@ impl Config {
         config
     }
 
-    /// Without what only says how long a run lasts.
+    /// Whether something else than in `before` says how long a run lasts.
+    #[must_use]
+    pub fn has_other_limits(&self, before: &Self) -> bool {
+        let limits = |config: &Self| {
+            let train = &config.train;
+            (train.max_updates, train.max_epochs, train.max_minutes, train.stop_after, train.patience)
+        };
+        limits(self) != limits(before)
+    }
+
+    /// Without what only says how long a run lasts, and what changes no number.
     #[must_use]
     pub fn without_limits(&self) -> Self {
-        let mut config = self.clone();
+        let mut config = self.without_reports();
         (config.train.max_updates, config.train.max_epochs, config.train.max_minutes) = (None, None, None);
-        config.train.patience = 0;
-        // What changes no number.
+        (config.train.stop_after, config.train.patience) = (None, 0);
+        config
+    }
+
+    /// Without what changes no number.
+    #[must_use]
+    pub fn without_reports(&self) -> Self {
+        let mut config = self.clone();
         let usual = TrainConfig::default();
-        (config.train.stop_after, config.train.log_every) = (None, None);
+        config.train.log_every = None;
         (config.train.checkpoint_every, config.train.tensorboard) = (usual.checkpoint_every, usual.tensorboard);
         // How bf16 is computed is the processor's affair.
         config.train.emulate_bf16 = false;

@@ -49,6 +49,29 @@ impl Config {
         self.chosen(corpus)
     }
 
+    /// Fails if no corpus could make this configuration whole, to be told before one is read.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), or [`resolve_stream`](Self::resolve_stream) for a stream.
+    pub fn check_for_any_corpus(&self, is_stream: bool) -> Result<(), ConfigError> {
+        // Every choice is made for one of these.
+        let sizes = [1_000, 20_000, 100_000, 1_000_000].into_iter().flat_map(|pairs| {
+            [(1.0, 8.0), (20.0, 100.0)].map(|(words, characters)| CorpusSize { pairs, words, characters })
+        });
+        let of = |size| {
+            let config = self.clone();
+            if is_stream { config.resolve_stream(size) } else { config.resolve(size) }
+        };
+        let mut first = None;
+        for size in sizes {
+            match of(size) {
+                Ok(_) => return Ok(()),
+                Err(error) => _ = first.get_or_insert(error),
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
     /// With what is open chosen, and the whole checked.
     fn chosen(mut self, corpus: CorpusSize) -> Result<Self, ConfigError> {
         let short = corpus.words < 2.5 || (corpus.words < 5.0 && corpus.characters < 30.0);

@@ -108,12 +108,13 @@ pub(super) fn has_state(dir: &Path) -> Result<bool, TrainError> {
 
 /// A state names a best validation, whose weights only the model file has; or the file beside it, if the run was killed before that took its place.
 /// Whether it is that one.
-pub(super) fn find_model(dir: &Path, best: Option<&Best>) -> Result<bool, TrainError> {
+pub(super) fn find_model(dir: &Path, best: Option<&Best>, is_older: bool) -> Result<bool, TrainError> {
     let refused = |what, remedy| Err(TrainError::NothingToResume { dir: dir.to_owned(), what, remedy });
     let put_back = "put that file back, or start over with --overwrite";
     let is_there = dir.join(MODEL_FILE).exists();
     let Some(best) = best else {
-        return if is_there {
+        // Older versions put a model in its place before there was a state that knows it.
+        return if is_there && !is_older {
             refused("it has a `model.safetensors`, and its state knows of no validation", "move that file away")
         } else {
             Ok(false)

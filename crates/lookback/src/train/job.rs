@@ -1,12 +1,12 @@
 //! The training itself: text and model are made, then updates, validations and checkpoints follow each other until a limit is met.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use super::batches::Batches;
-use super::folder::put_in_place;
+use super::folder::{NEXT_MODEL, put_in_place};
 use super::learner::Learner;
 use super::metrics::Metrics;
 use super::origin::Origin;
@@ -137,6 +137,7 @@ impl Run {
         self.position = Position { rate_factor, ..found.position };
         // A model that no state knows is none.
         self.next_model = None;
+        drop(fs::remove_file(self.dir.join(NEXT_MODEL)));
         let update = self.position.update;
         self.origin.record(format!("it went back to update {update} with the rate times {rate_factor}"));
         self.batches.select(self.position.epoch, observer)?;
@@ -195,7 +196,7 @@ impl Run {
         self.config.train.validate_every.map_or(once_an_epoch, |every| every.is_met(before, now))
     }
 
-    fn is_out_of_patience(&self) -> bool {
+    pub(super) fn is_out_of_patience(&self) -> bool {
         self.config.train.patience > 0 && self.position.stale >= self.config.train.patience
     }
 

@@ -12,7 +12,7 @@ use crate::text::Tokenizers;
 /// What a run was started with, to recognise it, and what became of that on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Origin {
-    /// What decides its numbers.
+    /// All but what changes no number; states of older versions have no limits.
     config: Config,
     train_sha256: String,
     valid_sha256: String,
@@ -49,7 +49,7 @@ impl Origin {
         isa: Isa,
     ) -> Result<Self, TrainError> {
         Ok(Self {
-            config: config.decisive(),
+            config: config.without_reports(),
             train_sha256: fingerprint(&train.pairs)?,
             valid_sha256: fingerprint(&valid.pairs)?,
             links_sha256: aligned.guide.as_ref().map(GivenLinks::sha256),
@@ -66,22 +66,44 @@ impl Origin {
         Self { tokenizers_sha256: Some(tokenizers.sha256()), ..self }
     }
 
-    /// The same run after `before`, whose way is a part of its own.
+    /// Whether it is of a version that knew less of a run.
+    pub(super) fn is_older(&self) -> bool {
+        self.instruction_set.is_none()
+    }
+
+    pub(super) fn has_tokenizers(&self) -> bool {
+        self.tokenizers_sha256.is_some()
+    }
+
+    /// The same run after `before`, whose way is a part of its own. What it was computed with stays so until there is an update.
     pub(super) fn after(mut self, before: &Self, changes: &[String]) -> Self {
         self.changed.clone_from(&before.changed);
         changes.iter().for_each(|change| self.record(change.clone()));
-        let computed_with = [
-            ("instruction set", before.instruction_set.clone(), self.instruction_set.clone()),
-            ("version", before.version.clone(), self.version.clone()),
-        ];
-        for (what, then, now) in computed_with {
-            if let (Some(then), Some(now)) = (then, now)
-                && then != now
-            {
+        self.instruction_set.clone_from(&before.instruction_set);
+        self.version.clone_from(&before.version);
+        self
+    }
+
+    /// Whether its limits are others than those of `before`.
+    pub(super) fn has_other_limits(&self, before: &Self) -> bool {
+        !before.is_older() && self.config.has_other_limits(&before.config)
+    }
+
+    /// An update was made with this instruction set, by this program.
+    pub(super) fn computed_with(&mut self, isa: Isa) {
+        let version = env!("CARGO_PKG_VERSION");
+        let now = [("instruction set", isa.name()), ("version", version)];
+        let then = [&self.instruction_set, &self.version].map(Option::as_deref);
+        if now.iter().zip(then).all(|((_, now), then)| then == Some(now)) {
+            return;
+        }
+        let then = then.map(|then| then.map(str::to_owned));
+        for ((what, now), then) in now.into_iter().zip(then) {
+            if let Some(then) = then.filter(|then| then != now) {
                 self.record(format!("the {what} from {then} to {now}"));
             }
         }
-        self
+        (self.instruction_set, self.version) = (Some(isa.name().to_owned()), Some(version.to_owned()));
     }
 
     /// Takes down what a run that goes straight through would not have done.
@@ -104,7 +126,8 @@ impl Origin {
     /// What differs from `before`: the name that allows it, and the change in words. Data that differ because they were held out by another seed or number
     /// are not a change of their own.
     pub(super) fn changes(&self, before: &Self) -> Vec<(String, String)> {
-        let changes = self.config.changes(&before.config);
+        let decisive = if before.is_older() { Config::without_limits } else { Config::decisive };
+        let changes = decisive(&self.config).changes(&decisive(&before.config));
         let holds_out_others = changes.iter().any(|change| HELD_OUT_BY.contains(&change.key.as_str()));
         let data = [
             ("the training data", &self.train_sha256, &before.train_sha256),
@@ -120,7 +143,7 @@ impl Origin {
             if self.tokenizers_sha256 != before.tokenizers_sha256 {
                 all.push(("tokenizer".to_owned(), "the tokenizer".to_owned()));
             }
-            if self.initial_sha256 != before.initial_sha256 {
+            if !before.is_older() && self.initial_sha256 != before.initial_sha256 {
                 all.push(("initial".to_owned(), "the model or the word vectors it began with".to_owned()));
             }
         }

@@ -171,16 +171,31 @@ impl Run {
             next_model: None,
             _lock: held,
         };
-        if !goes_on {
-            run.save_state()?;
-        } else if run.position.validated_at_limit && run.done() < 1.0 {
-            // With the limits it has now it would not have validated there.
-            let update = run.position.validated;
-            run.origin.record(format!("a limit that it had met after update {update} was moved"));
+        match &taken {
+            None => run.save_state()?,
+            Some(taken) => {
+                run.record_limits(taken.has_other_limits);
+                // What is in the folder from now on is of a run that has not ended.
+                run.write_receipt(None)?;
+            }
         }
         ready.estimate.epoch_seconds = run.rehearse()?;
         observer.event(Event::Ready(&ready));
         Ok(run)
+    }
+}
+
+impl Run {
+    /// Takes down that a run went past limits that are moved now, or ends where it would have gone on.
+    fn record_limits(&mut self, are_others: bool) {
+        let is_over = self.done() >= 1.0 || self.is_out_of_patience();
+        let update = self.position.validated;
+        if self.position.validated_at_limit && !is_over {
+            // With the limits it has now it would not have validated there.
+            self.origin.record(format!("a limit that it had met after update {update} was moved"));
+        } else if are_others && is_over && self.position.update > 0 {
+            self.origin.record(format!("a limit was moved to where it had been at update {}", self.position.update));
+        }
     }
 }
 
@@ -193,6 +208,7 @@ struct TakenUp {
     /// Whether the model of its best validation has not taken its place yet.
     model_waits: bool,
     isa_before: Option<String>,
+    has_other_limits: bool,
 }
 
 impl TakenUp {
@@ -200,7 +216,8 @@ impl TakenUp {
     fn of(dir: &Path, origin: &Origin, given: Option<&Tokenizers>, options: &RunOptions) -> Result<Self, TrainError> {
         options.check()?;
         let (_, before, position) = State::read(dir)?;
-        let model_waits = find_model(dir, position.best.as_ref())?;
+        let model_waits = find_model(dir, position.best.as_ref(), before.is_older())?;
+        let before = if before.has_tokenizers() { before } else { before.with_tokenizers(&Tokenizers::load(dir)?) };
         let tokenizers = given.map_or_else(|| Tokenizers::load(dir), |given| Ok(given.clone()))?;
         let origin = origin.clone().with_tokenizers(&tokenizers);
         let (allowed, refused): (Vec<_>, Vec<_>) =
@@ -210,7 +227,9 @@ impl TakenUp {
             return Err(TrainError::Changed { dir: dir.to_owned(), what: words(refused).join(", ") });
         }
         let (changes, isa_before) = (words(allowed), before.instruction_set().map(str::to_owned));
-        Ok(Self { origin: origin.after(&before, &changes), tokenizers, changes, model_waits, isa_before })
+        let has_other_limits = origin.has_other_limits(&before);
+        let origin = origin.after(&before, &changes);
+        Ok(Self { tokenizers, origin, changes, model_waits, isa_before, has_other_limits })
     }
 
     /// Of a state that cannot be loaded: that it is not damaged but of another model, if something of the model changed.

@@ -196,7 +196,7 @@ impl Run {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed: self.config.seed,
             precision: self.config.train.precision,
-            instruction_set: self.cpu.isa().name().to_owned(),
+            instruction_set: self.origin.instruction_set().unwrap_or(self.cpu.isa().name()).to_owned(),
             threads: self.cpu.threads(),
             seconds: self.elapsed(),
             updates: self.position.update,

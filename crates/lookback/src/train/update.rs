@@ -65,6 +65,7 @@ impl Run {
         }
         (self.position.update, self.position.tokens) = (update, self.position.tokens + tokens);
         self.position.last_epoch = epoch;
+        self.origin.computed_with(self.cpu.isa());
         Ok(UpdateReport {
             update,
             epoch,

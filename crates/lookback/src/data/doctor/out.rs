@@ -68,12 +68,11 @@ pub(super) struct OutFolder {
 impl OutFolder {
     pub(super) fn create(corpora: &[CorpusFiles], dir: &Path) -> Result<Self, DoctorError> {
         let names = names(corpora, dir)?;
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(dir.file_name().unwrap_or_default());
-        prefix.push(".");
-        let temporary = tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempdir_in(parent(dir));
+        let temporary = tempfile::Builder::new().prefix(".lookback-fix-").tempdir_in(parent(dir));
         let temporary = temporary.map_err(|source| DoctorError::Write { path: dir.to_owned(), source })?;
-        Ok(Self { dir: dir.to_owned(), names, temporary })
+        // Without a dot behind it, to which nothing can be renamed.
+        let dir = dir.with_file_name(dir.file_name().unwrap_or_default());
+        Ok(Self { dir, names, temporary })
     }
 
     /// The names of a corpus' files.
