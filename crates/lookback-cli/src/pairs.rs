@@ -47,7 +47,8 @@ impl Pairs {
         let source = if let Some((src, tgt)) = place.sides {
             Source::Files { src: Side::open(src, most)?, tgt: Side::open(tgt, most)? }
         } else {
-            let path = place.pairs.map_or_else(|| "standard input".into(), Path::to_owned);
+            let file = place.pairs.filter(|path| path.as_os_str() != "-");
+            let path = file.map_or_else(|| "standard input".into(), Path::to_owned);
             Source::Table { rounds: Rounds::open(place.pairs, most)?, path, columns }
         };
         Ok(Self { source, most, seen: 0, refuses_blank: false, failed: None })

@@ -149,7 +149,7 @@ pub enum DoctorError {
         reason: String,
     },
     /// Every line of a file would go.
-    #[error("nothing would be left of `{}`; see what was found in it, and --keep and --drop; nothing was written", path.display())]
+    #[error("nothing would be left of `{}`, so nothing was written; mend what was found in its lines, or --keep what may stay", path.display())]
     NothingLeft {
         /// The file.
         path: PathBuf,

@@ -32,7 +32,7 @@ fn names(corpora: &[CorpusFiles], dir: &Path) -> Result<Vec<Vec<String>>, Doctor
     if !fs::metadata(parent(dir)).map_err(write)?.is_dir() {
         return Err(write(ErrorKind::NotADirectory.into()));
     }
-    let mut taken = BTreeSet::from([CHANGES.to_owned()]);
+    let mut taken = BTreeSet::new();
     let mut name = |path: &Path| {
         let wrong = |reason| DoctorError::Input { path: path.to_owned(), reason };
         let is_packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("zst"));
@@ -44,6 +44,9 @@ fn names(corpora: &[CorpusFiles], dir: &Path) -> Result<Vec<Vec<String>>, Doctor
         // What cannot be found is told by whoever reads it.
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(wrong("it is no regular file, and cleaning reads it twice"));
+        }
+        if name == CHANGES {
+            return Err(wrong("the list of changes will have its name in the folder; give it another name"));
         }
         if !taken.insert(name.to_owned()) {
             return Err(wrong("two files would have its name in the folder; give it another name"));

@@ -48,10 +48,12 @@ impl RawLines {
 
     /// Refuses a file of which the first line shows that it is no UTF-8 or has other line ends.
     pub(super) fn check_encoding(&self) -> Result<(), DataError> {
-        match foreign(&self.buffer).filter(|_| self.number == 1) {
-            Some(encoding) => Err(DataError::Encoding { path: self.path.clone(), encoding }),
-            None => Ok(()),
+        if self.number == 1
+            && let Some(encoding) = foreign(&self.buffer)
+        {
+            return Err(DataError::Encoding { path: self.path.clone(), encoding });
         }
+        Ok(())
     }
 
     fn took(&mut self, read: usize) {

@@ -29,8 +29,6 @@ fn judged(place: Place, at: u64) -> Result<usize, String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn a_hole_is_placed_or_not_placed_but_never_elsewhere(
         count in 40..1200_usize, at in 0.0..1.0, size in 1..100_usize, is_src in any::<bool>(), seed in any::<u64>(),

@@ -38,7 +38,7 @@ fn nothing_is_overwritten_and_names_do_not_collide() {
     };
     assert!(said(&["p.tsv"], ".").ends_with("is there already; give the cleaned corpus a new folder"));
     let clash = "two files would have its name in the folder; give it another name";
-    assert!(said(&["changes.tsv"], "new").ends_with(clash));
+    assert!(said(&["changes.tsv"], "new").contains("the list of changes will have its name"));
     assert!(said(&["p.tsv", "dev/p.tsv"], "new").ends_with(clash));
     assert!(said(&["p.tsv"], "nowhere/new").contains("nowhere/new"));
     assert!(said(&["p.tsv"], "p.tsv/new").contains("p.tsv/new"));
@@ -104,8 +104,6 @@ fn odd_line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn the_cleaned_corpus_and_the_changes_are_the_input_and_clean_is_clean(
         lines in prop::collection::vec((odd_line(), odd_line()), 1..12),
