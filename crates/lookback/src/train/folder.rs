@@ -120,26 +120,21 @@ pub(super) fn find_model(dir: &Path, best: Option<&Best>, is_older: bool) -> Res
             Ok(false)
         };
     };
-    let Some(want) = &best.model_sha256 else {
+    if let Some(want) = &best.model_sha256 {
+        let is_it = |file: &str| Ok::<_, TrainError>(dir.join(file).exists() && sum(&dir.join(file))? == *want);
+        if is_it(MODEL_FILE)? {
+            return Ok(false);
+        }
+        if is_it(NEXT_MODEL)? {
+            return Ok(true);
+        }
+        if is_there {
+            let what = "`model.safetensors` is not the model of its best validation (its SHA-256 is another)";
+            return refused(what, put_back);
+        }
+    } else if is_there {
         // A state of an older version.
-        return if is_there {
-            Ok(false)
-        } else {
-            refused("`model.safetensors` is missing, the weights of its best validation", put_back)
-        };
-    };
-    let is_it = |file: &str| Ok::<_, TrainError>(dir.join(file).exists() && sum(&dir.join(file))? == *want);
-    if is_it(MODEL_FILE)? {
         return Ok(false);
-    }
-    if is_it(NEXT_MODEL)? {
-        return Ok(true);
-    }
-    if is_there {
-        return refused(
-            "`model.safetensors` is not the model of its best validation (its SHA-256 is another)",
-            put_back,
-        );
     }
     refused("`model.safetensors` is missing, the weights of its best validation", put_back)
 }

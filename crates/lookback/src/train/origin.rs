@@ -139,13 +139,11 @@ impl Origin {
         let data = data.map(|(what, ..)| *what).chain(links).chain(gold);
         // What is chosen from the data changes with them; they come first.
         let mut all: Vec<_> = data.map(|what| ("data".to_owned(), what.to_owned())).collect();
-        if before.tokenizers_sha256.is_some() {
-            if self.tokenizers_sha256 != before.tokenizers_sha256 {
-                all.push(("tokenizer".to_owned(), "the tokenizer".to_owned()));
-            }
-            if !before.is_older() && self.initial_sha256 != before.initial_sha256 {
-                all.push(("initial".to_owned(), "the model or the word vectors it began with".to_owned()));
-            }
+        if self.tokenizers_sha256 != before.tokenizers_sha256 {
+            all.push(("tokenizer".to_owned(), "the tokenizer".to_owned()));
+        }
+        if !before.is_older() && self.initial_sha256 != before.initial_sha256 {
+            all.push(("initial".to_owned(), "the model or the word vectors it began with".to_owned()));
         }
         all.extend(changes.into_iter().map(|change| (change.key.clone(), change.to_string())));
         all
